@@ -1,0 +1,64 @@
+"""Shared servers, started once for the whole run (also under xdist) and handed to workers by the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+
+from tests import servers
+
+_ENV = {"postgres": "DATAPILOT_TEST_POSTGRES_PORT", "mysql": "DATAPILOT_TEST_MARIADB_PORT"}
+_running: list[servers.Server] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-servers", action="store_true", help="start no database server; tests that need one are skipped")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput") or config.option.no_servers or config.option.collectonly:
+        return
+    starters = {"postgres": servers.start_postgres, "mysql": servers.start_mariadb}
+    wanted = [d for d in starters if servers.missing(d) is None and _ENV[d] not in os.environ]
+    with ThreadPoolExecutor() as pool:
+        for server in pool.map(lambda d: starters[d](), wanted):
+            os.environ[_ENV[server.dialect]] = str(server.port)
+            _running.append(server)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    while _running:
+        server = _running.pop()
+        os.environ.pop(_ENV[server.dialect], None)
+        server.stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for dialect in _ENV:
+        reason = servers.missing(dialect)
+        if reason:
+            terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
+
+
+def _shared(dialect: str, config: pytest.Config) -> servers.Server:
+    port = os.environ.get(_ENV[dialect])
+    if port is None:
+        pytest.skip("--no-servers" if config.option.no_servers else str(servers.missing(dialect)))
+    gone: object = SimpleNamespace()
+    return servers.Server(dialect, int(port), servers.Path(), gone)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def postgres(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+    """The shared PostgreSQL server: make your own database with ``new_database``."""
+    yield _shared("postgres", request.config)
+
+
+@pytest.fixture(scope="session")
+def mariadb(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+    """The shared MariaDB server: make your own database with ``new_database``."""
+    yield _shared("mysql", request.config)

