@@ -17,6 +17,7 @@ connection string, a literal of a statement or a value of a row. ``error.reason`
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
 from datapilot_kernel.messages import text
 
@@ -34,7 +35,7 @@ class DataPilotError(Exception):
         The message's placeholders.
     """
 
-    def __init__(self, key: str, /, *, log: str | None = None, **values: object) -> None:
+    def __init__(self, key: str, /, *, log: str | None = None, **values: Any) -> None:
         self.key = key
         self.values = values
         self.reason = key.rpartition(".")[2]

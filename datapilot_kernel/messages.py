@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tomllib
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Any, Literal, cast
 
@@ -32,7 +32,7 @@ def current_language() -> Language:
     return _language.get()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _room(language: Language, room: str) -> dict[str, Any]:
     resource = files("datapilot_kernel").joinpath("locale", language, f"{room}.toml")
     return _flatten(tomllib.loads(resource.read_text(encoding="utf-8")))

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from datapilot_kernel.answers.model import AnswerColumn, ReadingPart
 from datapilot_kernel.nl2sql.understanding import Choice, RefusalReason
 from datapilot_kernel.plan.compiled import Compiled
 from datapilot_kernel.plan.model import Plan
-from datapilot_kernel.semantic.model import Format
-from datapilot_kernel.sources.model import LogicalType, ResultTable
+from datapilot_kernel.sources.model import ResultTable
 
 Trust = Literal["verified", "governed", "exploratory"]
 EngineName = Literal["verified", "local", "claude", "sql", "plan"]
@@ -28,35 +28,6 @@ class Timings:
     execute: float | None = None
     answer: float | None = None
     total: float | None = None
-
-
-@dataclass(frozen=True)
-class ReadingPart:
-    """One part of « Ce que j'ai compris ».
-
-    ``path`` is a JSON pointer into the plan (``/period``, ``/filters/0``); ``kind`` says which editor fits it; ``label``
-    names it (« Période »), ``value`` shows it (« mai 2026 (du 01/05 au 31/05) »).
-    """
-
-    path: str
-    kind: Literal[
-        "measure", "dimension", "filter", "period", "order", "limit", "comparison", "having", "related", "rollup",
-        "default_filter", "table", "column", "condition", "source",
-    ]  # fmt: skip
-    label: str
-    value: str
-    editable: bool = True
-
-
-@dataclass(frozen=True)
-class AnswerColumn:
-    """A column of the answer's table: ``name`` as in the SQL, ``label`` for people."""
-
-    name: str
-    label: str
-    type: LogicalType
-    format: Format
-    role: str = "column"
 
 
 @dataclass(frozen=True)

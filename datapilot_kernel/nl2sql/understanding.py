@@ -1,7 +1,7 @@
 """What understanding a question comes to, whichever engine did it: one of four.
 
-``Understood`` has a plan and nothing unexplained. ``Ambiguous`` has one precise question and 2 to 4 readings. ``NotAnswerable``
-knows what is missing. ``Unsure`` hands on, with what was understood so far: the next engine (Claude) or, when there is
+``Understood`` has a plan and nothing unexplained. ``Ambiguous`` has one precise question and 2 to 4 readings.
+``NotAnswerable`` knows what is missing. ``Unsure`` hands on, with what was understood so far: the next engine (Claude) or, when there is
 none, the engine turns it into a clarification or a refusal that says which word could not be placed.
 """
 
@@ -13,9 +13,9 @@ from typing import Literal
 from datapilot_kernel.plan.model import Plan
 
 RefusalReason = Literal[
-    "empty_question", "question_too_long", "not_a_question", "sql_instead_of_question", "unknown_word", "missing_data",
-    "missing_measure", "missing_dimension", "missing_time", "value_not_found", "not_a_data_question", "forecast", "explanation",
-    "write_request", "no_join", "unsupported", "period_not_possible", "not_allowed", "guard",
+    "empty_question", "question_too_long", "not_a_question", "sql_instead_of_question", "unknown_word",
+    "missing_data", "missing_measure", "missing_dimension", "missing_time", "value_not_found", "not_a_data_question",
+    "forecast", "explanation", "write_request", "no_join", "unsupported", "period_not_possible", "not_allowed", "guard",
 ]  # fmt: skip
 """The closed set of reasons of a refusal that comes from understanding or from the guard."""
 

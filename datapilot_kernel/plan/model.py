@@ -274,7 +274,7 @@ class Plan(_Model):
             raise ValueError("a list of rows names its entity, and has columns only")
         if self.kind == "aggregate" and (self.columns or not (self.measures or self.dimensions)):
             raise ValueError("an aggregate has measures or dimensions, and no columns")
-        aliases = [i.alias for i in (*self.measures, *self.dimensions, *self.columns)]
+        aliases = [m.alias for m in self.measures] + [d.alias for d in self.dimensions] + [c.alias for c in self.columns]
         if len(set(aliases)) != len(aliases):
             raise ValueError("two columns have the same alias")
         known = set(aliases)
