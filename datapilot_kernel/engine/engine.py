@@ -1,0 +1,439 @@
+"""One object: ``ask(question) -> outcome``. What the notebook, the API, the command line and the tests all call.
+
+The life of a question: understand (local; later engines are handed what it could not place), compile, guard, execute,
+answer. Every road to the data goes through :meth:`Engine._execute`: guard, then source. A question never raises for
+something the person or their source did: it comes back as a refusal or a failure. Only a cancelled token raises.
+
+The engine belongs to one person's rights over one source: its policy, value index and caches are never shared between
+people whose rights differ.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Literal, assert_never
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from datapilot_kernel.answers.model import AnswerColumn
+from datapilot_kernel.catalog.model import Catalog
+from datapilot_kernel.engine.outcome import (
+    Answer,
+    Clarification,
+    EngineName,
+    Failure,
+    Outcome,
+    Refusal,
+    Timings,
+    Trust,
+)
+from datapilot_kernel.engine.policy import build_policy
+from datapilot_kernel.engine.values import collect_values
+from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
+from datapilot_kernel.guard import Accepted, Guard
+from datapilot_kernel.guard import Refusal as GuardRefusal
+from datapilot_kernel.messages import current_language, text
+from datapilot_kernel.nl2sql.understanding import Ambiguous, NotAnswerable, Understanding, Understood, Unsure
+from datapilot_kernel.plan.compiled import Compiled
+from datapilot_kernel.plan.compiler import compile_plan
+from datapilot_kernel.plan.model import Plan
+from datapilot_kernel.semantic.model import Format, Layer
+from datapilot_kernel.sources.model import CancelToken, Limits, LogicalType, ResultTable, Source
+
+if TYPE_CHECKING:
+    from datapilot_kernel.nl2sql.conversation import Conversation
+    from datapilot_kernel.nl2sql.local import LocalEngine
+
+log = logging.getLogger(__name__)
+
+Step = Literal["understand", "guard", "execute", "answer"]
+Progress = Callable[[Step], None]
+Choice = Literal["auto", "local", "claude"]
+
+
+def today(timezone: str = "Europe/Paris") -> date:
+    """Return the reference day: ``DATAPILOT_TODAY`` when set, else the day it is in ``timezone``.
+
+    Raises
+    ------
+    BadInput
+        ``DATAPILOT_TODAY`` is not an ISO date.
+    """
+    fixed = os.environ.get("DATAPILOT_TODAY")
+    if fixed:
+        try:
+            return date.fromisoformat(fixed)
+        except ValueError as error:
+            raise BadInput("engine.bad_today", value=fixed) from error
+    return datetime.now(ZoneInfo(timezone)).date()
+
+
+class Engine:
+    """Answers questions about one source with one person's rights.
+
+    Parameters
+    ----------
+    source
+        Open; the engine does not close it.
+    catalog
+        None: introspected at first use.
+    layer
+        None: drafted from the catalog, and every answer is then exploratory.
+    attributes
+        Of the person, for row filters.
+    fixed_today
+        None: the clock of each question.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        catalog: Catalog | None = None,
+        layer: Layer | None = None,
+        attributes: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        fixed_today: date | None = None,
+    ) -> None:
+        self.source = source
+        self.limits = limits or Limits()
+        self._attributes = dict(attributes or {})
+        self._fixed_today = fixed_today
+        self._given_layer = layer
+        self._lock = threading.RLock()
+        self._catalog = catalog
+        self._layer = layer
+        self._guard: Guard | None = None
+        self._local: LocalEngine | None = None
+
+    # ── what the engine knows ─────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def catalog(self) -> Catalog:
+        """The source's catalog, introspected when first needed."""
+        with self._lock:
+            if self._catalog is None:
+                from datapilot_kernel.catalog import introspect
+
+                self._catalog = introspect(self.source)
+            return self._catalog
+
+    @property
+    def layer(self) -> Layer:
+        """The semantic layer: the one given, or an automatic draft."""
+        with self._lock:
+            if self._layer is None:
+                from datapilot_kernel.semantic import draft_layer
+
+                self._layer = draft_layer(self.catalog)
+            return self._layer
+
+    @property
+    def guard(self) -> Guard:
+        """The guard with this person's policy."""
+        with self._lock:
+            if self._guard is None:
+                policy = build_policy(self.catalog, self.layer, attributes=self._attributes, max_rows=self.limits.max_rows)
+                self._guard = Guard(policy, self.source.dialect)
+            return self._guard
+
+    @property
+    def local(self) -> LocalEngine:
+        """The local engine over the layer and this person's values."""
+        with self._lock:
+            if self._local is None:
+                from datapilot_kernel.nl2sql.local import LocalEngine
+
+                values = collect_values(self.catalog, self.layer, self._one_column)
+                self._local = LocalEngine(self.layer, values, language=current_language())
+            return self._local
+
+    def prepare(self) -> None:
+        """Do all first-use work now: catalog, layer, guard, value index."""
+        _ = (self.catalog, self.layer, self.guard, self.local)
+
+    def refresh(self) -> bool:
+        """Introspect again; return True when names, types or keys changed (everything built on them is then rebuilt)."""
+        from datapilot_kernel.catalog import introspect
+
+        with self._lock:
+            before = self._catalog.version if self._catalog else None
+            self._catalog = introspect(self.source)
+            if self._catalog.version == before:
+                return False
+            self._guard = self._local = None
+            self._layer = self._given_layer
+            return True
+
+    def today(self) -> date:
+        """The reference day of relative periods."""
+        return self._fixed_today or today(self.layer.calendar.timezone)
+
+    # ── asking ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        question: str,
+        *,
+        engine: Choice = "auto",
+        conversation: Conversation | None = None,
+        cancel: CancelToken | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Answer a question; the conversation, when given, is used for follow-ups and continued.
+
+        Raises
+        ------
+        Cancelled
+            The token was cancelled.
+        """
+        run = _Run(question, cancel, progress)
+        with run.catching() as caught:
+            if engine == "claude":
+                raise Refused("engine.claude_not_configured")
+            with run.timed("understand"):
+                understanding = self.local.understand(question, today=self.today(), conversation=conversation)
+            outcome = self._from_understanding(run, understanding)
+            if conversation is not None and isinstance(outcome, Answer) and outcome.plan is not None:
+                conversation.add(question, outcome.plan)
+            return outcome
+        return caught.outcome("local")
+
+    def run_plan(
+        self,
+        plan: Plan,
+        *,
+        question: str = "",
+        conversation: Conversation | None = None,
+        cancel: CancelToken | None = None,
+        progress: Progress | None = None,
+    ) -> Outcome:
+        """Run a plan as it is: a reading that was edited, a choice that was clicked, a dashboard's tile."""
+        run = _Run(question, cancel, progress)
+        with run.catching() as caught:
+            outcome = self._from_plan(run, plan, "plan", ())
+            if conversation is not None and isinstance(outcome, Answer):
+                conversation.add(question, plan)
+            return outcome
+        return caught.outcome("plan")
+
+    def run_sql(self, sql: str, *, cancel: CancelToken | None = None, progress: Progress | None = None) -> Outcome:
+        """Run a statement that a person wrote, through the guard."""
+        run = _Run("", cancel, progress)
+        with run.catching() as caught:
+            return self._from_sql(run, sql)
+        return caught.outcome("sql")
+
+    def _from_understanding(self, run: _Run, understanding: Understanding) -> Outcome:
+        match understanding:
+            case Understood(plan=plan, notes=notes):
+                return self._from_plan(run, plan, "local", notes)
+            case Ambiguous(message=message, choices=choices):
+                return Clarification(run.id, message, (), "local", run.done(), choices[:4])
+            case NotAnswerable(reason=reason, missing=missing, message=message):
+                return Refusal(run.id, message, (), "local", run.done(), reason, missing)
+            case Unsure(unexplained=words, suggestions=suggestions, message=message):
+                if len(suggestions) >= 2:
+                    message = message or text("engine.did_you_mean")
+                    return Clarification(run.id, message, (), "local", run.done(), suggestions[:4])
+                missing = ", ".join(words)
+                message = message or text("engine.unknown_words", words=" ".join(f"« {word} »" for word in words))
+                return Refusal(run.id, message, (), "local", run.done(), "unknown_word", missing)
+            case _:
+                assert_never(understanding)
+
+    def _from_plan(self, run: _Run, plan: Plan, engine: EngineName, notes: tuple[str, ...]) -> Outcome:
+        from datapilot_kernel.answers import compose
+
+        with run.timed("understand"):
+            compiled = self._compile(plan)
+        accepted, table = self._execute(compiled.sql, run)
+        with run.timed("answer"):
+            columns = _columns_of(compiled, table)
+            composed = compose(
+                table, columns, plan=plan, compiled=compiled, layer=self.layer, sql=accepted.sql, dialect=self.source.dialect
+            )
+        trust: Trust = "governed" if self.layer.status == "accepted" else "exploratory"
+        every_note = notes + compiled.notes + self._draft_note()
+        return Answer(
+            run.id, composed.sentence, every_note, engine, run.done(), run.question, trust, composed.sentence,
+            composed.reading, plan, accepted.sql, columns, table, composed.chart, compiled,
+        )  # fmt: skip
+
+    def _from_sql(self, run: _Run, sql: str) -> Outcome:
+        from datapilot_kernel.answers import compose
+
+        accepted, table = self._execute(sql, run)
+        with run.timed("answer"):
+            columns = tuple(
+                AnswerColumn(column.name, column.name, column.type, _plain_format(column.type)) for column in table.columns
+            )
+            composed = compose(
+                table, columns, plan=None, compiled=None, layer=self.layer, sql=accepted.sql, dialect=self.source.dialect
+            )
+        return Answer(
+            run.id, composed.sentence, (), "sql", run.done(), "", "exploratory", composed.sentence, composed.reading,
+            None, accepted.sql, columns, table, composed.chart, None,
+        )  # fmt: skip
+
+    def _draft_note(self) -> tuple[str, ...]:
+        return () if self.layer.status == "accepted" else (text("engine.over_a_draft"),)
+
+    # ── the one road to the data ──────────────────────────────────────────────────────────────────────────────────
+
+    def _compile(self, plan: Plan) -> Compiled:
+        return compile_plan(plan, self.layer, dialect=self.source.dialect, today=self.today())
+
+    def _execute(self, sql: str, run: _Run) -> tuple[Accepted, ResultTable]:
+        """Guard, then source; once more over a fresh catalog when the source's tables are no longer as introspected."""
+        try:
+            return self._execute_once(sql, run)
+        except SourceProblem as problem:
+            if problem.reason not in _SCHEMA_REASONS or not self.refresh():
+                raise
+            log.info("catalog changed under a statement; refreshed: %s", self._catalog and self._catalog.version)
+            try:
+                return self._execute_once(sql, run)
+            except SourceProblem as again:
+                if again.reason in _SCHEMA_REASONS:
+                    raise SourceProblem("engine.schema_changed") from again
+                raise
+
+    def _execute_once(self, sql: str, run: _Run) -> tuple[Accepted, ResultTable]:
+        with run.timed("guard"):
+            verdict = self.guard.check(sql)
+        if isinstance(verdict, GuardRefusal):
+            raise _GuardSaidNo(verdict)
+        with run.timed("execute"):
+            table = self.source.execute(verdict.sql, limits=self.limits, cancel=run.cancel)
+        return verdict, table
+
+    def _one_column(self, plan: Plan, max_rows: int) -> list[object]:
+        verdict = self.guard.check(self._compile(plan).sql)
+        if isinstance(verdict, GuardRefusal):
+            raise _GuardSaidNo(verdict)
+        limits = Limits(max_rows=max_rows, timeout_ms=3_000)
+        return [row[0] for row in self.source.execute(verdict.sql, limits=limits).rows]
+
+
+_SCHEMA_REASONS = frozenset({"undefined_table", "undefined_column", "schema_changed"})
+
+
+class _GuardSaidNo(Refused):
+    """Carries the guard's own refusal up to the outcome."""
+
+    def __init__(self, verdict: GuardRefusal) -> None:
+        self.verdict = verdict
+        super().__init__("engine.guard_refused", log=verdict.log, message=verdict.message)
+        self.reason = verdict.reason
+
+
+def _columns_of(compiled: Compiled, table: ResultTable) -> tuple[AnswerColumn, ...]:
+    types = [column.type for column in table.columns]
+    return tuple(
+        AnswerColumn(c.name, c.label, kind, c.format, c.role) for c, kind in zip(compiled.columns, types, strict=True)
+    )
+
+
+def _plain_format(kind: LogicalType) -> Format:
+    """Return how a value of SQL without a layer is written: by its type alone."""
+    match kind:
+        case "integer":
+            return Format(kind="integer")
+        case "decimal" | "float":
+            return Format(kind="decimal")
+        case "date":
+            return Format(kind="date")
+        case "timestamp" | "timestamptz":
+            return Format(kind="datetime")
+        case _:
+            return Format(kind="text")
+
+
+class _Caught:
+    """What :meth:`_Run.catching` caught, as an outcome."""
+
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self.error: Exception | None = None
+
+    def outcome(self, engine: EngineName) -> Outcome:
+        run, error = self._run, self.error
+        match error:
+            case _GuardSaidNo(verdict=verdict):
+                return Refusal(run.id, verdict.message, (), engine, run.done(), verdict.reason, "")
+            case SourceProblem():
+                return Failure(run.id, error.message, (), engine, run.done(), None, error.reason)
+            case Refused() | BadInput():
+                missing = str(error.values.get("missing", ""))
+                return Refusal(run.id, error.message, (), engine, run.done(), error.reason, missing)
+            case Fault():
+                return Failure(run.id, error.message, (), engine, run.done(), error.incident)
+            case _:
+                # The type and where it was raised, never the text: a foreign exception may quote values.
+                fault = Fault(log=f"{type(error).__name__} in question {run.id}")
+                log.error("incident %s: %s", fault.incident, fault.log, exc_info=_without_text(error))
+                return Failure(run.id, fault.message, (), engine, run.done(), fault.incident)
+
+
+def _without_text(error: Exception | None) -> tuple[type[BaseException], BaseException, object] | None:
+    """Return exception info whose message is left out, for the log."""
+    if error is None:
+        return None
+    bare = RuntimeError(type(error).__name__)
+    return (RuntimeError, bare, error.__traceback__)
+
+
+class _Run:
+    """One question on its way: its id, its clock, its cancel token, where it tells its progress."""
+
+    def __init__(self, question: str, cancel: CancelToken | None, progress: Progress | None) -> None:
+        self.id = uuid4().hex
+        self.question = question
+        self.cancel = cancel
+        self._progress = progress
+        self._started = time.perf_counter()
+        self._spent: dict[Step, float] = {}
+
+    @contextmanager
+    def timed(self, step: Step) -> Iterator[None]:
+        """Tell the progress, refuse to go on when cancelled, and add up the time of ``step``."""
+        if self.cancel is not None and self.cancel.cancelled:
+            raise Cancelled
+        if self._progress is not None and step not in self._spent:
+            self._progress(step)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._spent[step] = self._spent.get(step, 0.0) + (time.perf_counter() - started) * 1000
+
+    @contextmanager
+    def catching(self) -> Iterator[_Caught]:
+        """Turn what is raised inside into :class:`_Caught`; a cancelled token goes through."""
+        caught = _Caught(self)
+        try:
+            yield caught
+        except Cancelled:
+            raise
+        except DataPilotError as error:
+            caught.error = error
+        except Exception as error:  # noqa: BLE001 -- the edge: whatever broke becomes a failure with an incident id
+            caught.error = error
+
+    def done(self) -> Timings:
+        """Return the timings so far, with the total."""
+        total = (time.perf_counter() - self._started) * 1000
+        return Timings(
+            self._spent.get("understand"),
+            self._spent.get("guard"),
+            self._spent.get("execute"),
+            self._spent.get("answer"),
+            total,
+        )
