@@ -36,7 +36,7 @@ from datapilot_kernel.engine.outcome import (
 from datapilot_kernel.engine.policy import build_policy
 from datapilot_kernel.engine.values import collect_values
 from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
-from datapilot_kernel.guard import Accepted, Guard
+from datapilot_kernel.guard import Accepted, Guard, Policy
 from datapilot_kernel.guard import Refusal as GuardRefusal
 from datapilot_kernel.messages import current_language, text
 from datapilot_kernel.nl2sql.understanding import Ambiguous, NotAnswerable, Understanding, Understood, Unsure
@@ -109,6 +109,7 @@ class Engine:
         self._lock = threading.RLock()
         self._catalog = catalog
         self._layer = layer
+        self._given_policy: Policy | None = None
         self._guard: Guard | None = None
         self._local: LocalEngine | None = None
 
@@ -153,6 +154,12 @@ class Engine:
                 values = collect_values(self.catalog, self.layer, self._one_column)
                 self._local = LocalEngine(self.layer, values, language=current_language())
             return self._local
+
+    def use_policy(self, policy: Policy) -> None:
+        """Replace the policy made from catalog and layer by one given whole (``datapilot sql --policy``)."""
+        with self._lock:
+            self._given_policy = policy
+            self._guard = None
 
     def prepare(self) -> None:
         """Do all first-use work now: catalog, layer, guard, value index."""
@@ -275,7 +282,7 @@ class Engine:
                 AnswerColumn(column.name, column.name, column.type, _plain_format(column.type)) for column in table.columns
             )
             composed = compose(
-                table, columns, plan=None, compiled=None, layer=self.layer, sql=accepted.sql, dialect=self.source.dialect
+                table, columns, plan=None, compiled=None, layer=self._layer, sql=accepted.sql, dialect=self.source.dialect
             )
         return Answer(
             run.id, composed.sentence, (), "sql", run.done(), "", "exploratory", composed.sentence, composed.reading,

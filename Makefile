@@ -1,0 +1,53 @@
+# Every target does its own set-up: a fresh machine needs Python >= 3.11 and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := requirements/dev.lock
+
+.PHONY: install demo test check lint types bench lock clean
+
+install: $(STAMP)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m virtualenv -q $(VENV) 2>/dev/null; } \
+	  || uv venv -q --seed --python $(PYTHON) $(VENV) \
+	  || { echo "No virtual environment can be made: install python3-venv, virtualenv or uv"; exit 2; }
+
+# uv where it is (seconds), pip where it is not (minutes): the same lock, hashes checked by both.
+$(STAMP): $(BIN)/python $(LOCK) pyproject.toml
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install -q --python $(BIN)/python --require-hashes -r $(LOCK) && uv pip install -q --python $(BIN)/python --no-deps -e .; \
+	else \
+	  $(BIN)/python -m pip install -q --require-hashes -r $(LOCK) && $(BIN)/python -m pip install -q hatchling editables && \
+	  $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .; \
+	fi
+	@$(BIN)/datapilot kernelspec install >/dev/null
+	@touch $@
+
+demo: install
+	@$(BIN)/datapilot demo $(if $(PORT),--port $(PORT))
+
+test: install
+	@$(BIN)/python -m pytest
+
+# For every commit: lint, types, the tests that need no server.
+check: install lint types
+	@$(BIN)/python -m pytest -q --no-servers -m "not slow and not browser" tests/unit
+
+lint: install
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: install
+	@$(BIN)/mypy
+
+bench: install
+	@$(BIN)/python -m bench $(ONLY)
+
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra lab --extra test pyproject.toml -o $(LOCK)
+
+clean:
+	rm -rf $(VENV) build dist artefacts demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

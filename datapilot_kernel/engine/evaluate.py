@@ -1,0 +1,142 @@
+"""``datapilot eval``: questions in, outcomes out, right or wrong by gold SQL. Formats and rule: the contract.
+
+Gold statements are statements like any other: they pass the guard, with the same rights. A gold that this engine does not
+take (another dialect's) is skipped; ``right`` is null when none ran.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from datapilot_kernel.engine.engine import Choice, Engine
+from datapilot_kernel.engine.matching import results_match
+from datapilot_kernel.engine.outcome import Answer, Clarification, Failure, Outcome, Refusal
+from datapilot_kernel.engine.wire import json_value
+from datapilot_kernel.errors import BadInput
+from datapilot_kernel.nl2sql.conversation import Conversation
+
+_OWN_KEYS = frozenset(
+    {"outcome", "trust", "engine", "sql", "columns", "row_count", "latency_ms", "message", "right", "rows"}
+)
+
+
+def read_questions(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the questions of JSON lines; blank lines are passed over.
+
+    Raises
+    ------
+    BadInput
+        A line that is not such JSON, with its number.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise BadInput("engine.bad_question_line", line=number) from error
+        if not isinstance(record, dict) or not isinstance(record.get("question"), str) or "id" not in record:
+            raise BadInput("engine.bad_question_line", line=number)
+        yield record
+
+
+@dataclass
+class Summary:
+    """Counts over a run. ``wrong`` are answers whose rows are not the gold's, or that should not have been answers."""
+
+    total: int = 0
+    answerable: int = 0
+    right: int = 0
+    wrong: int = 0
+    withheld: int = 0
+    withheld_due: int = 0
+    latencies_ms: list[float] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    def add(self, record: dict[str, Any], line: dict[str, Any]) -> None:
+        """Count one question."""
+        expected = record.get("expect", "answer")
+        outcome = line["outcome"]
+        self.total += 1
+        self.outcomes[outcome] += 1
+        self.latencies_ms.append(line["latency_ms"])
+        if expected == "answer":
+            self.answerable += 1
+            self.right += line["right"] is True
+            self.wrong += line["right"] is False and outcome == "answer"
+        else:
+            self.withheld_due += 1
+            self.withheld += outcome in ("refusal", "clarification")
+            self.wrong += outcome == "answer"
+
+    def percentile(self, share: float) -> float:
+        """Return a percentile of the latencies in milliseconds, 0 when there are none."""
+        ranked = sorted(self.latencies_ms)
+        return ranked[min(len(ranked) - 1, int(share * len(ranked)))] if ranked else 0.0
+
+
+def evaluate(
+    engine: Engine, questions: Iterable[dict[str, Any]], *, choice: Choice = "auto", rows: int = 0
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield (input, output line) for each question, as each is done.
+
+    Parameters
+    ----------
+    rows
+        How many rows of the result to put in the output; 0: none, and no ``rows`` key.
+    """
+    for record in questions:
+        conversation = Conversation()
+        previous = record.get("previous") or ()
+        for earlier in [previous] if isinstance(previous, str) else previous:
+            engine.ask(earlier, engine=choice, conversation=conversation)
+        outcome = engine.ask(record["question"], engine=choice, conversation=conversation)
+        yield record, _line(engine, record, outcome, rows)
+
+
+def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -> dict[str, Any]:
+    answer = outcome if isinstance(outcome, Answer) else None
+    line: dict[str, Any] = {key: value for key, value in record.items() if key not in _OWN_KEYS}
+    line |= {
+        "outcome": _KIND[type(outcome)],
+        "trust": answer.trust if answer else None,
+        "engine": outcome.engine,
+        "sql": answer.sql if answer else None,
+        "columns": [column.name for column in answer.columns] if answer else [],
+        "row_count": len(answer.table.rows) if answer else 0,
+        "latency_ms": round(outcome.timings_ms.total or 0.0, 2),
+        "message": outcome.message,
+        "right": _verdict(engine, record, answer),
+    }
+    if rows:
+        taken = answer.table.rows[:rows] if answer else []
+        line["rows"] = [[json_value(value) for value in row] for row in taken]
+    return line
+
+
+_KIND: dict[type, str] = {
+    Answer: "answer",
+    Clarification: "clarification",
+    Refusal: "refusal",
+    Failure: "failure",
+}
+
+
+def _verdict(engine: Engine, record: dict[str, Any], answer: Answer | None) -> bool | None:
+    gold = record.get("gold")
+    if not gold:
+        return None
+    if answer is None:
+        return False
+    ran = False
+    for statement in [gold] if isinstance(gold, str) else gold:
+        expected = engine.run_sql(statement)
+        if isinstance(expected, Answer):
+            ran = True
+            if results_match(expected.table.rows, answer.table.rows, ordered=bool(record.get("ordered"))):
+                return True
+    return False if ran else None
