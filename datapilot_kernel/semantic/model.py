@@ -100,6 +100,9 @@ class Measure(_Model):
         The entity's time dimension that dates this measure; None: the entity's.
     additivity
         ``semi_additive``: adds up over everything but time, where the last value of the period counts (a stock).
+    finer
+        The measure that is the same quantity one grain finer (the amount of the lines, for the amount of the orders):
+        taken in this one's place when a dimension or filter asked for can be reached from there only (« CA par produit »).
     """
 
     expression: str | None = None
@@ -112,6 +115,7 @@ class Measure(_Model):
     format: Format = Format(kind="decimal")
     additivity: Additivity = "additive"
     time: Name | None = None
+    finer: Ref | None = None
     lower_is_better: bool = False
     hidden: bool = False
 
