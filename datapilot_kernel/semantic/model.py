@@ -76,6 +76,7 @@ class Dimension(_Model):
     values: dict[str, tuple[str, ...]] = {}
     personal: bool = False
     hidden: bool = Field(default=False, description="Technical: usable by joins and measures, not offered to people")
+    zoned: bool = Field(default=False, description="A timestamp stored with its time zone (timestamptz): an instant")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:

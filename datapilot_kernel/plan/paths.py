@@ -1,0 +1,161 @@
+"""Ways from an entity to another along the joins, from the many side to the one side: they never multiply rows.
+
+A one-to-one join may be walked both ways. The shortest way wins; among equally short ones, the one with most *preferred*
+joins; if that does not settle it, the person chooses (:class:`AmbiguousPath`).
+
+Rejected: weights per join (nobody can say why 3 beats 4), and walking a many-to-one join backwards (it fans out: the
+compiler makes such a condition an EXISTS instead).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from datapilot_kernel.plan.problems import AmbiguousPath, PathChoice, PlanProblem
+from datapilot_kernel.semantic.model import Join, Layer
+
+MAX_STEPS = 6
+"""Nobody means a way longer than this."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One join walked: from ``from_entity``'s ``from_columns`` to ``to_entity``'s ``to_columns``, unique there."""
+
+    join: str
+    from_entity: str
+    from_columns: tuple[str, ...]
+    to_entity: str
+    to_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Path:
+    """A chain of steps from ``from_entity``; without steps, the entity itself."""
+
+    from_entity: str
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def to_entity(self) -> str:
+        """Where it leads."""
+        return self.steps[-1].to_entity if self.steps else self.from_entity
+
+    @property
+    def joins(self) -> tuple[str, ...]:
+        """Names of its joins, in order."""
+        return tuple(step.join for step in self.steps)
+
+
+class JoinGraph:
+    """The joins of a layer, ready to be walked. Made once for a compilation."""
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self._steps: dict[str, list[Step]] = {}
+        self._reached: dict[tuple[str, tuple[str, ...]], dict[str, int]] = {}
+        for name, join in layer.joins.items():
+            self._add(Step(name, join.from_entity, join.from_columns, join.to_entity, join.to_columns))
+            if join.cardinality == "one_to_one":
+                self._add(Step(name, join.to_entity, join.to_columns, join.from_entity, join.from_columns))
+
+    def _add(self, step: Step) -> None:
+        self._steps.setdefault(step.from_entity, []).append(step)
+
+    def distances(self, from_entity: str) -> dict[str, int]:
+        """Return every entity that can be reached, with the number of joins (0 for itself), nearest first."""
+        key = (from_entity, ())
+        if key not in self._reached:
+            found = {from_entity: 0}
+            queue = [from_entity]
+            for entity in queue:
+                for step in self._steps.get(entity, ()):
+                    if step.to_entity not in found and found[entity] < MAX_STEPS:
+                        found[step.to_entity] = found[entity] + 1
+                        queue.append(step.to_entity)
+            self._reached[key] = found
+        return self._reached[key]
+
+    def paths(self, from_entity: str, to_entity: str, via: tuple[str, ...] = ()) -> Iterator[list[Path]]:
+        """Yield the ways of each length that use every join of ``via``, shortest length first."""
+        frontier = [Path(from_entity)]
+        for _ in range(MAX_STEPS + 1):
+            there = [path for path in frontier if path.to_entity == to_entity and set(via) <= set(path.joins)]
+            if there:
+                yield there
+            frontier = [
+                Path(from_entity, (*path.steps, step))
+                for path in frontier
+                for step in self._steps.get(path.to_entity, ())
+                if self._worth(path, step, to_entity, via)
+            ]
+
+    def _worth(self, path: Path, step: Step, to_entity: str, via: tuple[str, ...]) -> bool:
+        seen = {path.from_entity, *(taken.to_entity for taken in path.steps)}
+        # A join back to an entity already passed (an employee's manager) only when it was asked for.
+        fresh = step.to_entity not in seen or (step.join in via and step.join not in path.joins)
+        return fresh and to_entity in self.distances(step.to_entity)
+
+    def relevant_via(self, from_entity: str, via: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those joins of ``via`` that a way from this entity can take."""
+        reached = self.distances(from_entity)
+        return tuple(name for name in via if self.layer.joins[name].from_entity in reached)
+
+    def best(self, from_entity: str, to_entity: str, via: tuple[str, ...] = (), *, ref: str, label: str) -> Path | None:
+        """Return the way to take; None when there is none.
+
+        Raises
+        ------
+        AmbiguousPath
+            Several are equally good.
+        """
+        nearest = next(self.paths(from_entity, to_entity, self.relevant_via(from_entity, via)), None)
+        if nearest is None:
+            return None
+        return self.settle(nearest, ref=ref, label=label)
+
+    def settle(self, ways: list[Path], *, ref: str, label: str) -> Path:
+        """Return the one with most preferred joins, or ask."""
+        if len(ways) == 1:
+            return ways[0]
+        preferred = [sum(self.layer.joins[name].preferred for name in path.joins) for path in ways]
+        best = [path for path, count in zip(ways, preferred, strict=True) if count == max(preferred)]
+        if len(best) == 1:
+            return best[0]
+        choices = tuple(PathChoice(path.joins, self._way_label(path, best)) for path in best)
+        raise AmbiguousPath(best[0].from_entity, best[0].to_entity, choices, ref=ref, label=label)
+
+    def _way_label(self, path: Path, others: list[Path]) -> str:
+        """Name a way by the joins that tell it apart from the others."""
+        common = set.intersection(*(set(other.joins) for other in others))
+        own = [name for name in path.joins if name not in common] or list(path.joins)
+        labels = [self._join_label(self.layer.joins[name]) for name in own]
+        return " › ".join(dict.fromkeys(labels))
+
+    def _join_label(self, join: Join) -> str:
+        return join.label or self.layer.entities[join.to_entity].label
+
+
+def find_paths(layer: Layer, from_entity: str, to_entity: str, via: tuple[str, ...] = ()) -> list[Path]:
+    """Return every way from the many side to the one side, shortest first (preferred joins first among equals).
+
+    Parameters
+    ----------
+    via
+        Names of joins that the way must take.
+
+    Raises
+    ------
+    PlanProblem
+        ``unknown_reference``, ``unknown_join``.
+    """
+    for name in (from_entity, to_entity):
+        if name not in layer.entities:
+            raise PlanProblem("unknown_reference", ref=name)
+    for name in via:
+        if name not in layer.joins:
+            raise PlanProblem("unknown_join", name=name)
+    found = [path for ways in JoinGraph(layer).paths(from_entity, to_entity, via) for path in ways]
+    preferred = {path: sum(layer.joins[name].preferred for name in path.joins) for path in found}
+    return sorted(found, key=lambda path: (len(path.steps), -preferred[path], path.joins))
