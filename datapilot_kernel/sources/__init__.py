@@ -5,16 +5,72 @@ Nothing heavy is imported here; drivers are loaded by the adapter that needs the
 
 from __future__ import annotations
 
-from datapilot_kernel.sources.location import redact
-from datapilot_kernel.sources.model import CancelToken, Dialect, Limits, LogicalType, ResultColumn, ResultTable, Source
+from typing import TYPE_CHECKING
+
+from datapilot_kernel.sources.location import DatabaseLocation, parse_location, redact
+from datapilot_kernel.sources.model import (
+    CancelToken,
+    Dialect,
+    Estimate,
+    Limits,
+    LogicalType,
+    OpenedSource,
+    ResultColumn,
+    ResultTable,
+    RoleFinding,
+    Source,
+)
+
+if TYPE_CHECKING:
+    from datapilot_kernel.sources.files_import.report import FilesOptions
 
 __all__ = [
     "CancelToken",
     "Dialect",
+    "Estimate",
     "Limits",
     "LogicalType",
+    "OpenedSource",
     "ResultColumn",
     "ResultTable",
+    "RoleFinding",
     "Source",
+    "open_source",
     "redact",
 ]
+
+
+def open_source(
+    location: str, *, files_options: FilesOptions | None = None, time_zone: str = "Europe/Paris"
+) -> OpenedSource:
+    """Open a source.
+
+    Parameters
+    ----------
+    location
+        ``postgresql://…``, ``mysql://…`` or ``mariadb://…``; or the path of a CSV, Excel, Parquet or ``.duckdb`` file, or
+        of a folder of such files. A database is not asked anything yet: the first statement connects.
+    files_options
+        What a person decided about files, by file name; see :mod:`datapilot_kernel.sources.files_import.report`.
+    time_zone
+        In which the source's times with a zone are computed and shown.
+
+    Raises
+    ------
+    SourceProblem
+        The location says nothing that can be opened, or no file in it can be read.
+    """
+    where = parse_location(location)
+    if isinstance(where, DatabaseLocation):
+        if where.kind == "postgres":
+            from datapilot_kernel.sources.postgres import PostgresSource
+
+            return PostgresSource(where, time_zone=time_zone)
+        from datapilot_kernel.sources.mysql import MysqlSource
+
+        return MysqlSource(where, time_zone=time_zone)
+    from datapilot_kernel.sources import files
+
+    if where.kind == "duckdb":
+        return files.open_duckdb(where.path, time_zone=time_zone)
+    return files.open_files(where.path, files_options or {}, time_zone=time_zone)

@@ -12,8 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from datapilot_kernel.messages import text
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from datapilot_kernel.sources.files_import.report import ImportReport
 
 Dialect = Literal["postgres", "mysql", "duckdb"]
 
@@ -150,3 +154,64 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Give back every connection and process. Safe twice."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an engine expects a statement to cost, without running it.
+
+    Attributes
+    ----------
+    rows
+        Rows of the result; None when the engine does not say.
+    work_rows
+        The most rows that any step is expected to produce or read, joins multiplied out; None when unknown.
+    cost
+        In the engine's own unit (comparable within one engine only); None when it has none.
+    plan
+        The engine's plan as data; may quote literals of the statement: never shown, never logged.
+    """
+
+    rows: int | None
+    work_rows: int | None
+    cost: float | None
+    plan: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class RoleFinding:
+    """One thing that a source's account can do and should not.
+
+    Attributes
+    ----------
+    key
+        The message's key in the catalogues.
+    values
+        Its placeholders: names of tables, of roles, of rights.
+    serious
+        True: it reaches beyond reading this database's data.
+    """
+
+    key: str
+    values: dict[str, str] = field(default_factory=dict)
+    serious: bool = True
+
+    @property
+    def message(self) -> str:
+        """The sentence for the operator, in the language in force."""
+        values: dict[str, object] = dict(self.values)
+        return text(self.key, **values)  # type: ignore[arg-type]  # no placeholder is called language
+
+
+class OpenedSource(Source, Protocol):
+    """What :func:`datapilot_kernel.sources.open_source` gives: a source with the questions an operator asks it."""
+
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
+        """Return the engine's estimate of what a guarded statement costs, without running it."""
+
+    def role_report(self) -> tuple[RoleFinding, ...]:
+        """Say what the account can do beyond reading; empty: nothing. Raises as ``execute`` does."""
+
+    @property
+    def import_report(self) -> ImportReport | None:
+        """What was decided when files were read; None for a database."""

@@ -114,7 +114,7 @@ DUCKDB_CLASSES: Final[dict[str, str]] = {
     "NotImplementedException": "unsupported", "NotSupportedError": "unsupported", "OperationalError": "server_refused",
     "OutOfMemoryException": "out_of_resources", "OutOfRangeException": "out_of_range",
     "ParserException": "statement_rejected", "PermissionException": "read_only", "ProgrammingError": "statement_rejected",
-    "SequenceException": "server_refused", "SerializationException": "file_unreadable",
+    "ResourceInUseException": "locked", "SequenceException": "server_refused", "SerializationException": "file_unreadable",
     "SyntaxException": "statement_rejected", "TransactionException": "server_refused",
     "TypeMismatchException": "statement_rejected", "Warning": "server_refused", "DatabaseError": "server_refused",
     "MemoryError": "out_of_resources", "UnicodeDecodeError": "bad_value",
