@@ -125,31 +125,35 @@ def of_the(label: str, gender: Gender | None = None) -> str | None:
     return f"des {whole[4:]}" if whole.startswith("les ") else f"de {whole}"
 
 
-_MONTHS = r"(janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)"
+_MONTH = r"(janvier|février|mars|avril|mai|juin|juillet|août|septembre|octobre|novembre|décembre)"
+_MONTHS = rf"^{_MONTH}( \d{{4}})? à "
+_DAY = rf"^\d{{1,2}}(er)? {_MONTH}"
+# The labels are those of plan.period_labels; one that no pattern knows gets the form that is always right.
 _IN_FR: tuple[tuple[str, str], ...] = (
-    (rf"^{_MONTHS}\b", "en {}"),
+    (_MONTHS, "de {}"),
+    (rf"^{_MONTH}\b", "en {}"),
     (r"^\d{4}$", "en {}"),
-    (r"^[TS][1-4]\b", "au {}"),
-    (r"^(trimestre|semestre|premier|deuxième|troisième|quatrième|1er|2e|3e|4e) ", "au {}"),
-    (r"^semaine ", "la {}"),
-    (r"^(exercice) ", "sur l’{}"),
-    (r"^(du|le|depuis|avant|jusqu|à partir) ?", "{}"),
-    (r"^(les|la) ", "sur {}"),
-    (r"^\d{2}/\d{2}/\d{4}$", "le {}"),
-    (r"^\d+ derni", "sur les {}"),
+    (r"^T[1-4]\b", "au {}"),
+    (r"^(1er|2e) semestre ", "au {}"),
+    (r"^semaine ", "en {}"),
+    (r"^exercice ", "sur l’{}"),
+    (r"^(du|depuis|jusqu)\b", "{}"),
+    (_DAY, "le {}"),
 )
 _TO_FR: tuple[tuple[str, str], ...] = (
-    (r"^[TS][1-4]\b", "au {}"),
-    (r"^(trimestre|semestre|premier|deuxième|troisième|quatrième|1er|2e|3e|4e) ", "au {}"),
+    (_MONTHS, "à la période de {}"),
+    (r"^T[1-4]\b", "au {}"),
+    (r"^(1er|2e) semestre ", "au {}"),
     (r"^semaine ", "à la {}"),
     (r"^exercice ", "à l’{}"),
-    (r"^(du|depuis|avant|jusqu|à partir) ?", "à la période {}"),
-    (r"^\d{2}/\d{2}/\d{4}$", "au {}"),
-    (r"^\d+ derni", "aux {}"),
+    (r"^(du|depuis|jusqu)\b", "à la période {}"),
+    (_DAY, "au {}"),
 )
 _IN_EN: tuple[tuple[str, str], ...] = (
-    (r"^(from|since|before|until|on|the) ", "{}"),
-    (r"^last ", "over the {}"),
+    (r"^(since|until) ", "{}"),
+    (r".* to ", "from {}"),
+    (r"^(first|second) half ", "in the {}"),
+    (r"^\d{1,2} ", "on {}"),
 )
 
 
@@ -157,7 +161,7 @@ def in_period(label: str, language: Language) -> str:
     """Return a period's label as an adverb: « en mai 2026 », « au T2 2025 », « du 01/05/2026 au 12/05/2026 »."""
     for pattern, form in _IN_FR if language == "fr" else _IN_EN:
         if re.match(pattern, label, re.IGNORECASE):
-            return form.format(label)
+            return _elided(form.format(label))
     return f"sur la période « {label} »" if language == "fr" else f"in {label}"
 
 
@@ -167,8 +171,9 @@ def to_period(label: str, language: Language) -> str:
         return label
     for pattern, form in _TO_FR:
         if re.match(pattern, label, re.IGNORECASE):
-            return form.format(label)
-    for article, contracted in (("les ", "aux "), ("le ", "au ")):
-        if label.startswith(article):
-            return contracted + label.removeprefix(article)
+            return _elided(form.format(label))
     return f"à {label}"
+
+
+def _elided(phrase: str) -> str:
+    return re.sub(r"\bde (?=[ao])", "d’", phrase, count=1) if phrase.startswith(("de ", "à la période de ")) else phrase

@@ -151,13 +151,12 @@ class _Reader:
 
         if resolved.start is None or resolved.end is None:
             return resolved.label
+        if resolved.start.day != 1 or resolved.end.day != 1 or "(" in resolved.label:
+            return resolved.label
         day = Format(kind="date")
         first = self.formatter.value(resolved.start, day)
         last = self.formatter.value(resolved.end - timedelta(days=1), day)
-        if first in resolved.label or resolved.label in (first, last):
-            return resolved.label
-        days = first if first == last else say(self.formatter, "period.between", start=first, end=last)
-        return f"{resolved.label} ({days})" if resolved.label else days
+        return f"{resolved.label} ({say(self.formatter, 'period.between', start=first, end=last)})"
 
     def _is_dated(self) -> bool:
         if self.layer is None or self.plan.rollup is not None:

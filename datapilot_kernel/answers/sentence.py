@@ -29,7 +29,7 @@ from datapilot_kernel.answers.grammar import (
 from datapilot_kernel.answers.model import AnswerColumn
 from datapilot_kernel.answers.shape import Shape, shape_of
 from datapilot_kernel.messages import text
-from datapilot_kernel.plan.compiled import Compiled
+from datapilot_kernel.plan.compiled import Compiled, DateRange
 from datapilot_kernel.plan.model import Plan
 from datapilot_kernel.semantic.model import Layer
 from datapilot_kernel.sources.model import ResultTable
@@ -45,10 +45,11 @@ def write_sentence(
 ) -> str:
     """Return one or two sentences that say what the table shows, in the formatter's language."""
     writer = _Writer(plan, compiled, columns, table, layer, formatter)
-    sentence = writer.write()
-    if table.truncated:
-        sentence += " " + writer.say("truncated", count=len(table.rows), rows=formatter.count(len(table.rows)))
-    return sentence
+    if not table.truncated:
+        return writer.write()
+    cut = writer.say("truncated", count=len(table.rows), rows=formatter.count(len(table.rows)))
+    # Of a list cut short, the number of rows is only the cap's: not a number of things found.
+    return cut if shape_of(columns, table, plan).kind == "rows" else f"{writer.write()} {cut}"
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,21 @@ class _Writer:
 
     def _when(self) -> str:
         """Return the period as an opening, « en mai 2026, », or nothing."""
-        period = self.compiled.period if self.compiled else None
-        return in_period(period.label, self.formatter.language) + ", " if period and period.label else ""
+        period = self._period()
+        return in_period(period.label, self.formatter.language) + ", " if period else ""
 
     def _where(self) -> str:
         """Return the period in brackets, with a space before, or nothing."""
+        period = self._period()
+        if period is None:
+            return ""
+        # A label with brackets of its own (« semaine 20 de 2026 (du 11 au 17 mai) ») is not put into others.
+        return f", {period.label}" if "(" in period.label else f" ({period.label})"
+
+    def _period(self) -> DateRange | None:
         period = self.compiled.period if self.compiled else None
-        return f" ({period.label})" if period and period.label else ""
+        limited = period is not None and period.label and (period.start is not None or period.end is not None)
+        return period if limited else None
 
     def _be(self, column: int) -> str:
         return self.say("are" if self.formatter.language == "fr" and is_plural(self._label(column)) else "is")
