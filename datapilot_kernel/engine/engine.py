@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Literal, assert_never
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from datapilot_kernel.answers.model import AnswerColumn
 from datapilot_kernel.catalog.model import Catalog
 from datapilot_kernel.engine.outcome import (
     Answer,
@@ -43,8 +42,8 @@ from datapilot_kernel.nl2sql.understanding import Ambiguous, NotAnswerable, Unde
 from datapilot_kernel.plan.compiled import Compiled
 from datapilot_kernel.plan.compiler import compile_plan
 from datapilot_kernel.plan.model import Plan
-from datapilot_kernel.semantic.model import Format, Layer
-from datapilot_kernel.sources.model import CancelToken, Limits, LogicalType, ResultTable, Source
+from datapilot_kernel.semantic.model import Layer
+from datapilot_kernel.sources.model import CancelToken, Limits, ResultTable, Source
 
 if TYPE_CHECKING:
     from datapilot_kernel.nl2sql.conversation import Conversation
@@ -256,13 +255,13 @@ class Engine:
                 assert_never(understanding)
 
     def _from_plan(self, run: _Run, plan: Plan, engine: EngineName, notes: tuple[str, ...]) -> Outcome:
-        from datapilot_kernel.answers import compose
+        from datapilot_kernel.answers import answer_columns, compose
 
         with run.timed("understand"):
             compiled = self._compile(plan)
         accepted, table = self._execute(compiled.sql, run)
         with run.timed("answer"):
-            columns = _columns_of(compiled, table)
+            columns = answer_columns(compiled, table, self.layer)
             composed = compose(
                 table, columns, plan=plan, compiled=compiled, layer=self.layer, sql=accepted.sql, dialect=self.source.dialect
             )
@@ -274,13 +273,11 @@ class Engine:
         )  # fmt: skip
 
     def _from_sql(self, run: _Run, sql: str) -> Outcome:
-        from datapilot_kernel.answers import compose
+        from datapilot_kernel.answers import answer_columns, compose
 
         accepted, table = self._execute(sql, run)
         with run.timed("answer"):
-            columns = tuple(
-                AnswerColumn(column.name, column.name, column.type, _plain_format(column.type)) for column in table.columns
-            )
+            columns = answer_columns(None, table)
             composed = compose(
                 table, columns, plan=None, compiled=None, layer=self._layer, sql=accepted.sql, dialect=self.source.dialect
             )
@@ -339,28 +336,6 @@ class _GuardSaidNo(Refused):
         self.verdict = verdict
         super().__init__("engine.guard_refused", log=verdict.log, message=verdict.message)
         self.reason = verdict.reason
-
-
-def _columns_of(compiled: Compiled, table: ResultTable) -> tuple[AnswerColumn, ...]:
-    types = [column.type for column in table.columns]
-    return tuple(
-        AnswerColumn(c.name, c.label, kind, c.format, c.role) for c, kind in zip(compiled.columns, types, strict=True)
-    )
-
-
-def _plain_format(kind: LogicalType) -> Format:
-    """Return how a value of SQL without a layer is written: by its type alone."""
-    match kind:
-        case "integer":
-            return Format(kind="integer")
-        case "decimal" | "float":
-            return Format(kind="decimal")
-        case "date":
-            return Format(kind="date")
-        case "timestamp" | "timestamptz":
-            return Format(kind="datetime")
-        case _:
-            return Format(kind="text")
 
 
 class _Caught:
