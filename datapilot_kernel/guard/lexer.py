@@ -1,0 +1,472 @@
+"""From the text that came in to a text that sqlglot and the server cannot read differently.
+
+A lexer with each engine's own rules (quotes, escapes, dollar quoting, comments and their nesting) cuts the text up. What
+sqlglot then gets holds no comment and no character a person chose inside quotes: every string becomes ``'dp0_s<n>'`` and every
+quoted identifier ``"dp0_i<n>"``, to be restored in the tree. So sqlglot never unescapes a string, never parses a JSON path or a
+time format out of one, and a disagreement about quoting cannot hide a statement.
+
+Every name before a parenthesis that is not syntax is *marked* (``dp0_``), so that sqlglot knows no function at all: each
+stays an ``Anonymous`` node with the name as written. Knowing functions is what makes sqlglot rewrite them (``DATE_TRUNC``,
+``REGEXP``, ``UTC_DATE``…), and what would make an allow-list guess which of ten spellings was meant.
+
+Rejected: sqlglot's tokenizer alone (takes ``{# #}`` for a comment, drops ``/*! */``), and subclassing its parser (the
+compiled one cannot be subclassed, and the interpreted one is ten times slower).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from datapilot_kernel.guard.reasons import RefusedSql
+
+MARK = "dp0_"
+MAX_CHARS = 60_000
+MAX_TOKENS = 12_000
+MAX_DEPTH = 60
+MAX_RUN = 12  # prefix operators in a row
+MAX_CHAIN = 700  # operands of one chain of operators
+
+# What may stand before a parenthesis without being a function.
+SYNTAX = frozenset(
+    """
+    ALL AND ANTI ANY AS ASC ASOF BETWEEN BY CASE CROSS CUBE DESC DISTINCT DISTINCTROW DIV ELSE END ESCAPE EXCEPT EXCLUDE EXISTS
+    FETCH FILTER FIRST FOLLOWING FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT_JOIN
+    LIKE LIMIT MATERIALIZED MINUS NATURAL NEXT NOT OFFSET ON OR ORDER OVER OVERLAPS PIVOT PRECEDING QUALIFY RECURSIVE REGEXP
+    RENAME RLIKE ROLLUP SELECT SEMI SEPARATOR SETS SIMILAR SOME SOUNDS THEN TO UNION UNPIVOT USING VALUES WHEN WHERE WINDOW WITH XOR ZONE
+    DECIMAL NUMERIC DEC VARCHAR NVARCHAR NCHAR CHARACTER VARYING VARBINARY BPCHAR FLOAT INTEGER INT BIGINT SMALLINT TINYINT BINARY STRUCT UNION
+    AGAINST ONLY PARTITION SAMPLE RETURNING
+    """.split()
+)
+# A type when it follows AS or ::, a function otherwise.
+TYPE_OR_FUNCTION = frozenset(
+    "DATE TIME TIMESTAMP TIMESTAMPTZ TIMETZ DATETIME CHAR YEAR BIT MAP LIST DOUBLE SIGNED UNSIGNED JSON TEXT STRING UUID BOOLEAN ROW ENUM".split()
+)
+# Functions with a syntax of their own, and the words inside their parentheses that tell.
+SPECIAL: dict[str, frozenset[str]] = {
+    "CAST": frozenset({"AS"}),
+    "TRY_CAST": frozenset({"AS"}),
+    "EXTRACT": frozenset({"FROM"}),
+    "TRIM": frozenset({"FROM", "LEADING", "TRAILING", "BOTH"}),
+    "SUBSTRING": frozenset({"FROM", "FOR"}),
+    "SUBSTR": frozenset({"FROM", "FOR"}),
+    "POSITION": frozenset({"IN"}),
+    "OVERLAY": frozenset({"PLACING"}),
+    "CONVERT": frozenset({"USING", ","}),
+    "GROUP_CONCAT": frozenset({"SEPARATOR"}),
+}
+_OPERAND_END = frozenset({"word", "string", "quoted", "number", ")", "]"})
+_PREFIXES = frozenset({"-", "+", "~", "!", "@", "NOT"})
+_OPENERS = {"(": ")", "[": "]", "{": "}"}
+_OPERAND_KEYWORDS_BEFORE = frozenset(
+    """SELECT WHERE AND OR NOT ON WHEN THEN ELSE CASE HAVING BY IN BETWEEN LIKE ILIKE RLIKE REGEXP DISTINCT ALL LIMIT OFFSET QUALIFY
+    XOR DIV MOD AS IS FROM JOIN ARRAY USING RETURN ESCAPE UNION EXCEPT INTERSECT INTERVAL ANY SOME""".split()
+)
+_SPACES = " \t\r\n\f\v\u00a0\u202f"
+_WORD = re.compile(r"[A-Za-z_\u0080-\ud7ff\uf900-\ufffd\U00010000-\U0010ffff][\w$]*")
+_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_OPERATORS = {
+    "postgres": re.compile(r"<->|->>|#>>|!~~\*|~~\*|!~~|!~\*|->|#>|@>|<@|\?\||\?&|::|:=|<=|>=|<>|!=|=>|\|\||&&|~~|~\*|!~|\^@|<<|>>|\*\*|@@|@\?|#-|-\|-|[-+*/%^=<>~!&|#.,()\[\]:?]"),
+    "mysql": re.compile(r"<=>|->>|->|<=|>=|<>|!=|\|\||&&|<<|>>|[-+*/%^=<>~!&|.,()]"),
+    "duckdb": re.compile(r"->>|->|::|:=|<=|>=|<>|!=|==|=>|\|\||&&|~~~|!~~\*|~~\*|!~~|~~|!~|<<|>>|\*\*|//|@>|<@|\^@|[-+*/%^=<>~!&|.,()\[\]{}:]"),
+}  # fmt: skip
+_DOLLAR = re.compile(r"\$(?:[A-Za-z_\u0080-\uffff][\w]*)?\$")
+_MYSQL_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}
+_C_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+@dataclass(slots=True)
+class Token:
+    """One piece: ``kind`` is word, string, quoted, number, bits, or the operator itself."""
+
+    kind: str
+    text: str
+    gap: bool
+    start: int
+    upper: str = ""
+
+
+@dataclass(slots=True)
+class Canonical:
+    """What sqlglot gets, and what is to be put back."""
+
+    sql: str
+    strings: list[str] = field(default_factory=list)
+    identifiers: list[str] = field(default_factory=list)
+    words: frozenset[str] = frozenset()
+
+
+def _string(text: str, i: int, quote: str, *, backslash: str | None) -> tuple[str, int]:
+    """Read a quoted text that opens at ``i``; return its value and the place after it."""
+    out: list[str] = []
+    i += 1
+    n = len(text)
+    while i < n:
+        char = text[i]
+        if char == quote:
+            if text[i + 1 : i + 2] == quote:
+                out.append(quote)
+                i += 2
+                continue
+            return "".join(out), i + 1
+        if char == "\\" and backslash:
+            follower = text[i + 1 : i + 2]
+            if not follower:
+                break
+            if backslash == "mysql":
+                out.append(_MYSQL_ESCAPES.get(follower, follower))
+                i += 2
+                continue
+            value, i = _c_escape(text, i)
+            out.append(value)
+            continue
+        out.append(char)
+        i += 1
+    raise RefusedSql("unreadable", key="unterminated", log="unterminated quote")
+
+
+_HEX = re.compile(r"\\x([0-9A-Fa-f]{1,2})")
+_OCTAL = re.compile(r"\\([0-7]{1,3})")
+_UNICODE = re.compile(r"\\u([0-9A-Fa-f]{4})|\\U([0-9A-Fa-f]{8})")
+
+
+def _c_escape(text: str, i: int) -> tuple[str, int]:
+    for pattern, base in ((_HEX, 16), (_OCTAL, 8)):
+        match = pattern.match(text, i)
+        if match:
+            code = int(match[1], base)
+            if not 0 < code < 128:  # a byte of some encoding: the server's reading is not ours to guess
+                raise RefusedSql("bad_character", log="byte escape outside ASCII")
+            return chr(code), match.end()
+    match = _UNICODE.match(text, i)
+    if match:
+        code = int(match[1] or match[2], 16)
+        if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise RefusedSql("bad_character", log="unicode escape out of range")
+        return chr(code), match.end()
+    return _C_ESCAPES.get(text[i + 1], text[i + 1]), i + 2
+
+
+def _block_comment(text: str, i: int, *, nested: bool) -> int:
+    depth, n, i = 1, len(text), i + 2
+    while i < n:
+        if text.startswith("*/", i):
+            depth -= 1
+            i += 2
+            if depth == 0:
+                return i
+        elif nested and text.startswith("/*", i):
+            depth += 1
+            i += 2
+        else:
+            i += 1
+    raise RefusedSql("unreadable", key="unterminated", log="unterminated comment")
+
+
+def _line_end(text: str, i: int, *, carriage: bool) -> int:
+    ends = [e for e in (text.find("\n", i), text.find("\r", i) if carriage else -1) if e >= 0]
+    return min(ends) if ends else len(text)
+
+
+def tokens(text: str, dialect: str) -> Iterator[Token]:  # noqa: PLR0912, C901 - one lexer, one loop
+    """Cut ``text`` up by the rules of the engine; comments are left out.
+
+    Raises
+    ------
+    RefusedSql
+        For what cannot be cut up, executable comments, variables and bound parameters.
+    """
+    operators = _OPERATORS[dialect]
+    mysql, postgres = dialect == "mysql", dialect == "postgres"
+    i, n, gap = 0, len(text), False
+    while i < n:
+        char = text[i]
+        if char in _SPACES:
+            gap = True
+            i += 1
+            continue
+        if char == "-" and text.startswith("--", i):
+            after = text[i + 2 : i + 3]
+            if not mysql or not after or after in _SPACES or ord(after) < 32:
+                i = _line_end(text, i, carriage=not mysql)
+                gap = True
+                continue
+            # MySQL: 5--2 is arithmetic; written apart so that nobody takes it for a comment
+            yield Token("-", "-", gap, i, "-")
+            gap = True
+            i += 1
+            continue
+        if char == "#" and mysql:
+            i = _line_end(text, i, carriage=False)
+            gap = True
+            continue
+        if char == "/" and text.startswith("/*", i):
+            if mysql and (text[i + 2 : i + 3] == "!" or text[i + 2 : i + 4] == "M!"):
+                raise RefusedSql("executable_comment", log="executable comment")
+            i = _block_comment(text, i, nested=not mysql)
+            gap = True
+            continue
+        start = i
+        if char == "'" or (char == '"' and mysql):
+            value, i = _string(text, i, char, backslash="mysql" if mysql else None)
+            yield Token("string", value, gap, start)
+        elif char == '"' or (char == "`" and mysql):
+            value, i = _string(text, i, char, backslash=None)
+            if not value or any(ord(c) < 32 or ord(c) == 127 for c in value):
+                raise RefusedSql("bad_character", log="control character in a name")
+            yield Token("quoted", value, gap, start)
+        elif char == "$" and not mysql and (match := _DOLLAR.match(text, i)):
+            end = text.find(match[0], match.end())
+            if end < 0:
+                raise RefusedSql("unreadable", key="unterminated", log="unterminated dollar quote")
+            yield Token("string", text[match.end() : end], gap, start)
+            i = end + len(match[0])
+        elif char.isdigit() or (char == "." and text[i + 1 : i + 2].isdigit() and not _after_name(text, i)):
+            if mysql and (match := re.compile(r"0x[0-9A-Fa-f]+|0b[01]+").match(text, i)):
+                yield Token("bits", match[0], gap, start)
+                i = match.end()
+            else:
+                match = _NUMBER.match(text, i)
+                if match is None or not match[0].isascii():
+                    raise RefusedSql("bad_character", log="digit outside ASCII")
+                i = match.end()
+                if dialect == "duckdb" and text[i : i + 1] == "_" and text[i + 1 : i + 2].isdigit():
+                    match2 = re.compile(r"\d+(?:_\d+)+").match(text, start)
+                    if match2:
+                        yield Token("number", match2[0].replace("_", ""), gap, start)
+                        i = match2.end()
+                        gap = False
+                        continue
+                yield Token("number", match[0], gap, start)
+            if text[i : i + 1].isalnum() or text[i : i + 1] == "_":
+                raise RefusedSql("unreadable", log="digit stuck to a letter")
+        elif match := _WORD.match(text, i):
+            word, upper = match[0], match[0].upper()
+            follower = text[match.end() : match.end() + 1]
+            if follower == "'" or (follower == '"' and mysql):
+                found = _prefixed(text, upper, match.end(), dialect)
+                if found is not None:
+                    yield Token(found[0], found[1], gap, start)
+                    i = found[2]
+                    gap = False
+                    continue
+            if follower == "&" and upper == "U" and text[match.end() + 1 : match.end() + 2] in "'\"" and postgres:
+                raise RefusedSql("forbidden_syntax", what="U&'…'", log="unicode-escaped quote")
+            if word.lower().startswith(MARK):
+                raise RefusedSql("unreadable", log="reserved prefix")
+            i = match.end()
+            yield Token("word", word, gap, start, upper)
+        elif match := operators.match(text, i):
+            i = match.end()
+            yield Token(match[0], match[0], gap, start, match[0])
+        elif char == ";":
+            i += 1
+            yield Token(";", ";", gap, start)
+        elif char in "@$?:%" or (char == "#" and dialect == "duckdb"):
+            raise RefusedSql("variable", log="variable or bound parameter")
+        else:
+            raise RefusedSql("bad_character", log=f"character U+{ord(char):04X}")
+        gap = False
+
+
+def _after_name(text: str, i: int) -> bool:
+    before = text[i - 1 : i]
+    return bool(before) and (before.isalnum() or before in '_"`)]')
+
+
+def _prefixed(text: str, upper: str, quote_at: int, dialect: str) -> tuple[str, str, int] | None:
+    """Read ``E'…'``, ``N'…'``, ``X'…'``, ``B'…'``; None: the word is a word of its own."""
+    quote = text[quote_at]
+    if upper == "E" and dialect != "mysql":
+        value, end = _string(text, quote_at, "'", backslash="c")
+        return "string", value, end
+    if upper == "N" and dialect != "duckdb":
+        value, end = _string(text, quote_at, quote, backslash="mysql" if dialect == "mysql" else None)
+        return "string", value, end
+    if upper in {"X", "B"}:
+        value, end = _string(text, quote_at, "'", backslash=None)
+        if not re.fullmatch(r"(?:[0-9A-Fa-f]{2})*" if upper == "X" else r"[01]*", value):
+            raise RefusedSql("unreadable", log="bad hexadecimal or bit string")
+        return "bits", f"{upper}'{value}'", end
+    if upper.startswith("_") and dialect == "mysql":
+        if upper not in {"_UTF8", "_UTF8MB4", "_UTF8MB3"}:
+            raise RefusedSql("forbidden_syntax", what=f"{upper.lower()}'…'", log="charset introducer")
+        value, end = _string(text, quote_at, quote, backslash="mysql")
+        return "string", value, end
+    return None
+
+
+def canonicalise(text: str, dialect: str) -> Canonical:
+    """Prepare ``text`` for sqlglot.
+
+    Raises
+    ------
+    RefusedSql
+        Empty, too long or too deep, several statements, or what :func:`tokens` refuses.
+
+    Examples
+    --------
+    >>> canonicalise("SELECT lower('a''b') -- c", "postgres").sql
+    "SELECT dp0_lower('dp0_s0') "
+    """
+    if len(text) > MAX_CHARS:
+        raise RefusedSql("too_long", log=f"{len(text)} characters")
+    pieces = list(_merged(tokens(text, dialect), dialect, text))
+    while pieces and pieces[-1].kind == ";":
+        pieces.pop()
+    if not pieces:
+        raise RefusedSql("empty")
+    if len(pieces) > MAX_TOKENS:
+        raise RefusedSql("too_long", log=f"{len(pieces)} tokens")
+    if any(t.kind == ";" for t in pieces):
+        raise RefusedSql("several_statements")
+    closers = _measure(pieces)
+    result = Canonical("")
+    out: list[str] = []
+    inside: list[str] = []  # the word before each open parenthesis
+    subscripts: list[bool] = []
+    words: set[str] = set()
+    last = len(pieces) - 1
+    quote = "`" if dialect == "mysql" else '"'
+    for at, token in enumerate(pieces):
+        if token.gap:
+            out.append(" ")
+        kind = token.kind
+        before = pieces[at - 1] if at else None
+        if kind == "string":
+            result.strings.append(token.text)
+            literal = f"'{MARK}s{len(result.strings) - 1}'"
+            arrow = before is not None and before.kind in {"->", "->>"}
+            out.append(f"{MARK}lit({literal})" if arrow else literal)
+        elif kind == "quoted":
+            result.identifiers.append(token.text)
+            name = f"{quote}{MARK}i{len(result.identifiers) - 1}{quote}"
+            out.append(name)
+        elif kind == "number":
+            # a subscript or a JSON index: sqlglot would shift or interpret a bare number
+            keep = (subscripts and subscripts[-1]) or (before is not None and before.kind in {"->", "->>"})
+            out.append(f"{MARK}lit({token.text})" if keep else token.text)
+        elif kind == "word":
+            words.add(token.upper)
+            called = at < last and pieces[at + 1].kind == "("
+            if called and _is_function(token, before, inside, pieces, at, closers):
+                out.append(MARK)
+            out.append(token.text)
+        elif kind == "[":
+            subscripts.append(at > 0 and _ends_operand(before))
+            out.append("[")
+        elif kind == "]":
+            subscripts.pop()
+            out.append("]")
+        elif kind == "(":
+            subscripts.append(False)
+            inside.append(before.upper if before is not None and before.kind == "word" else "")
+            out.append("(")
+        elif kind == ")":
+            inside.pop()
+            subscripts.pop()
+            out.append(")")
+        else:
+            out.append(token.text)
+    result.sql = "".join(out)
+    result.words = frozenset(words)
+    return result
+
+
+def _merged(stream: Iterator[Token], dialect: str, text: str) -> Iterator[Token]:
+    """Join adjacent strings as the engine does: MySQL always, the others across a line break."""
+    held: Token | None = None
+    for token in stream:
+        if held is not None and token.kind == "string":
+            if dialect == "mysql" or "\n" in text[held.start : token.start]:
+                held = Token("string", held.text + token.text, held.gap, token.start)
+                continue
+            raise RefusedSql("unreadable", log="adjacent strings")
+        if held is not None:
+            yield held
+            held = None
+        if token.kind == "string":
+            held = token
+        else:
+            yield token
+    if held is not None:
+        yield held
+
+
+def _measure(pieces: list[Token]) -> dict[int, int]:
+    """Refuse what is nested too deeply (the parser recurses); return the closing place of each opener."""
+    stack: list[tuple[str, int]] = []
+    closers: dict[int, int] = {}
+    cases = run = right = 0
+    before = ""
+    for at, token in enumerate(pieces):
+        kind = token.kind
+        name = token.upper if kind == "word" else kind
+        if kind in _OPENERS:
+            stack.append((_OPENERS[kind], at))
+        elif kind in {")", "]", "}"}:
+            if not stack or stack[-1][0] != kind:
+                raise RefusedSql("unreadable", log="unbalanced brackets")
+            closers[stack.pop()[1]] = at
+        elif name == "CASE":
+            cases += 1
+        elif name == "END":
+            cases = max(0, cases - 1)
+        # prefixes in a row, words repeated in a row, and what associates to the right also recurse
+        run = run + 1 if name in _PREFIXES or (kind == "word" and name == before) else 0
+        right += name in {
+            "->",
+            "->>",
+            "=>",
+            ":=",
+            "UNION",
+            "EXCEPT",
+            "INTERSECT",
+            "ESCAPE",
+            "JOIN",
+            "BETWEEN",
+            "INTERVAL",
+            "LATERAL",
+            "AS",
+        }
+        before = name
+        if len(stack) + cases > MAX_DEPTH or run > MAX_RUN:
+            raise RefusedSql("too_long", key="too_deep", log="nested too deeply")
+    if stack:
+        raise RefusedSql("unreadable", log="unbalanced brackets")
+    return closers
+
+
+def _is_function(  # noqa: PLR0911 - a decision list
+    token: Token, before: Token | None, inside: list[str], pieces: list[Token], at: int, closers: dict[int, int]
+) -> bool:
+    word = token.upper
+    if word in SPECIAL:
+        opener, depth = at + 1, 0
+        for other in pieces[opener + 1 : closers[opener]]:
+            if other.kind in _OPENERS:
+                depth += 1
+            elif other.kind in {")", "]", "}"}:
+                depth -= 1
+            elif depth == 0 and (other.upper in SPECIAL[word] or other.kind in SPECIAL[word]):
+                return False
+        return True
+    if word in {"MOD", "REPLACE"}:
+        return not (_ends_operand(before) or (word == "REPLACE" and before is not None and before.kind == "*"))
+    if word in TYPE_OR_FUNCTION:
+        if before is None:
+            return True
+        if before.kind == "::" or (before.kind == "word" and before.upper == "AS"):
+            return False
+        return not (before.kind == "," and inside and inside[-1] == "CONVERT")
+    if word == "COLUMNS" and "JSON_TABLE" in inside:
+        return False
+    return word not in SYNTAX
+
+
+def _ends_operand(token: Token | None) -> bool:
+    """Tell whether an operand ends with ``token``: what follows is then an operator or a subscript."""
+    if token is None or token.kind not in _OPERAND_END:
+        return False
+    return not (token.kind == "word" and token.upper in _OPERAND_KEYWORDS_BEFORE)

@@ -1,0 +1,718 @@
+"""What every name of a statement stands for: CTE, table of the policy, derived table, column.
+
+Each engine's own rules (measured, see the tests):
+
+- A CTE is visible after its definition and in the query that carries the WITH, nested queries included; never outside.
+- Not recursive: inside its own body a CTE's name is the table of that name.
+- ``WITH RECURSIVE``: its own name is the CTE in the recursive member only (the other members must not use it: refused, the
+  engines differ). A name defined *later* in the same WITH is the CTE in PostgreSQL, the table in DuckDB; MySQL 8 and
+  MariaDB differ, so there it is refused.
+- PostgreSQL folds what is not quoted and compares exactly; DuckDB and MySQL ignore case (MySQL's tables do not, but a name that
+  differs from the policy's only by case can only mean that table).
+
+What a wrong guess could cost: a reference taken for a CTE stays unqualified, so it must never be able to reach a table. Hence every
+case in which the engines could disagree is refused or the table's reference is replaced by a schema-qualified subquery.
+
+Columns are resolved as far as they can be. A name that nothing in sight can mean is refused here (in PostgreSQL
+``c.row_to_json`` would be a function call); where a source's columns are not known (table functions, PIVOT) it is let
+through, quoted: it can then only be a column of what the statement may read anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from sqlglot import exp
+
+from datapilot_kernel.guard.dialects import DialectRules
+from datapilot_kernel.guard.reasons import RefusedSql
+
+Node = exp.Expr
+MAX_CTES = 60
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where a column comes from: of a table, or computed (``table`` is empty)."""
+
+    table: str = ""
+    column: str = ""
+    masked: bool = False
+
+
+COMPUTED = Origin()
+Columns = dict[str, Origin]  # by folded name, in order
+
+
+@dataclass(slots=True, eq=False)
+class TableInfo:
+    """A table of the policy, indexed.
+
+    Attributes
+    ----------
+    full
+        ``schema.table``.
+    body
+        What stands for it: ``(SELECT … FROM "schema"."table" WHERE …)``.
+    refusal
+        Why it cannot be read by this person (an attribute is missing); None when it can.
+    """
+
+    schema: str
+    name: str
+    full: str
+    columns: Columns
+    shown: tuple[str, ...]
+    body: str = ""
+    filtered: bool = False
+    key: tuple[str, ...] = ()
+    refusal: RefusedSql | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """One item of FROM. ``columns`` is None when they are not known."""
+
+    name: str
+    columns: Columns | None
+    table: TableInfo | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Cte:
+    """A CTE in sight; ``columns`` is None when they are not known."""
+
+    name: str
+    columns: Columns | None
+    usable: bool = True
+
+
+@dataclass(slots=True, eq=False)
+class Scope:
+    """The sources of one SELECT, and what surrounds it."""
+
+    outer: Scope | None
+    sources: list[Source] = field(default_factory=list)
+    aliases: dict[str, Origin] = field(default_factory=dict)
+    free: bool = False  # some names in it cannot be known
+
+    def open(self) -> bool:
+        return self.free or any(s.columns is None for s in self.sources)
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What was found: filled by :class:`Resolver`."""
+
+    tables: dict[int, TableInfo] = field(default_factory=dict)  # by id of exp.Table
+    cte_references: set[int] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
+    columns: set[tuple[str, str]] = field(default_factory=set)
+    names: dict[int, str] = field(default_factory=dict)  # by id of a node: what to write instead
+    selects: list[tuple[exp.Select, Scope]] = field(default_factory=list)
+    recursive: list[tuple[str, exp.CTE]] = field(default_factory=list)
+    wrapped: dict[int, TableInfo] = field(default_factory=dict)  # by id of a subquery that is the guard's own
+    dual: set[int] = field(default_factory=set)
+    column_origins: dict[int, tuple[Source | None, Origin]] = field(default_factory=dict)
+
+
+class Resolver:
+    """Resolves one statement.
+
+    Parameters
+    ----------
+    rules
+        Of the dialect.
+    tables
+        By folded (schema, table).
+    default_schema
+        Of unqualified names.
+    own
+        Tells the guard's own subquery from any other: an accepted statement comes back unchanged, and the second check finds
+        every table inside one.
+    """
+
+    def __init__(
+        self,
+        rules: DialectRules,
+        tables: dict[tuple[str, str], TableInfo],
+        default_schema: str,
+        own: Callable[[exp.Select], TableInfo | None],
+    ) -> None:
+        self.rules = rules
+        self.own = own
+        self.tables = tables
+        self.default_schema = rules.fold_text(default_schema)
+        self.found = Resolution()
+        self.ctes_seen = 0
+        self.free_names: set[str] = set()  # lambda parameters and the like
+
+    # --- queries
+
+    def query(self, node: Node, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
+        """Resolve a query; return its output columns, None when they are not known."""
+        if isinstance(node, exp.Select):
+            return self._select(node, self._with(node, ctes, outer), outer)
+        if isinstance(node, exp.SetOperation):
+            return self._set_operation(node, ctes, outer)
+        if isinstance(node, exp.Subquery):
+            return self._subquery(node, ctes, outer)
+        if isinstance(node, exp.Values):
+            scope = Scope(outer, free=False)
+            for row in node.expressions:
+                self._walk(row, ctes, scope)
+            scope.free = True
+            self._tail(node, ctes, scope)
+            return None
+        if isinstance(node, exp.Pivot):
+            return self._pivot_statement(node, ctes, outer)
+        raise RefusedSql("not_a_query", what=type(node).__name__.upper()[:40], log=f"root {type(node).__name__}")
+
+    def _set_operation(self, node: exp.SetOperation, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
+        visible = self._with(node, ctes, outer)
+        branches: list[Node] = []
+        current: Node = node
+        while isinstance(current, exp.SetOperation):  # chains lean left
+            if current is not node:
+                if current.args.get("with_"):
+                    break
+                self._tail(current, visible, Scope(outer, free=True))
+            branches.append(current.expression)
+            current = current.this
+        columns = self.query(current, visible, outer)
+        by_name = bool(node.args.get("by_name"))
+        merged = dict(columns) if columns is not None else None
+        for branch in reversed(branches):
+            other = self.query(branch, visible, outer)
+            if merged is None or other is None or by_name:
+                merged = None
+            else:
+                for key, origin in zip(list(merged), other.values(), strict=False):
+                    if origin.masked:
+                        merged[key] = origin
+        self._tail(node, visible, Scope(outer, aliases=dict(merged or {}), free=True))
+        return merged
+
+    def _subquery(self, node: exp.Subquery, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
+        visible = self._with(node, ctes, outer)
+        if node.args.get("joins") or isinstance(node.this, exp.Table):
+            scope = Scope(outer)
+            self._source(node, visible, scope)
+            return None
+        columns = self.query(node.this, visible, outer)
+        self._tail(node, visible, Scope(outer, aliases=dict(columns or {}), free=True))
+        return None if node.args.get("pivots") else columns
+
+    def _tail(self, node: Node, ctes: dict[str, Cte], scope: Scope) -> None:
+        for key in ("order", "limit", "offset"):
+            part = node.args.get(key)
+            if part is not None:
+                self._walk(part, ctes, scope)
+
+    def _pivot_statement(self, node: exp.Pivot, ctes: dict[str, Cte], outer: Scope | None) -> None:
+        scope = Scope(outer)
+        self._source(node.this, ctes, scope)
+        scope.free = True
+        for key in ("expressions", "using", "group", "fields"):
+            part = node.args.get(key)
+            for item in part if isinstance(part, list) else [part] if isinstance(part, exp.Expr) else []:
+                self._walk(item, ctes, scope)
+
+    # --- WITH
+
+    def _with(self, node: Node, ctes: dict[str, Cte], outer: Scope | None) -> dict[str, Cte]:
+        clause = node.args.get("with_")
+        if clause is None:
+            return ctes
+        visible = dict(ctes)
+        recursive = bool(clause.args.get("recursive"))
+        names = [self.rules.fold(cte.args["alias"].this) for cte in clause.expressions]
+        if len(set(names)) != len(names):
+            raise RefusedSql("ambiguous_name", name=clause.expressions[0].alias[:60], log="CTE defined twice")
+        self.ctes_seen += len(names)
+        if self.ctes_seen > MAX_CTES:
+            raise RefusedSql("too_long", log="too many CTEs")
+        for at, (name, cte) in enumerate(zip(names, clause.expressions, strict=True)):
+            inside = dict(visible)
+            inside.pop(name, None) if not recursive else None
+            if recursive:
+                if self.rules.name == "postgres":
+                    for later in names[at + 1 :]:
+                        inside[later] = Cte(later, None)
+                elif self.rules.name == "mysql":
+                    for later in names[at + 1 :]:
+                        inside[later] = Cte(later, None, usable=False)
+                else:
+                    for later in names[at + 1 :]:
+                        inside.pop(later, None)
+            elif self.rules.name == "mysql":
+                for later in names[at + 1 :]:
+                    if later not in visible:
+                        inside[later] = Cte(later, None, usable=False)
+            listed = [self.rules.fold(c) for c in cte.args["alias"].args.get("columns") or ()]
+            body = cte.this
+            if not isinstance(body, _QUERIES):
+                raise RefusedSql("not_a_query", what=type(body).__name__.upper()[:40], log=f"CTE is {type(body).__name__}")
+            columns = (
+                self._recursive_body(name, cte, inside, listed, outer) if recursive else self.query(body, inside, outer)
+            )
+            visible[name] = Cte(name, _renamed(columns, listed))
+        return visible
+
+    def _recursive_body(
+        self, name: str, cte: exp.CTE, inside: dict[str, Cte], listed: list[str], outer: Scope | None
+    ) -> Columns | None:
+        body = cte.this
+        before = len(self.found.cte_references)
+        marker = Cte(name, dict.fromkeys(listed, COMPUTED) if listed else None)
+        forbidden = Cte(name, None, usable=False)
+        if not isinstance(body, exp.Union):
+            return self.query(body, {**inside, name: forbidden}, outer)
+        visible = self._with(body, inside, outer) if body.args.get("with_") else inside
+        members: list[Node] = []
+        current: Node = body
+        while isinstance(current, exp.Union) and (current is body or not current.args.get("with_")):
+            members.append(current.expression)
+            current = current.this
+        columns = self.query(current, {**visible, name: forbidden}, outer)
+        if marker.columns is None and columns is not None:
+            marker.columns = dict.fromkeys(_renamed(columns, listed) or columns, COMPUTED)
+        members.reverse()
+        for at, member in enumerate(members):
+            # PostgreSQL and DuckDB know one recursive member, the last
+            may = self.rules.name == "mysql" or at == len(members) - 1
+            self.query(member, {**visible, name: marker if may else forbidden}, outer)
+        self._tail(body, visible, Scope(outer, free=True))
+        if len(self.found.cte_references) > before:
+            self.found.recursive.append((name, cte))
+        return columns
+
+    # --- FROM
+
+    def _source(self, node: Node, ctes: dict[str, Cte], scope: Scope) -> None:
+        """Add one item of FROM to ``scope``."""
+        if isinstance(node, exp.Table):
+            self._table(node, ctes, scope)
+        elif isinstance(node, exp.Subquery):
+            self._derived(node, ctes, scope)
+        elif isinstance(node, exp.Lateral):
+            alias = node.args.get("alias")
+            inner = node.this
+            columns = None
+            if isinstance(inner, exp.Subquery):
+                columns = self.query(inner, ctes, scope)
+            else:
+                self._walk(inner, ctes, scope)
+            scope.sources.append(self._aliased(alias, columns))
+        elif isinstance(node, exp.Values):
+            self.query(node, ctes, self._lateral_scope(scope))
+            alias = node.args.get("alias")
+            width = max((len(row.expressions) for row in node.expressions if isinstance(row, exp.Tuple)), default=0)
+            known = bool(alias) and len(alias.args.get("columns") or ()) >= width > 0
+            columns = dict.fromkeys([str(i) for i in range(width)], COMPUTED) if known else None
+            scope.sources.append(self._aliased(alias, columns))
+        else:
+            raise RefusedSql("forbidden_syntax", what=type(node).__name__.upper()[:40], log=f"FROM {type(node).__name__}")
+
+    def _lateral_scope(self, scope: Scope) -> Scope | None:
+        return scope if self.rules.name == "duckdb" else scope.outer
+
+    def _aliased(self, alias: Node | None, columns: Columns | None) -> Source:
+        if alias is None:
+            return Source("", columns)
+        name = self.rules.fold(alias.this) if alias.this is not None else ""
+        return Source(name, _renamed(columns, [self._fold_alias_column(c) for c in alias.args.get("columns") or ()]))
+
+    def _fold_alias_column(self, node: Node) -> str:
+        return self.rules.fold(node.this if isinstance(node, exp.ColumnDef) else node)
+
+    def _derived(self, node: exp.Subquery, ctes: dict[str, Cte], scope: Scope) -> None:
+        alias = node.args.get("alias")
+        inner = node.this
+        if isinstance(inner, exp.Table) or (isinstance(inner, exp.Subquery) and inner.args.get("joins")):
+            # a join in parentheses: its sources stay in sight unless it has an alias
+            nested = Scope(scope.outer, list(scope.sources)) if self.rules.name == "duckdb" else Scope(scope.outer)
+            start = len(nested.sources)
+            self._source(inner, ctes, nested)
+            self._joins(node, ctes, nested)
+            scope.sources.extend([Source(self._aliased(alias, None).name, None)] if alias else nested.sources[start:])
+            return
+        info = self.own(inner) if isinstance(inner, exp.Select) else None
+        if info is not None and alias is not None:
+            if info.refusal is not None:
+                raise info.refusal
+            self.found.wrapped[id(inner)] = info
+            self.found.read.add(info.full)
+            source = self._aliased(alias, dict(info.columns))
+            source.table = info
+            if node.args.get("pivots"):
+                self._pivots(node, ctes, Scope(scope.outer, [source], free=True))
+                source.columns = None
+            scope.sources.append(source)
+            self._joins(node, ctes, scope)
+            return
+        visible = self._with(node, ctes, scope.outer)
+        columns = self.query(inner, visible, self._lateral_scope(scope))
+        self._tail(node, visible, Scope(scope.outer, free=True))
+        if node.args.get("pivots"):
+            self._pivots(node, ctes, scope)
+            columns = None
+        scope.sources.append(self._aliased(alias, columns))
+        self._joins(node, ctes, scope)
+
+    def _table(self, node: exp.Table, ctes: dict[str, Cte], scope: Scope) -> None:
+        alias = node.args.get("alias")
+        inner = node.this
+        if isinstance(inner, exp.Anonymous):
+            self._walk(inner, ctes, scope)
+            columns = None
+            listed = alias.args.get("columns") if alias is not None else None
+            source = self._aliased(alias, columns)
+            if listed and all(isinstance(c, exp.Identifier) for c in listed) and self.rules.name == "postgres":
+                source.columns = None  # it may have more columns than are named
+            if alias is None:
+                source.name = inner.name.lower()
+            scope.sources.append(source)
+        elif isinstance(inner, exp.Identifier):
+            source = self._named_table(node, inner, ctes)
+            if alias is not None:
+                source.name = self.rules.fold(alias.this)
+                listed = [self._fold_alias_column(c) for c in alias.args.get("columns") or ()]
+                source.columns = _renamed(source.columns, listed)
+            if node.args.get("pivots"):
+                if alias is not None:
+                    raise RefusedSql("forbidden_syntax", what="PIVOT", log="alias before pivot")
+                probe = Scope(scope.outer, [source], free=True)
+                self._pivots(node, ctes, probe)
+                source = Source(source.name, None)
+            scope.sources.append(source)
+        else:
+            raise RefusedSql("forbidden_syntax", what="FROM", log=f"table {type(inner).__name__}")
+        self._joins(node, ctes, scope)
+
+    def _pivots(self, node: Node, ctes: dict[str, Cte], scope: Scope) -> None:
+        probe = Scope(scope.outer, list(scope.sources), free=True)
+        for pivot in node.args.get("pivots") or ():
+            for key in ("expressions", "fields", "group", "using"):
+                part = pivot.args.get(key)
+                for item in part if isinstance(part, list) else [part] if isinstance(part, exp.Expr) else []:
+                    self._walk(item, ctes, probe)
+
+    def _named_table(self, node: exp.Table, inner: exp.Identifier, ctes: dict[str, Cte]) -> Source:
+        name = self.rules.fold(inner)
+        db, catalog = node.args.get("db"), node.args.get("catalog")
+        if db is None and catalog is None:
+            cte = ctes.get(name)
+            if cte is not None:
+                if not cte.usable:
+                    raise RefusedSql("ambiguous_name", name=inner.name[:60], log="CTE that the engines resolve differently")
+                self.found.cte_references.add(id(node))
+                return Source(name, cte.columns)
+            if self.rules.name == "mysql" and name == "dual" and not node.args.get("alias"):
+                self.found.dual.add(id(node))
+                return Source("dual", {})
+        schema = self.rules.fold(db) if isinstance(db, exp.Identifier) else self.default_schema
+        if catalog is not None or (db is not None and not isinstance(db, exp.Identifier)):
+            raise self._unknown(node)
+        info = self.tables.get((schema, name))
+        if info is None:
+            raise self._unknown(node)
+        if info.refusal is not None:
+            raise info.refusal
+        self.found.tables[id(node)] = info
+        self.found.read.add(info.full)
+        return Source(name, dict(info.columns), info)
+
+    def _unknown(self, node: exp.Table) -> RefusedSql:
+        written = ".".join([str(node.args[k].name) for k in ("catalog", "db") if node.args.get(k)] + [node.name])
+        close = get_close_matches(node.name, sorted({t.name for t in self.tables.values()}), n=1, cutoff=0.75)
+        shown = written[:80]
+        if close and close[0].lower() != node.name.lower():
+            return RefusedSql(
+                "unknown_table", key="unknown_table_near", name=shown, near=close[0], log="table outside the policy"
+            )
+        return RefusedSql("unknown_table", name=shown, log="table outside the policy")
+
+    def _joins(self, node: Node, ctes: dict[str, Cte], scope: Scope) -> None:
+        for join in node.args.get("joins") or ():
+            before = list(scope.sources)
+            self._source(join.this, ctes, scope)
+            on = join.args.get("on")
+            if on is not None:
+                self._walk(on, ctes, scope)
+            for name in join.args.get("using") or ():
+                self._using(name, before, scope)
+            if str(join.args.get("method") or "").upper() == "NATURAL":
+                self._natural(before, scope)
+
+    def _using(self, node: Node, before: list[Source], scope: Scope) -> None:
+        identifier = node.this if isinstance(node, exp.Column) else node
+        name = self.rules.fold(identifier)
+        for source in scope.sources:
+            origin = (source.columns or {}).get(name)
+            if origin is not None:
+                self._use(origin, identifier.name, bare=False)
+        if before and not any(s.columns is None or name in s.columns for s in before):
+            raise RefusedSql("unknown_column", name=identifier.name[:60], log="USING")
+
+    def _natural(self, before: list[Source], scope: Scope) -> None:
+        mine = {n: o for s in before for n, o in (s.columns or {}).items()}
+        for source in scope.sources[len(before) :]:
+            for name, origin in (source.columns or {}).items():
+                if name in mine:
+                    self._use(origin, name, bare=False)
+                    self._use(mine[name], name, bare=False)
+
+    # --- SELECT
+
+    def _select(self, node: exp.Select, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
+        scope = Scope(outer)
+        from_ = node.args.get("from_")
+        if from_ is not None:
+            self._source(from_.this, ctes, scope)
+        self._joins(node, ctes, scope)
+        for lateral in node.args.get("laterals") or ():
+            self._source(lateral, ctes, scope)
+        self.found.selects.append((node, scope))
+        output: Columns | None = {}
+        computed = 0
+        pending: list[tuple[str, Origin]] = []
+        for item in node.expressions:
+            inner, alias = (item.this, item.args.get("alias")) if isinstance(item, exp.Alias) else (item, None)
+            if alias is not None:
+                name = self.rules.fold(alias) if isinstance(alias, exp.Identifier) else str(alias.name)
+            elif isinstance(inner, exp.Column) and not isinstance(inner.this, exp.Star):
+                name = self.rules.fold(inner.this)
+            else:
+                name = ""
+            if isinstance(inner, exp.Star) or (isinstance(inner, exp.Column) and isinstance(inner.this, exp.Star)):
+                expanded = self._star(inner, ctes, scope)
+                output = None if expanded is None or output is None else {**output, **expanded}
+                continue
+            if isinstance(inner, (exp.Dot, exp.Anonymous)) and _spreads(inner):
+                self._walk(inner, ctes, scope)
+                output = None
+                continue
+            if isinstance(inner, exp.Column):
+                origin = self._column(inner, scope, bare=True, aliases=self.rules.name == "duckdb")
+            else:
+                self._walk(inner, ctes, scope, aliases=self.rules.name == "duckdb")
+                origin = COMPUTED
+            if not name:
+                computed += 1
+                name = (
+                    f"?{computed}"
+                    if not isinstance(inner, (exp.Anonymous, exp.Cast))
+                    else self._computed_name(inner, computed)
+                )
+                if output is not None and self.rules.name != "postgres":
+                    output = None if self.rules.name == "duckdb" else output
+            pending.append((name, origin))
+            if output is not None:
+                output[name] = origin
+            if alias is not None:
+                scope.aliases[name] = origin if origin.masked else COMPUTED
+        for name, origin in pending:
+            scope.aliases.setdefault(name, origin if origin.masked else COMPUTED)
+        for key in ("where", "group", "having", "qualify", "order", "limit", "offset", "distinct"):
+            part = node.args.get(key)
+            if part is not None:
+                self._walk(part, ctes, scope, aliases=key != "where" or self.rules.name == "duckdb")
+        for window in node.args.get("windows") or ():
+            self._walk(window, ctes, scope)
+        return output
+
+    def _computed_name(self, node: Node, number: int) -> str:
+        """PostgreSQL names an unnamed function's column after the function; the others are left open."""
+        if self.rules.name == "postgres" and isinstance(node, exp.Anonymous):
+            return node.name.lower()
+        if self.rules.name == "postgres" and isinstance(node, exp.Cast) and isinstance(node.this, exp.Column):
+            return self.rules.fold(node.this.this)
+        return f"?{number}"
+
+    def _star(self, node: Node, ctes: dict[str, Cte], scope: Scope) -> Columns | None:
+        star = node.this if isinstance(node, exp.Column) else node
+        sources = scope.sources
+        if isinstance(node, exp.Column):
+            wanted = self.rules.fold(node.args["table"])
+            sources = self._by_name(wanted, scope)
+            if not sources:
+                raise RefusedSql(
+                    "unknown_table", key="unknown_alias", name=node.args["table"].name[:60], log="star of nothing"
+                )
+            if node.args.get("db") is not None:
+                self._drop_schema(node, sources[0])
+        result: Columns | None = {}
+        for source in sources:
+            if source.columns is None:
+                result = None
+                continue
+            for name, origin in source.columns.items():
+                self._use(origin, name, bare=True)
+                if result is not None:
+                    result[name] = origin
+        excluded = star.args.get("except_")
+        if excluded and result is not None:
+            for item in excluded if isinstance(excluded, list) else [excluded]:
+                result.pop(self.rules.fold(item.this if isinstance(item, exp.Column) else item), None)
+        for item in star.args.get("replace") or ():
+            self._walk(item.this if isinstance(item, exp.Alias) else item, ctes, scope)
+        if star.args.get("rename"):
+            result = None
+        return result
+
+    def _by_name(self, name: str, scope: Scope | None) -> list[Source]:
+        while scope is not None:
+            found = [s for s in scope.sources if s.name == name]
+            if found:
+                return found
+            scope = scope.outer
+        return []
+
+    # --- expressions
+
+    def _walk(self, root: Node, ctes: dict[str, Cte], scope: Scope, *, aliases: bool = False) -> None:
+        stack: list[Node] = [root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, exp.Column):
+                if isinstance(node.this, exp.Star):
+                    self._star(node, ctes, scope)
+                else:
+                    self._column(node, scope, bare=False, aliases=aliases)
+                continue
+            if isinstance(node, exp.Star):
+                if not isinstance(node.parent, exp.Anonymous) or node.parent.name.lower() != "count":
+                    self._star(node, ctes, scope)
+                continue
+            if isinstance(node, _QUERIES):
+                self.query(node, ctes, scope)
+                continue
+            if isinstance(node, exp.Table):
+                raise RefusedSql("forbidden_syntax", what=node.name[:40], log="table in an expression")
+            if isinstance(node, (exp.Lambda, exp.Comprehension)):
+                self._bind(node)
+            for value in node.args.values():
+                if isinstance(value, exp.Expr):
+                    stack.append(value)
+                elif isinstance(value, list):
+                    stack.extend([v for v in value if isinstance(v, exp.Expr)])
+
+    def _bind(self, node: Node) -> None:
+        names: list[Any] = (
+            list(node.expressions)
+            if isinstance(node, exp.Lambda)
+            else [node.args.get("expression"), node.args.get("position")]
+        )
+        for name in names:
+            if isinstance(name, exp.Expr):
+                self.free_names.add(self.rules.fold(name.this if isinstance(name, exp.Column) else name))
+
+    def _use(self, origin: Origin, name: str, *, bare: bool) -> None:
+        if origin.masked and not bare:
+            raise RefusedSql("masked_column", name=name[:60], log="masked column in an expression")
+        if origin.table:
+            self.found.columns.add((origin.table, origin.column))
+
+    def _column(self, node: exp.Column, scope: Scope, *, bare: bool, aliases: bool) -> Origin:
+        name = self.rules.fold(node.this)
+        table = node.args.get("table")
+        if table is not None:
+            return self._qualified(node, name, table, scope, bare=bare)
+        current: Scope | None = scope
+        while current is not None:
+            for source in current.sources:
+                origin = (source.columns or {}).get(name)
+                if origin is not None:
+                    self._use(origin, node.name, bare=bare)
+                    self.found.column_origins[id(node)] = (source, origin)
+                    return origin
+            if (aliases or current is not scope) and name in current.aliases:
+                self._use(current.aliases[name], node.name, bare=bare)
+                return current.aliases[name]
+            for source in current.sources:
+                if source.name == name:  # the whole row
+                    for own, origin in (source.columns or {}).items():
+                        self._use(origin, own, bare=True)
+                    return COMPUTED
+            if current.open() or name in self.free_names:
+                return COMPUTED
+            current = current.outer
+        if name in scope.aliases:  # an alias where this engine has none: it says so itself
+            self._use(scope.aliases[name], node.name, bare=bare)
+            return scope.aliases[name]
+        known = [n for s in scope.sources for n in (s.columns or {})]
+        close = get_close_matches(name, known, n=1, cutoff=0.7)
+        if close:
+            raise RefusedSql(
+                "unknown_column", key="unknown_column_near", name=node.name[:60], near=close[0], log="unknown column"
+            )
+        raise RefusedSql("unknown_column", name=node.name[:60], log="unknown column")
+
+    def _qualified(self, node: exp.Column, name: str, table: Node, scope: Scope, *, bare: bool) -> Origin:
+        wanted = self.rules.fold(table)
+        sources = self._by_name(wanted, scope)
+        if node.args.get("db") is not None:
+            if (
+                sources
+                and sources[0].table is not None
+                and self.rules.fold(node.args["db"]) == self.rules.fold_text(sources[0].table.schema)
+            ):
+                self._drop_schema(node, sources[0])
+            elif self.rules.name != "duckdb":
+                raise RefusedSql("unknown_column", name=node.name[:60], log="column of another schema")
+            else:  # a field of a struct: a.b.c
+                return COMPUTED
+        if sources:
+            for source in sources:
+                if source.columns is None:
+                    return COMPUTED
+                origin = source.columns.get(name)
+                if origin is not None:
+                    self._use(origin, node.name, bare=bare)
+                    self.found.column_origins[id(node)] = (source, origin)
+                    return origin
+            known = [n for s in sources for n in (s.columns or {})]
+            close = get_close_matches(name, known, n=1, cutoff=0.7)
+            shown = f"{table.name}.{node.name}"[:80]
+            if close:
+                raise RefusedSql(
+                    "unknown_column", key="unknown_column_near", name=shown, near=close[0], log="unknown column"
+                )
+            raise RefusedSql("unknown_column", name=shown, log="unknown column")
+        if self.rules.name == "duckdb":  # a field of a struct column
+            probe = exp.Column(this=table.copy())
+            self._column(probe, scope, bare=False, aliases=True)
+            return COMPUTED
+        raise RefusedSql("unknown_table", key="unknown_alias", name=table.name[:60], log="unknown alias")
+
+    def _drop_schema(self, node: exp.Column, source: Source) -> None:
+        """``public.clients.nom``: the table is a subquery now, which has no schema."""
+        info = source.table
+        if info is None or self.rules.fold(node.args["db"]) != self.rules.fold_text(info.schema) or node.args.get("catalog"):
+            raise RefusedSql("unknown_column", name=node.name[:60], log="column of another schema")
+        node.set("db", None)
+
+
+def _spreads(node: Node) -> bool:
+    if isinstance(node, exp.Dot):
+        return isinstance(node.expression, exp.Star)
+    return node.name.lower() in {"columns", "unnest"}
+
+
+def _renamed(columns: Columns | None, names: list[str]) -> Columns | None:
+    """Apply an alias's column list, by position."""
+    if not names:
+        return columns
+    if columns is None:
+        return None
+    values = list(columns.items())
+    if len(names) > len(values):
+        return None
+    renamed = dict(zip(names, [o for _, o in values], strict=False))
+    renamed.update({n: o for n, o in values[len(names) :] if n not in renamed})
+    return renamed
