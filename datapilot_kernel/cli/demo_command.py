@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _data(folder: Path) -> Path:
-    """Return the folder of French CSV files, made once a month (relative periods need data that reach today) and imported."""
+    """Return the folder of French CSV files, made once a month (relative periods need recent data) and imported."""
     from datapilot_kernel.demo.loader import load_tenant, tenants
     from datapilot_kernel.engine import today
     from datapilot_kernel.sources import open_source
