@@ -52,7 +52,7 @@ def invoices(
             continue
         if order.status in {"LIV", "EXP"}:
             dated.append((order.delivered or min(order.day + timedelta(days=2), today), order))
-        elif order.status == "ANN" and rnd.random() < 0.08:
+        elif order.status == "ANN" and rnd.random() < 0.35:
             dated.append((min(order.day + timedelta(days=1), today), order))
     dated.sort(key=lambda pair: (pair[0], pair[1].number))
     bills: list[Row] = []
