@@ -27,7 +27,9 @@ def _postgres_work(node: dict[str, Any], loops: float) -> int:
 
 def mysql_estimate(plan: Any) -> Estimate:
     """Read MySQL's or MariaDB's ``EXPLAIN FORMAT=JSON``: rows multiplied along each nested loop."""
-    cost: Any = _first(plan, "query_cost") or _first(plan, "cost")
+    cost: Any = _first(plan, "query_cost")
+    if cost is None:
+        cost = _first(plan, "cost")
     return Estimate(None, int(_mysql_work(plan)), float(cost) if cost is not None else None, plan)
 
 
