@@ -1,0 +1,1 @@
+"""Plans: a question understood, as data; its periods; its SQL."""

@@ -190,19 +190,25 @@ class ColumnItem(_Model):
     label: str | None = None
 
 
+Part = Literal["value", "previous", "difference", "growth"]
+"""Of a measure that is compared: itself, its value then, the difference, the growth rate."""
+
+
 class Having(_Model):
-    """A condition on a computed column (a measure's alias)."""
+    """A condition on a computed column (a measure's alias); ``part`` of a comparison (« les régions en baisse »)."""
 
     measure: Alias
+    part: Part = "value"
     op: Literal["eq", "ne", "lt", "le", "gt", "ge", "between"]
     values: tuple[int | Decimal, ...] = Field(min_length=1, max_length=2)
 
 
 class Order(_Model):
-    """``by`` is an alias of a measure, a dimension or a column."""
+    """``by`` is an alias of a measure, a dimension or a column; ``part`` of a comparison (« ont le plus progressé »)."""
 
     by: Alias
     descending: bool = True
+    part: Part = "value"
 
 
 class Comparison(_Model):

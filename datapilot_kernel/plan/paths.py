@@ -54,7 +54,7 @@ class JoinGraph:
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         self._steps: dict[str, list[Step]] = {}
-        self._reached: dict[tuple[str, tuple[str, ...]], dict[str, int]] = {}
+        self._reached: dict[str, dict[str, int]] = {}
         for name, join in layer.joins.items():
             self._add(Step(name, join.from_entity, join.from_columns, join.to_entity, join.to_columns))
             if join.cardinality == "one_to_one":
@@ -65,8 +65,7 @@ class JoinGraph:
 
     def distances(self, from_entity: str) -> dict[str, int]:
         """Return every entity that can be reached, with the number of joins (0 for itself), nearest first."""
-        key = (from_entity, ())
-        if key not in self._reached:
+        if from_entity not in self._reached:
             found = {from_entity: 0}
             queue = [from_entity]
             for entity in queue:
@@ -74,8 +73,8 @@ class JoinGraph:
                     if step.to_entity not in found and found[entity] < MAX_STEPS:
                         found[step.to_entity] = found[entity] + 1
                         queue.append(step.to_entity)
-            self._reached[key] = found
-        return self._reached[key]
+            self._reached[from_entity] = found
+        return self._reached[from_entity]
 
     def paths(self, from_entity: str, to_entity: str, via: tuple[str, ...] = ()) -> Iterator[list[Path]]:
         """Yield the ways of each length that use every join of ``via``, shortest length first."""
@@ -97,10 +96,13 @@ class JoinGraph:
         fresh = step.to_entity not in seen or (step.join in via and step.join not in path.joins)
         return fresh and to_entity in self.distances(step.to_entity)
 
-    def relevant_via(self, from_entity: str, via: tuple[str, ...]) -> tuple[str, ...]:
-        """Return those joins of ``via`` that a way from this entity can take."""
+    def relevant_via(self, from_entity: str, to_entity: str, via: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those joins of ``via`` that a way from one to the other can take."""
         reached = self.distances(from_entity)
-        return tuple(name for name in via if self.layer.joins[name].from_entity in reached)
+        joins = ((name, self.layer.joins[name]) for name in via)
+        return tuple(
+            name for name, join in joins if join.from_entity in reached and to_entity in self.distances(join.to_entity)
+        )
 
     def best(self, from_entity: str, to_entity: str, via: tuple[str, ...] = (), *, ref: str, label: str) -> Path | None:
         """Return the way to take; None when there is none.
@@ -110,7 +112,11 @@ class JoinGraph:
         AmbiguousPath
             Several are equally good.
         """
-        nearest = next(self.paths(from_entity, to_entity, self.relevant_via(from_entity, via)), None)
+        if to_entity not in self.distances(from_entity):
+            return None
+        # The joins asked for may belong to another measure's way: then they do not bind this one.
+        asked = self.relevant_via(from_entity, to_entity, via)
+        nearest = next(self.paths(from_entity, to_entity, asked), None) or next(self.paths(from_entity, to_entity), None)
         if nearest is None:
             return None
         return self.settle(nearest, ref=ref, label=label)

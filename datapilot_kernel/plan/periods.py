@@ -1,6 +1,7 @@
 """Periods: from « le mois dernier » to two dates, and from a period to the one it is compared with.
 
-A resolved period is a :class:`DateRange`: from ``start`` (included) to ``end`` (excluded), civil dates of the calendar's time zone.
+A resolved period is a :class:`DateRange`: from ``start`` (included) to ``end`` (excluded), civil dates of the
+calendar's time zone.
 Where instants are stored, the compiler turns these dates into that zone's midnights, so a day of 23 or 25 hours is a
 day. Nothing here reads a clock: ``today`` is always given.
 
@@ -9,7 +10,8 @@ Rules that people notice:
 - Weeks are ISO weeks (Monday; week 1 has the year's first Thursday). With ``week_start: sunday`` a week begins the
   Sunday before and keeps the number of its Monday.
 - A date moved by months keeps its day, or takes the month's last one (31 March -> 28 February). A stretch that ends at
-  the end of a month ends at the end of the other month too: January-February 2025 compares with all of January-February 2024.
+  the end of a month ends at the end of the other month too: January-February 2025 compares with all of
+  January-February 2024.
 - A week a year earlier is the week of the same ISO number; week 53 compares with week 52 of a year that has no 53rd.
 - A fiscal year is named by the civil year in which it ends or starts (``fiscal_year_named_by``).
 
@@ -197,9 +199,9 @@ def _numbered(unit: Unit, number: int, year: int, calendar: Calendar) -> date | 
 
 
 def _last(period: LastPeriod, today: date, calendar: Calendar) -> tuple[date, date]:
-    if period.unit == "working_day":
-        return _last_working_days(period, today, calendar)
     unit, count = period.unit, period.count
+    if unit == "working_day":
+        return _last_working_days(period, today, calendar)
     current = unit_start(today, unit, calendar)
     if period.next:
         first = add_units(current, unit, 1) if period.complete else today
@@ -251,10 +253,12 @@ def previous(period: Period, *, today: date, calendar: Calendar) -> DateRange:
     if isinstance(period, CalendarPeriod):
         start = add_units(this.start, period.unit, -period.count)
         unit = _unit_of(period)
-    elif isinstance(period, LastPeriod) and period.unit == "working_day":
-        start = add_working_days(this.start, -period.count, calendar)
     elif isinstance(period, LastPeriod):
-        start = add_units(this.start, period.unit, -period.count)
+        start = (
+            add_working_days(this.start, -period.count, calendar)
+            if period.unit == "working_day"
+            else add_units(this.start, period.unit, -period.count)
+        )
     else:
         start = _before(this.start, this.end)
     return DateRange(start, this.start, label_of(start, this.start, unit, calendar))
