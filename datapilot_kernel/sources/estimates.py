@@ -27,10 +27,8 @@ def _postgres_work(node: dict[str, Any], loops: float) -> int:
 
 def mysql_estimate(plan: Any) -> Estimate:
     """Read MySQL's or MariaDB's ``EXPLAIN FORMAT=JSON``: rows multiplied along each nested loop."""
-    cost: Any = _first(plan, "query_cost")
-    if cost is None:
-        cost = _first(plan, "cost")
-    return Estimate(None, int(_mysql_work(plan)), float(cost) if cost is not None else None, plan)
+    costs = [found for key in ("query_cost", "cost") if (found := _first(plan, key)) is not None]
+    return Estimate(None, int(_mysql_work(plan)), float(costs[0]) if costs else None, plan)
 
 
 def _mysql_work(node: Any) -> float:
@@ -60,7 +58,7 @@ def _table_rows(step: Any) -> float:
     for key, table in step.items():
         if key in {"table", "read_sorted_file", "block-nl-join", "filesort", "temporary_table"} and isinstance(table, dict):
             if "rows" in table or "rows_examined_per_scan" in table:
-                return float(table.get("rows", table.get("rows_examined_per_scan", 0)))
+                return float(table.get("rows") or table.get("rows_examined_per_scan") or 0)
             return _table_rows(table)
     return 0.0
 

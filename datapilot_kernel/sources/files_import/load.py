@@ -244,7 +244,8 @@ class Loader:
         run(f"ATTACH {sql_text(str(stage))} AS stage")
         try:
             run(
-                f"CREATE TABLE stage.raw AS SELECT line, {', '.join(map(_trimmed, raw))} FROM read_csv({sql_text(str(staged))}, "
+                f"CREATE TABLE stage.raw AS SELECT line, {', '.join(map(_trimmed, raw))} "
+                f"FROM read_csv({sql_text(str(staged))}, "
                 f"auto_detect = false, header = false, columns = {{{columns}}}, delim = ',', quote = '\"', escape = '\"', "
                 f"new_line = '\\n', max_line_size = {2 * LONGEST_FIELD})"
             )
