@@ -1,0 +1,142 @@
+"""Cut a question into items: the best way to explain all of its tokens.
+
+Every span that something recognises (the layer's words, a period, a closed-class phrase, a number, filler) is a candidate; the
+cover is the cheapest way through the question. Longer phrases of the layer win over shorter ones; a token that nothing
+recognises costs so much that it is left only when there is no other way, and then the question is not understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from datapilot_kernel.nl2sql.local.grammar import Grammar
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option
+from datapilot_kernel.nl2sql.local.periods import TimeSpan, find_time
+from datapilot_kernel.nl2sql.local.tokens import Token, stem
+
+ItemKind = Literal["lex", "op", "time", "number", "filler", "verb", "adjective", "unknown"]
+
+
+@dataclass
+class Item:
+    """A stretch of the question with one explanation (an ``unknown`` has none).
+
+    ``ops`` are the operators a phrase may be; ``options`` what a phrase of the layer may name; ``nouns`` what a verb or an
+    adjective stands for.
+    """
+
+    kind: ItemKind
+    start: int
+    end: int
+    text: str
+    options: tuple[Option, ...] = ()
+    ops: tuple[str, ...] = ()
+    time: TimeSpan | None = None
+    number: Decimal | None = None
+    nouns: tuple[str, ...] = ()
+    used: bool = field(default=False, compare=False)
+    norm: str = ""
+
+    def of(self, *kinds: str) -> tuple[Option, ...]:
+        """Return its options of these kinds."""
+        return tuple(o for o in self.options if o.kind in kinds)
+
+    def is_op(self, *names: str) -> bool:
+        """Tell whether it may be one of these operators."""
+        return self.kind == "op" and any(n in self.ops for n in names)
+
+
+@dataclass(frozen=True)
+class Cover:
+    """The items of a question, in order, and its tokens."""
+
+    items: list[Item]
+    tokens: list[Token]
+
+    @property
+    def unknown(self) -> list[Item]:
+        """The stretches that nothing explains."""
+        return [i for i in self.items if i.kind == "unknown"]
+
+
+_UNKNOWN = 8.0
+
+
+def _quoted(tokens: Sequence[Token], start: int, end: int) -> bool:
+    return start > 0 and end < len(tokens) and tokens[start - 1].norm in ('"', "«", "“") and tokens[end].norm in ('"', "»", "”")
+
+
+def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: date) -> Cover:
+    """Return the cheapest explanation of ``tokens``."""
+    n = len(tokens)
+    stems = [t.stem for t in tokens]
+    candidates: list[list[tuple[float, Item]]] = [[] for _ in range(n)]
+
+    def text_of(start: int, end: int) -> str:
+        return " ".join(t.text for t in tokens[start:end])
+
+    def add(cost: float, item: Item) -> None:
+        candidates[item.start].append((cost, item))
+
+    for i, token in enumerate(tokens):
+        if grammar.is_filler(token):
+            add(0.9, Item("filler", i, i + 1, token.text, norm=token.norm))
+        else:
+            add(_UNKNOWN, Item("unknown", i, i + 1, token.text, norm=token.norm))
+        if token.kind == "number":
+            add(1.0, Item("number", i, i + 1, token.text, number=token.number, norm=token.norm))
+        if token.kind == "word":
+            if nouns := grammar.verbs.get(stems[i]):
+                add(1.25, Item("verb", i, i + 1, token.text, nouns=nouns, norm=token.norm))
+            if nouns := grammar.adjectives.get(stems[i]):
+                add(1.3, Item("adjective", i, i + 1, token.text, nouns=nouns, norm=token.norm))
+        for end, names in grammar.operators.at(stems, i):
+            add(0.8 + 0.12 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
+    for time in find_time(tokens, today=today, language=grammar.language):
+        # A bare unit is weaker than anything longer that contains it; a year may as well be a number.
+        cost = 0.85 if time.unit is not None else 0.7 + 0.1 * (time.end - time.start - 1)
+        add(cost, Item("time", time.start, time.end, text_of(time.start, time.end), time=time))
+    for span in lexicon.spans(tokens, stems):
+        options = span.options
+        if span.end - span.start == 1:
+            options = _honest_short_values(options, tokens[span.start], grammar)
+        if not options:
+            continue
+        best = options[0].quality
+        cost = 0.55 + 0.12 * (span.end - span.start - 1) + (1 - best) * 1.5
+        if _quoted(tokens, span.start, span.end):
+            cost -= 0.3
+        add(cost, Item("lex", span.start, span.end, text_of(span.start, span.end), options=options, norm=tokens[span.start].norm))
+
+    cheapest: list[float] = [0.0] * (n + 1)
+    back: list[Item | None] = [None] * (n + 1)
+    reached = [False] * (n + 1)
+    reached[0] = True
+    for i in range(n):
+        if not reached[i]:
+            continue
+        for cost, item in candidates[i]:
+            total = cheapest[i] + cost
+            if not reached[item.end] or total < cheapest[item.end] - 1e-9:
+                cheapest[item.end], back[item.end], reached[item.end] = total, item, True
+    items, place = list[Item](), n
+    while place > 0:
+        last = back[place]
+        assert last is not None
+        items.append(last)
+        place = last.start
+    return Cover(items[::-1], tokens)
+
+
+def _honest_short_values(options: tuple[Option, ...], token: Token, grammar: Grammar) -> tuple[Option, ...]:
+    """Drop values that a function word only happens to be: « a » is not category A, « non » is not the status « Non »."""
+    risky = token.norm in grammar.filler or len(token.norm) <= 1 or bool(grammar.operators.at([stem(token.norm)], 0))
+    if not risky:
+        return options
+    return tuple(
+        o for o in options if o.kind != "value" or not isinstance(o.value, str) or (o.value == token.text and token.text.isupper())
+    )

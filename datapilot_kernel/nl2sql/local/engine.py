@@ -1,0 +1,190 @@
+"""The local engine: a question to a plan, in milliseconds, without a network.
+
+The road: tokens, numbers, cover (with correction of spelling for what nothing explains), reading, building. Every content word must be
+explained; the builder decides between candidates, and where two readings are equally good the person is asked.
+
+It would rather ask than be wrong. What it rejects on principle: dropping a word it does not know; taking an unknown word for a
+near measure; guessing between two measures of the same name.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import date
+
+from datapilot_kernel.catalog.values import ValueIndex
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.conversation import Conversation
+from datapilot_kernel.nl2sql.local.cover import Cover, cover
+from datapilot_kernel.nl2sql.local.draft import Draft
+from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up
+from datapilot_kernel.nl2sql.local.grammar import Grammar, grammar
+from datapilot_kernel.nl2sql.local.knowledge import Knowledge
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon
+from datapilot_kernel.nl2sql.local.numbers import merge_numbers
+from datapilot_kernel.nl2sql.local.reader import Reader
+from datapilot_kernel.nl2sql.local.shapes import Shaper
+from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
+from datapilot_kernel.nl2sql.local.spelling import Speller
+from datapilot_kernel.nl2sql.local.tokens import tokenize
+from datapilot_kernel.nl2sql.understanding import Ambiguous, Choice, NotAnswerable, RefusalReason, Understanding, Understood, Unsure
+from datapilot_kernel.plan.model import Plan
+from datapilot_kernel.semantic.model import Layer
+
+MAX_CHARACTERS = 1000
+MAX_TOKENS = 120
+_SQL = re.compile(r"^\s*(?:select\b.+\bfrom\b|with\s+\w+\s+as\s*\(|insert\s+into\b|update\s+\w+\s+set\b|delete\s+from\b|drop\s+(?:table|database|schema|view)\b|alter\s+table\b|truncate\s+table\b|create\s+(?:table|view)\b|explain\s+select\b)", re.IGNORECASE | re.DOTALL)
+_MAX_CHOICES = 4
+
+
+class LocalEngine:
+    """Understands questions over one layer, for one person's values.
+
+    Parameters
+    ----------
+    values
+        What the person may see; the engine never offers a value that is not in it or in the layer.
+    language
+        The language tried first; the other one is tried when words stay unexplained.
+    """
+
+    def __init__(self, layer: Layer, values: ValueIndex, *, language: str = "fr") -> None:
+        self.layer, self.values, self.language = layer, values, language
+        self.lexicon = Lexicon(layer, values)
+        self.knowledge = Knowledge(layer, self.lexicon, values)
+        self.speller = Speller(self.lexicon, values)
+
+    def understand(self, question: str, *, today: date, conversation: Conversation | None = None) -> Understanding:
+        """Understand one question.
+
+        Parameters
+        ----------
+        today
+            The day that relative words refer to (only « lundi dernier » and « depuis mars » need it before compilation).
+        conversation
+            The turns before; None: a question on its own.
+        """
+        stripped = question.strip()
+        if not stripped:
+            return _refuse("empty_question", "")
+        if len(stripped) > MAX_CHARACTERS:
+            return _refuse("question_too_long", "", limit=MAX_CHARACTERS)
+        if _SQL.match(stripped):
+            return _refuse("sql_instead_of_question", "")
+        if not any(c.isalpha() for c in stripped):
+            return _refuse("not_a_question", "")
+        first = self._in(self.language, stripped, today, conversation)
+        if not isinstance(first, Unsure):
+            return first
+        other = "en" if self.language == "fr" else "fr"
+        second = self._in(other, stripped, today, conversation)
+        return second if not isinstance(second, Unsure) else first
+
+    def _in(self, language: str, question: str, today: date, conversation: Conversation | None) -> Understanding:
+        words = grammar(language)
+        tokens = merge_numbers(tokenize(question, language=language), language=language)
+        if len(tokens) > MAX_TOKENS:
+            return _refuse("question_too_long", "", limit=MAX_CHARACTERS)
+        found = cover(tokens, self.lexicon, words, today=today)
+        notes: list[str] = []
+        if found.unknown:
+            corrected = self.speller.correct(found, words)
+            if corrected is not None:
+                again = cover(corrected.tokens, self.lexicon, words, today=today)
+                if len(again.unknown) < len(found.unknown):
+                    found = again
+                    notes += [text("nl2sql.note.corrected", typed=a, read=b) for a, b in corrected.changes]
+        intent = _intent(found, words)
+        if intent is not None:
+            return intent
+        if all(i.kind == "filler" for i in found.items):
+            return _refuse("not_a_data_question", "")
+        draft = Reader(found, self.lexicon).read()
+        last = conversation.last_plan if conversation is not None else None
+        try:
+            if is_follow_up(draft, last):
+                assert last is not None
+                return self._settle(lambda pick: self._follow(draft, found, last, pick, today), notes)
+            return self._settle(lambda pick: self._build(draft, found, pick, today), notes)
+        except NotSure as unsure:
+            missing = tuple(dict.fromkeys(w for w in unsure.words if w)) or (question,)
+            return Unsure(missing, message=text("nl2sql.unexplained", count=len(missing), words=", ".join(f"« {w} »" for w in missing)))
+        except Missing as missing_thing:
+            return NotAnswerable(missing_thing.reason, missing_thing.missing, missing_thing.message)
+
+    def _build(self, draft: Draft, found: Cover, pick: Pick, today: date) -> tuple[Plan, list[str]]:
+        shaper = Shaper(self.knowledge, copy.deepcopy(draft), pick)
+        shaper.words = tuple(t.norm for t in found.tokens)
+        plan = shaper.plan(today)
+        return plan, shaper.notes
+
+    def _follow(self, draft: Draft, found: Cover, last: Plan, pick: Pick, today: date) -> tuple[Plan, list[str]]:
+        return follow(self.knowledge, copy.deepcopy(draft), last, pick, today, tuple(t.norm for t in found.tokens))
+
+    def _settle(self, build, notes: list[str]) -> Understanding:  # type: ignore[no-untyped-def]
+        """Build, and where the builder forks, build every reading."""
+        try:
+            plan, more = build(Pick())
+            return Understood(plan, certainty=0.95 if notes or more else 1.0, notes=(*notes, *more))
+        except Fork as fork:
+            readings = self._readings(build, fork, Pick(), "")
+            distinct: list[tuple[str, Plan, list[str]]] = []
+            for label, plan, more in readings:
+                if not any(plan == known for _, known, _ in distinct):
+                    distinct.append((label, plan, more))
+            if not distinct:
+                raise NotSure(*fork.labels) from None
+            if len(distinct) == 1:
+                return Understood(distinct[0][1], certainty=0.85, notes=(*notes, *distinct[0][2]))
+            return Ambiguous(fork.message, tuple(Choice(_sentence(label), plan) for label, plan, _ in distinct[:_MAX_CHOICES]))
+
+    def _readings(self, build, fork: Fork, pick: Pick, prefix: str) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
+        readings = []
+        for index, label in enumerate(fork.labels):
+            shown = f"{prefix}, {label}" if prefix else label
+            chosen = pick.plus(fork.slot, index)
+            try:
+                plan, more = build(chosen)
+                readings.append((shown, plan, more))
+            except Fork as deeper:
+                if len(chosen.slots) < 4:
+                    readings += self._readings(build, deeper, chosen, shown)
+            except (Missing, NotSure):
+                continue
+            if len(readings) >= _MAX_CHOICES * 2:
+                break
+        return readings
+
+
+def _sentence(label: str) -> str:
+    return label[:1].upper() + label[1:]
+
+
+def _refuse(reason: RefusalReason, missing: str, **values: object) -> NotAnswerable:
+    return NotAnswerable(reason, missing, text(f"nl2sql.{reason}", missing=missing, **values))
+
+
+def _intent(found: Cover, words: Grammar) -> NotAnswerable | None:
+    """Recognise a question that is not one about the data at hand: a wish to change it, a forecast, a why, small talk."""
+    stems = [t.stem for t in found.tokens]
+    inside = {p for i in found.items if i.kind in ("lex", "time") and i.end - i.start > 1 for p in range(i.start, i.end)}
+    inside |= {i.start for i in found.items if i.kind == "lex"}
+    begun = False
+    lexical = any(i.kind == "lex" for i in found.items)
+    for place, token in enumerate(found.tokens):
+        for end, reasons in words.intents.at(stems, place):
+            if all(p in inside for p in range(place, end)):
+                continue
+            phrase_text = " ".join(t.text for t in found.tokens[place:end])
+            for reason in reasons:
+                if reason == "write_request" and begun:
+                    continue
+                if reason == "not_a_data_question" and lexical and not found.unknown:
+                    continue
+                return _refuse(reason, phrase_text)  # type: ignore[arg-type]
+        if not words.is_filler(token):
+            begun = True
+    return None
+
+

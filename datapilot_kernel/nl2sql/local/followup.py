@@ -1,0 +1,277 @@
+"""Follow-ups: a short question that changes the plan before it (« et par région ? », « seulement Lyon », « et l'an dernier ? »).
+
+A question follows up when it says it does (« et… », « seulement… », « trie… ») or when it lacks what a question of its own has
+(something measured, counted or listed). What it names replaces what the earlier plan had of the same kind; the rest stays.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.local.draft import Draft, MeasureMention
+from datapilot_kernel.nl2sql.local.knowledge import Knowledge
+from datapilot_kernel.nl2sql.local.shapes import Shaper
+from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
+from datapilot_kernel.nl2sql.local.timing import Timing
+from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, MeasureItem, Order, Plan
+
+__all__ = ["follow", "is_follow_up"]
+
+
+def is_follow_up(draft: Draft, last: Plan | None) -> bool:
+    """Tell whether a draft only makes sense after the plan before it."""
+    if last is None or draft.unexplained:
+        return False
+    complete = bool(draft.measures) or (bool(draft.subjects) and (draft.listed or draft.which or bool(draft.related)))
+    if draft.again or draft.only or draft.remove_filter or draft.sort:
+        # « et le CA par mois en 2024 » names everything itself, and still keeps what it does not name.
+        return True
+    if draft.share and not draft.groups and not draft.values and not draft.measures:
+        return True
+    return not complete and not (draft.subjects and draft.groups)
+
+
+def follow(k: Knowledge, draft: Draft, last: Plan, pick: Pick, today: date, words: tuple[str, ...]) -> tuple[Plan, list[str]]:
+    """Return the plan before, changed by what the draft names. Raises Fork, Missing, NotSure."""
+    if draft.unexplained:
+        raise NotSure(*draft.unexplained)
+    return _Follower(k, draft, pick).change(last, today, words)
+
+
+class _Follower(Shaper):
+    def change(self, last: Plan, today: date, words: tuple[str, ...]) -> tuple[Plan, list[str]]:
+        self.today, self.words, self.last = today, words, last
+        self.filters_out, self.having, self.related = [], [], []
+        self.ignored = set(last.ignored_defaults)
+        self._aliases = {x.alias for x in (*last.measures, *last.dimensions, *last.columns)}
+        self.items, self.dims = list(last.measures), list(last.dimensions)
+        self.changed = False
+        draft = self.draft
+        subject = last.entity
+        plan = last
+        if draft.related or draft.conditions and plan.kind == "aggregate" and not plan.measures:
+            raise NotSure(*(r.text for r in draft.related))
+        if draft.remove_filter:
+            plan = self._without_filters(plan)
+        if draft.measures and plan.kind == "aggregate":
+            self._new_measures(plan)
+        elif draft.measures:
+            return self._from_scratch()
+        plan = self._groups_of(plan)
+        plan = self._filters_of(plan, subject)
+        plan = self._period_of(plan, subject)
+        plan = self._rank_of(plan)
+        if draft.share and plan.kind == "aggregate":
+            self._shares_of(plan)
+        if draft.cumul:
+            self._running()
+            self.changed = True
+        if not self.changed:
+            raise NotSure(text("nl2sql.follow_up"))
+        if plan.kind == "rows":
+            return plan, self.notes
+        aliases = {x.alias for x in (*self.items, *self.dims)}
+        order = tuple(o for o in plan.order if o.by in aliases)
+        if not order and self.items and self.dims:
+            axis = next((d for d in self.dims if d.grain is not None), None)
+            order = (Order(by=axis.alias, descending=False),) if axis else (Order(by=self.items[0].alias),)
+        limit_per = plan.limit_per if plan.limit_per in aliases else None
+        having = tuple(h for h in plan.having if h.measure in aliases)
+        rollup = plan.rollup if plan.rollup is None or plan.rollup.measure in (None, *aliases) else None
+        return (
+            plan.model_copy(
+                update={
+                    "measures": tuple(self.items), "dimensions": tuple(self.dims), "order": order, "limit_per": limit_per, "having": having,
+                    "rollup": rollup, "ignored_defaults": tuple(sorted(self.ignored)),
+                }
+            ),
+            self.notes,
+        )  # fmt: skip
+
+    def _from_scratch(self) -> tuple[Plan, list[str]]:
+        fresh = Shaper(self.k, self.draft, self.pick)
+        fresh.words = self.words
+        return fresh.plan(self.today), fresh.notes
+
+    def _without_filters(self, plan: Plan) -> Plan:
+        self.changed = True
+        draft = self.draft
+        targets = {o.ref for s in draft.subjects for o in s.of("dimension")} | {o.ref for v in draft.values for o in v.of("value")}
+        entities = {o.ref for s in draft.subjects for o in s.of("entity")}
+        if not targets and not entities:
+            return plan.model_copy(update={"filters": (), "any_of": (), "having": ()})
+        kept = tuple(f for f in plan.filters if f.field not in targets and f.field.partition(".")[0] not in entities)
+        if kept == plan.filters:
+            raise NotSure(*(s.text for s in draft.subjects))
+        draft.subjects, draft.values = [], []
+        return plan.model_copy(update={"filters": kept})
+
+    def _new_measures(self, plan: Plan) -> None:
+        if plan.rollup is not None and plan.rollup.measure is not None or plan.having:
+            raise NotSure(*(m.text for m in self.draft.measures))
+        self._aliases -= {m.alias for m in plan.measures}
+        items: list[MeasureItem] = []
+        for mention in self.draft.measures:
+            item = self.measure(mention)
+            for dimension in plan.dimensions:
+                entity = dimension.field.partition(".")[0]
+                if dimension.grain is None and not self.reaches(item, entity):
+                    raise Missing("no_join", self.layer.dimension(dimension.field).label, measure=self.item_label(item))
+            items.append(item)
+        transforms = {m.transform for m in plan.measures if m.transform}
+        for transform in transforms:
+            items += [i.model_copy(update={"alias": self.alias(f"{transform}_{i.alias}"), "transform": transform}) for i in list(items)]
+        self.items = items
+        axis = self.time_axis(items)
+        self.dims = [
+            d.model_copy(update={"field": axis}) if d.grain is not None and axis is not None and self.layer.dimension(d.field).type in ("date", "timestamp") else d
+            for d in self.dims
+        ]  # fmt: skip
+        self.changed = True
+
+    def _groups_of(self, plan: Plan) -> Plan:
+        draft = self.draft
+        groups = list(draft.groups)
+        added = any(w in ("ajoute", "rajoute", "aussi", "egalement", "add") for w in self.words)
+        if plan.kind == "rows":
+            if groups or draft.units:
+                if plan.distinct:
+                    raise NotSure(*(g.mention.text for g in groups if g.mention))
+                # « et par client ? » after a list: how many of them.
+                self.items = [self.count_of(plan.entity or "")]
+                self.dims = [d for g in groups for d in self.group(g, self.items, 0)]
+                self.changed = True
+                return Plan(
+                    measures=tuple(self.items), dimensions=tuple(self.dims), filters=plan.filters, any_of=plan.any_of, related=plan.related,
+                    period=plan.period, time=plan.time, ignored_defaults=plan.ignored_defaults,
+                )  # fmt: skip
+            extra = [m for m in draft.subjects if m.of("dimension")]
+            columns = list(plan.columns)
+            for mention in extra:
+                option = self.nearest(f"c{mention.start}", mention.of("dimension"), frozenset({plan.entity or ""}), mention.text)
+                if self.k.distance(plan.entity or "", option.entity) is None:
+                    raise Missing("no_join", mention.text, measure=self._subject_label(plan.entity))
+                if not any(c.field == option.ref for c in columns):
+                    columns.append(ColumnItem(alias=self.alias(self._column_name(option.ref)), field=option.ref))
+                    self.changed = True
+            return plan.model_copy(update={"columns": tuple(columns)})
+        for mention in draft.subjects:
+            if mention.of("dimension") and not draft.rank:
+                raise NotSure(mention.text)
+            if mention.of("entity") and not draft.rank and not draft.values:
+                raise NotSure(mention.text)
+        if not groups:
+            return plan
+        self.changed = True
+        if not added:
+            self._aliases -= {d.alias for d in self.dims}
+            self.dims = []
+        self.dims += [d for g in groups for d in self.group(g, self.items, 0)]
+        return plan.model_copy(update={"limit_per": None}) if not added else plan
+
+    def _filters_of(self, plan: Plan, subject: str | None) -> Plan:
+        draft = self.draft
+        if not (draft.values or draft.conditions or draft.presences or draft.texts):
+            return plan
+        aggregate = plan.kind == "aggregate"
+        known = {f.field for f in plan.filters}
+        for value in draft.values:
+            inside = tuple(o for o in value.options if o.ref in known)
+            if inside and not value.named:
+                # « et pour Paris ? » after « à Lyon »: the same dimension.
+                value.options = inside
+        made, any_of = self.filters(self.items if aggregate else [], subject)
+        for condition in draft.conditions:
+            if self._is_group_condition(condition, subject) and aggregate and self.dims:
+                self._having(condition, subject)
+            else:
+                self._row_condition(condition, None if aggregate else subject)
+        self._presences(None if aggregate else subject)
+        self._text_conditions(None if aggregate else subject)
+        made += self.filters_out
+        replaced = {f.field for f in made if f.op in ("eq", "in")}
+        kept: list[Filter] = [f for f in plan.filters if f.field not in replaced]
+        self.filters_out = made
+        roots = frozenset[str]().union(*(self.item_roots(i) for i in self.items)) if aggregate else frozenset({subject or ""})
+        self._leave_defaults(roots)
+        self.changed = True
+        return plan.model_copy(
+            update={"filters": (*kept, *made), "any_of": (*plan.any_of, *any_of), "having": (*plan.having, *self.having)}
+        )
+
+    def _period_of(self, plan: Plan, subject: str | None) -> Plan:
+        draft = self.draft
+        if not (draft.periods or draft.versus or draft.growth or draft.trend or draft.day_type):
+            return plan
+        self.changed = True
+        if plan.kind == "rows":
+            if len(draft.periods) != 1:
+                raise NotSure(*(p.text for p in draft.periods))
+            if plan.related and plan.period is None:
+                related = [*plan.related[:-1], plan.related[-1].model_copy(update={"period": draft.periods[0].period})]
+                return plan.model_copy(update={"related": tuple(related)})
+            if self.k.time_of(subject or "") is None:
+                raise Missing("missing_time", self._subject_label(subject))
+            return plan.model_copy(update={"period": draft.periods[0].period})
+        if not draft.periods and plan.period is not None:
+            draft.periods = []
+        timing = Timing(self)
+        timing.inherited = plan.period
+        time = timing.decide(self.items, self.dims)
+        update: dict[str, object] = {"period": timing.period if timing.period is not None else plan.period}
+        if time is not None:
+            update["time"] = time
+        comparison: Comparison | None = timing.comparison or plan.comparison
+        if plan.comparison is not None and plan.comparison.kind == "period" and timing.comparison is None:
+            comparison = None
+        update["comparison"] = comparison
+        return plan.model_copy(update={**update, "filters": (*plan.filters, *(f for f in self.filters_out if f.op == "day_type"))})
+
+    def _rank_of(self, plan: Plan) -> Plan:
+        draft = self.draft
+        if draft.sort and plan.kind == "rows":
+            dims = {o.ref for s in draft.subjects for o in s.of("dimension")} | {
+                d for m in draft.measures for o in m.of("measure") if (d := self.k.summed_dimension(o.ref))
+            }
+            column = next((c for c in plan.columns if c.field in dims), None)
+            if column is None:
+                raise NotSure(*(s.text for s in draft.subjects))
+            self.changed = True
+            return plan.model_copy(update={"order": (Order(by=column.alias, descending=not draft.ascending),)})
+        if draft.sort or draft.ascending is not None:
+            wanted = draft.rank.by if draft.rank else None
+            by = self._sort_key(wanted)
+            self.changed = True
+            return plan.model_copy(update={"order": (Order(by=by, descending=not draft.ascending if draft.ascending is not None else True),)})
+        if draft.rank is None:
+            return plan
+        if draft.rank.time or draft.rank.nouns:
+            raise NotSure(draft.rank.text)
+        self.changed = True
+        if plan.kind == "rows":
+            return plan.model_copy(update={"limit": self._limit()})
+        if not self.dims:
+            raise NotSure(draft.rank.text)
+        by = self._sort_key(draft.rank.by)
+        return plan.model_copy(update={"order": (Order(by=by, descending=draft.rank.descending),), "limit": self._limit()})
+
+    def _sort_key(self, wanted: MeasureMention | None) -> str:
+        if wanted is not None:
+            item = self.measure(wanted)
+            known = next((i for i in self.items if i.measure == item.measure and i.entity == item.entity and i.field == item.field and not i.transform), None)
+            if known is None:
+                self.items.append(item)
+                known = item
+            return known.alias
+        return next(i.alias for i in self.items if not i.hidden)
+
+    def _shares_of(self, plan: Plan) -> None:
+        if any(i.transform == "share" for i in self.items):
+            raise NotSure("%")
+        if not self.dims:
+            raise NotSure("%")
+        self._shares([])
+        self.changed = True
+
+

@@ -1,0 +1,113 @@
+"""The closed class of words, read from ``words/LANG.toml``: operators, filler words, adjectives and verbs that stand for nouns.
+
+Phrases are compared stem by stem, so the files need one form of each word. Nothing in them names a business notion of any
+customer: those come from the layer.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from datapilot_kernel.nl2sql.local.tokens import Token, fold, stem, tokenize
+
+Phrase = tuple[str, ...]
+
+
+def phrase(text: str) -> Phrase:
+    """Return the stems of a phrase.
+
+    >>> phrase("Chiffres d'affaires")
+    ('chiffr', 'd', 'affair')
+    """
+    return tuple(stem(t.norm) for t in tokenize(text))
+
+
+class PhraseTable:
+    """Phrases and what each means; finds the longest at a place."""
+
+    def __init__(self) -> None:
+        self._table: dict[Phrase, list[str]] = {}
+        self._longest: dict[str, int] = {}
+
+    def add(self, text: str, meaning: str) -> None:
+        """Add one phrase; it may have several meanings."""
+        key = phrase(text)
+        if not key:
+            return
+        meanings = self._table.setdefault(key, [])
+        if meaning not in meanings:
+            meanings.append(meaning)
+        self._longest[key[0]] = max(self._longest.get(key[0], 0), len(key))
+
+    def at(self, stems: Sequence[str], start: int) -> list[tuple[int, list[str]]]:
+        """Return every (end, meanings) of phrases that begin at ``start``, longest first."""
+        found = []
+        for length in range(min(self._longest.get(stems[start], 0), len(stems) - start), 0, -1):
+            meanings = self._table.get(tuple(stems[start : start + length]))
+            if meanings:
+                found.append((start + length, meanings))
+        return found
+
+    def words(self) -> set[str]:
+        """Return every stem used."""
+        return {word for key in self._table for word in key}
+
+
+class Grammar:
+    """One language's closed class.
+
+    Attributes
+    ----------
+    operators, intents
+        Phrase -> names of operators; of reasons to refuse.
+    filler
+        Stems of words that carry nothing.
+    adjectives, verbs
+        Stem -> nouns to look up.
+    common
+        Stems of everyday words: never taken for a misspelt word of the layer.
+    """
+
+    def __init__(self, language: str) -> None:
+        raw = _read(f"{language}.toml")
+        self.language = language
+        self.operators, self.intents = PhraseTable(), PhraseTable()
+        for name, phrases in raw["operators"].items():
+            for text in phrases:
+                self.operators.add(text, name)
+        for name, phrases in raw["intents"].items():
+            for text in phrases:
+                self.intents.add(text, name)
+        self.filler = {fold(word) for word in raw["filler"].split()}
+        self.adjectives = {stem(word): tuple(nouns) for word, nouns in raw["adjectives"].items()}
+        self.verbs = {stem(word): tuple(nouns) for word, nouns in raw["verbs"].items()}
+        self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
+        self.known = {stem(w) for w in self.filler} | self.operators.words() | set(self.adjectives) | set(self.verbs) | self.intents.words()
+
+    def is_filler(self, token: Token) -> bool:
+        """Tell whether the token carries nothing by itself (punctuation included)."""
+        return token.norm in self.filler if token.kind == "word" else token.kind == "symbol" and token.norm in _PUNCTUATION
+
+
+_PUNCTUATION = set("?!.,;:()\"«»“”…*#[]/")
+
+
+@cache
+def grammar(language: str) -> Grammar:
+    """Return the grammar of ``fr`` or ``en``, read once."""
+    return Grammar(language)
+
+
+@cache
+def equivalents() -> tuple[tuple[Phrase, ...], ...]:
+    """Return classes of business words that translate each other (``words/equivalents.toml``), as phrases."""
+    return tuple(tuple(phrase(form) for form in forms) for forms in _read("equivalents.toml")["classes"])
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("datapilot_kernel").joinpath("nl2sql", "local", "words", name).read_text(encoding="utf-8"))

@@ -1,0 +1,211 @@
+"""The words of one layer: what each phrase of a question can mean there.
+
+An *option* is one thing a span of words may name: an entity, a measure, a dimension, a stored value, a way (a join's label).
+Labels, plurals and synonyms count fully; a part of a label (« montant » for « montant HT ») counts less and never when the
+part alone says nothing (« nombre », « date »); translations of business words count only where the layer has no such word.
+Small words inside a phrase (« de », « la ») are optional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from datapilot_kernel.catalog.values import ValueIndex
+from datapilot_kernel.nl2sql.local.grammar import Grammar, Phrase, equivalents, phrase
+from datapilot_kernel.nl2sql.local.tokens import Token, fold, stem
+from datapilot_kernel.semantic.model import Entity, Layer
+
+OptionKind = Literal["entity", "measure", "dimension", "value", "way"]
+
+_SMALL = {"de", "d", "du", "des", "la", "le", "les", "l", "un", "une", "of", "the", "a", "au", "aux", "en", "par", "pour", "sur", "et"}
+_SAYS_NOTHING = {
+    stem(fold(w))
+    for w in (
+        "nombre nb taux part total date code nom numéro num libellé id identifiant type moyen moyenne jour mois année annuel brut net ht ttc "
+        "number count rate name key kind total average client-de nouveau nouvelle actif unité cumul délai durée valeur value "
+        "réel prévu premier dernier max min ratio pourcentage"
+    ).split()
+}
+EXACT, SHORT, TRANSLATED, PART = 1.0, 0.9, 0.85, 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing a span may name.
+
+    Attributes
+    ----------
+    ref
+        ``entity`` (entity), ``entity.name`` (measure, dimension, value), name of a join (way).
+    value
+        The stored value; True or False for a boolean dimension.
+    quality
+        1: as the layer writes it. Lower: a part, a translation, a correction.
+    """
+
+    kind: OptionKind
+    ref: str
+    quality: float = 1.0
+    value: str | bool | None = None
+
+    @property
+    def entity(self) -> str:
+        """The entity it belongs to."""
+        return self.ref.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class LexSpan:
+    """Tokens ``start`` … ``end`` (excluded) and what they may name, best first."""
+
+    start: int
+    end: int
+    options: tuple[Option, ...]
+
+
+def content(words: Iterable[str]) -> Phrase:
+    """Drop the small words of a phrase (all of them kept when nothing else is there)."""
+    kept = tuple(w for w in words if w not in _SMALL)
+    return kept or tuple(words)
+
+
+class Lexicon:
+    """Built once for a layer; looked up for every question."""
+
+    def __init__(self, layer: Layer, values: ValueIndex) -> None:
+        self.layer, self.values = layer, values
+        self._table: dict[Phrase, dict[tuple[str, str, object], Option]] = {}
+        self._longest: dict[str, int] = {}
+        for name, entity in layer.entities.items():
+            if not entity.hidden:
+                self._entity(name, entity)
+        for name, join in layer.joins.items():
+            for text in (join.label, *join.synonyms):
+                if text:
+                    self._add(text, Option("way", name))
+        self._parts()
+        self._translations()
+        self._longest = {}
+        for key in self._table:
+            self._longest[key[0]] = max(self._longest.get(key[0], 0), len(key))
+        self.vocabulary = {word for key in self._table for word in key if len(word) >= 4}
+
+    def _entity(self, name: str, entity: Entity) -> None:
+        own = [t for t in (entity.label, entity.plural, *entity.synonyms) if t]
+        for text in own:
+            self._add(text, Option("entity", name))
+        own_phrases = {content(phrase(t)) for t in own}
+        for measure_name, measure in entity.measures.items():
+            if not measure.hidden:
+                for text in (measure.label, measure.plural, *measure.synonyms):
+                    if text:
+                        self._add(text, Option("measure", f"{name}.{measure_name}"))
+        for dimension_name, dimension in entity.dimensions.items():
+            ref = f"{name}.{dimension_name}"
+            if not dimension.hidden:
+                for text in (dimension.label, dimension.plural, *dimension.synonyms):
+                    if not text:
+                        continue
+                    key = content(phrase(text))
+                    self._put(key, Option("dimension", ref))
+                    for mine in own_phrases:
+                        if len(key) > len(mine) and key[-len(mine) :] == mine:
+                            # « ville du magasin » of magasins is also its « ville ».
+                            if not set(key[: -len(mine)]) <= _SAYS_NOTHING:
+                                self._put(key[: -len(mine)], Option("dimension", ref, SHORT))
+                        elif key != mine and not set(mine) <= set(key):
+                            self._put(key + mine, Option("dimension", ref))
+            for stored, names in dimension.values.items():
+                value: str | bool = stored
+                if dimension.type == "boolean":
+                    value = stored.strip().lower() in ("true", "1", "t", "oui", "vrai", "yes")
+                for text in (*names, *((stored,) if dimension.type != "boolean" else ())):
+                    self._add(text, Option("value", ref, value=value))
+            if dimension.type == "boolean" and not dimension.hidden:
+                for text in (dimension.label, dimension.plural, *dimension.synonyms):
+                    if text:
+                        self._add(text, Option("value", ref, 0.95, value=True))
+
+    def _add(self, text: str, option: Option) -> None:
+        self._put(content(phrase(text)), option)
+
+    def _put(self, key: Phrase, option: Option) -> None:
+        if not key:
+            return
+        options = self._table.setdefault(key, {})
+        identity = (option.kind, option.ref, option.value)
+        if identity not in options or options[identity].quality < option.quality:
+            options[identity] = option
+
+    def _parts(self) -> None:
+        """Let a telling beginning of a label stand for it: « montant » for « montant HT », « marge » for « marge brute »."""
+        whole = dict(self._table)
+        for key, options in whole.items():
+            for option in options.values():
+                if option.kind not in ("measure", "dimension") or option.quality < EXACT or len(key) < 2:
+                    continue
+                for length in range(1, len(key)):
+                    part = key[:length]
+                    if not set(part) <= _SAYS_NOTHING and part not in whole:
+                        self._put(part, Option(option.kind, option.ref, PART))
+
+    def _translations(self) -> None:
+        whole = {k: [o for o in v.values() if o.quality >= SHORT] for k, v in self._table.items()}
+        for forms in equivalents():
+            keys = [content(form) for form in forms]
+            known = [options for key in keys if (options := whole.get(key))]
+            for key in keys:
+                if key not in whole:
+                    for options in known:
+                        for option in options:
+                            self._put(key, Option(option.kind, option.ref, TRANSLATED, option.value))
+
+    def knows(self, key: Phrase) -> tuple[Option, ...]:
+        """Return what a whole phrase (stems, small words dropped) may name."""
+        return tuple(self._table.get(key, {}).values())
+
+    def lookup(self, text: str) -> tuple[Option, ...]:
+        """Return what a text may name, as a whole."""
+        return self.knows(content(phrase(text)))
+
+    def spans(self, tokens: Sequence[Token], stems: Sequence[str]) -> list[LexSpan]:
+        """Return every span of the tokens that names something of the layer, or a stored value."""
+        found: dict[tuple[int, int], list[Option]] = {}
+        for start, first in enumerate(stems):
+            longest = self._longest.get(first, 0)
+            if not longest:
+                continue
+            key: list[str] = []
+            for end in range(start, min(len(stems), start + longest * 3)):
+                word = stems[end]
+                if tokens[end].kind == "symbol" and word not in "«»\"-":
+                    break
+                if key and word in _SMALL:
+                    if (options := self._table.get((*key, word))) is not None:
+                        found.setdefault((start, end + 1), []).extend(options.values())
+                    continue
+                key.append(word)
+                if len(key) > longest:
+                    break
+                options = self._table.get(tuple(key))
+                if options:
+                    found.setdefault((start, end + 1), []).extend(options.values())
+        for start, end, hits in self.values.spans([t.norm for t in tokens]):
+            found.setdefault((start, end), []).extend(Option("value", h.ref, h.score, h.value) for h in hits)
+        spans = []
+        for (start, end), options_found in found.items():
+            best: dict[tuple[str, str, object], Option] = {}
+            for option in options_found:
+                identity = (option.kind, option.ref, option.value)
+                if identity not in best or best[identity].quality < option.quality:
+                    best[identity] = option
+            ordered = sorted(best.values(), key=lambda o: -o.quality)
+            spans.append(LexSpan(start, end, tuple(o for o in ordered if o.quality >= ordered[0].quality - 0.35)))
+        return spans
+
+
+def unknown_stems(tokens: Sequence[Token], covered: set[int], grammar: Grammar) -> list[int]:
+    """Return the positions of tokens that nothing explains."""
+    return [i for i, t in enumerate(tokens) if i not in covered and not grammar.is_filler(t)]

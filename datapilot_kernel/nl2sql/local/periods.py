@@ -1,0 +1,363 @@
+"""The grammar of periods: where a question names a time, and which one.
+
+The words are data (``words/periods.LANG.toml``: patterns over the folded question, each naming a builder); the builders
+here turn a match into a symbolic :class:`Period` of the plan. Nothing is resolved to dates here, except « lundi dernier »:
+that is the plan's own work, so that « le mois dernier » stays what it says.
+
+Also found here: the grain of a trend (« par mois », « hebdomadaire ») and bare units (« mois », « jour »).
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from datapilot_kernel.nl2sql.local.tokens import Token, stem
+from datapilot_kernel.plan.model import AllTime, Between, CalendarPeriod, Grain, LastPeriod, Period, ToDate, Unit
+
+
+@dataclass(frozen=True)
+class TimeSpan:
+    """Tokens ``start`` … ``end`` (excluded) that name a period, a grain (of a trend) or a bare unit; exactly one is set.
+
+    ``possible`` False: it names a period that does not exist (« 31 février ») or that cannot be expressed.
+    """
+
+    start: int
+    end: int
+    period: Period | None = None
+    grain: Grain | None = None
+    unit: Grain | None = None
+    possible: bool = True
+
+
+_YEAR = r"(?P<year{s}>(?:19|20)\d\d)"
+_GLUE = {
+    "fr": r"(?:(?:en|au|aux|pour|pour le|pour l|pour la|sur|sur le|sur la|sur l|dans|dans le|dans la|de|du|d|des|pendant|durant|au cours de|au cours du|au cours des|courant|a|lors de|lors du|depuis les|fin|au titre de|au titre du) )?",
+    "en": r"(?:(?:in|for|during|over|on|of|from|within) )?(?:the )?",
+}
+
+
+class _Words:
+    """One language's names and compiled patterns."""
+
+    def __init__(self, language: str) -> None:
+        raw = tomllib.loads(
+            files("datapilot_kernel").joinpath("nl2sql", "local", "words", f"periods.{language}.toml").read_text(encoding="utf-8")
+        )
+        names = raw["names"]
+        self.months = {word: i for i, forms in enumerate(names["months"], 1) for word in forms}
+        self.weekdays = {word: i for i, word in enumerate(names["weekdays"])}
+        self.units = {word: unit for unit, forms in names["units"].items() for word in forms}
+        self.ordinals = {word: int(n) for n, forms in names["ordinals"].items() for word in forms}
+        self.language = language
+        month, ordinal = _any(self.months), _any(self.ordinals)
+        weekday, unit = _any(self.weekdays), _any(self.units)
+        first = _any(names["ordinals"]["1"])
+        if language == "en":
+            day = (
+                rf"(?:(?P<dm{{s}}>{month}) (?P<dd{{s}}>\d{{{{1,2}}}})(?: ?(?:st|nd|rd|th))?(?: ,)?|(?P<dd{{s}}b>\d{{{{1,2}}}})(?: ?(?:st|nd|rd|th))?(?: of)? "
+                rf"(?P<dm{{s}}b>{month}))(?: (?P<dy{{s}}>(?:19|20)\d\d))?"
+            )
+        else:
+            day = (
+                rf"(?:(?:{weekday}) )?(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first}) (?P<dm{{s}}>{month})(?: (?:de )?(?P<dy{{s}}>(?:19|20)\d\d))?"
+            )
+        self._places = {
+            "day": rf"(?:{day}|(?P<iso{{s}}>\d{{{{4}}}}-\d\d-\d\d))",
+            "dnum": rf"(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first})",
+            "month": rf"(?:(?P<month{{s}}>{month})|(?P<ym{{s}}>\d{{{{4}}}}-\d\d))(?![-\w])",
+            "year": _YEAR,
+            "ord": rf"(?P<ord{{s}}>{ordinal})",
+            "n": r"(?P<n{s}>\d{{1,4}}|un|une|one|a)",
+            "unit": rf"(?P<unit{{s}}>{unit})",
+            "weekday": rf"(?P<weekday{{s}}>{weekday})",
+        }
+        self.patterns = [(self._compile(p["match"]), p["build"]) for p in raw["pattern"]]
+        self.grains = {tuple(form.split()): cast("Grain", grain) for grain, forms in raw["grains"].items() for form in forms}
+        self.longest_grain = max(len(form) for form in self.grains)
+
+    def _compile(self, pattern: str) -> re.Pattern[str]:
+        def fill(found: re.Match[str]) -> str:
+            name, number = found.group(1), found.group(2)
+            return _GLUE[self.language] if name == "head" else self._places[name].replace("{s}", number).replace("{{", "{").replace("}}", "}")
+
+        return re.compile(r"(?<!\S)(?:" + re.sub(r"\{(head|[a-z]+)(\d?)\}", fill, pattern) + r")(?!\S)")
+
+
+def _any(words: Any) -> str:
+    return "(?:" + "|".join(sorted(words, key=len, reverse=True)) + ")"
+
+
+@cache
+def _words(language: str) -> _Words:
+    return _Words(language)
+
+
+class _NoSuchPeriod(Exception):  # noqa: N818  (a signal inside this module, never seen outside)
+    pass
+
+
+class _Match:
+    """A match with its named groups read as values."""
+
+    def __init__(self, found: re.Match[str], words: _Words, today: date) -> None:
+        self.groups = {k: v for k, v in found.groupdict().items() if v is not None}
+        self.words, self.today = words, today
+
+    def int(self, name: str) -> int | None:
+        raw = self.groups.get(name)
+        return None if raw is None else int(raw)
+
+    def year(self, s: str = "1") -> int | None:
+        ym = self.groups.get(f"ym{s}")
+        return int(ym[:4]) if ym else self.int(f"year{s}")
+
+    def month(self, s: str = "1") -> int:
+        ym = self.groups.get(f"ym{s}")
+        return int(ym[5:]) if ym else self.words.months[self.groups[f"month{s}"]]
+
+    def count(self) -> int:
+        raw = self.groups["n1"]
+        return int(raw) if raw.isdigit() else 1
+
+    def unit(self) -> str:
+        return self.words.units[self.groups["unit1"]]
+
+    def nth(self) -> int:
+        return self.int("q1") or self.words.ordinals[self.groups["ord1"]]
+
+    def day(self, s: str, *, month: int | None = None, year: int | None = None) -> date:
+        iso = self.groups.get(f"iso{s}")
+        if iso:
+            return date.fromisoformat(iso)
+        raw = self.groups.get(f"dd{s}") or self.groups.get(f"dd{s}b") or ""
+        number = int(raw) if raw.isdigit() else 1
+        name = self.groups.get(f"dm{s}") or self.groups.get(f"dm{s}b")
+        month = self.words.months[name] if name else month
+        given = self.int(f"dy{s}") or year
+        assert month is not None
+        if given is None:
+            # « le 3 mai » without a year: the latest that has begun, like a month without a year.
+            given = self.today.year if (month, number) <= (self.today.month, self.today.day) else self.today.year - 1
+        try:
+            return date(given, month, number)
+        except ValueError:
+            raise _NoSuchPeriod from None
+
+
+def _latest_year(m: _Match, month: int) -> int:
+    return m.today.year if month <= m.today.month else m.today.year - 1
+
+
+def _month_last(year: int, month: int) -> date:
+    return date(year, month, calendar.monthrange(year, month)[1])
+
+
+def _days(m: _Match) -> Period:
+    end = m.day("2")
+    named_year = m.int("dy1")
+    start = m.day("1", month=end.month, year=named_year or (end.year if "iso1" not in m.groups else None))
+    if start > end and named_year is None:
+        start = start.replace(year=start.year - 1)
+    if start > end:
+        raise _NoSuchPeriod
+    return Between(start=start, end=end)
+
+
+def _months(m: _Match) -> Period:
+    last, first = m.month("2"), m.month("1")
+    end_year = m.year("2") or (m.year("1") if m.year("1") is not None and last >= first else None) or _latest_year(m, first if last >= first else last)
+    start_year = m.year("1") or (end_year if first <= last else end_year - 1)
+    start, end = date(start_year, first, 1), _month_last(end_year, last)
+    if start > end:
+        raise _NoSuchPeriod
+    return Between(start=start, end=end)
+
+
+def _years(m: _Match) -> Period:
+    first, last = m.year("1") or 0, m.year("2") or 0
+    if first > last:
+        first, last = last, first
+    return Between(start=date(first, 1, 1), end=date(last, 12, 31))
+
+
+def _since_month(m: _Match) -> Period:
+    return Between(start=date(m.year() or _latest_year(m, m.month()), m.month(), 1))
+
+
+def _after_month(m: _Match) -> Period:
+    return Between(start=_month_last(m.year() or _latest_year(m, m.month()), m.month()) + timedelta(days=1))
+
+
+def _before_month(m: _Match) -> Period:
+    return Between(end=date(m.year() or _latest_year(m, m.month()), m.month(), 1) - timedelta(days=1))
+
+
+def _until_month(m: _Match) -> Period:
+    return Between(end=_month_last(m.year() or _latest_year(m, m.month()), m.month()))
+
+
+def _month(m: _Match) -> Period:
+    return CalendarPeriod(unit="month", number=m.month(), year=m.year())
+
+
+def _back(m: _Match) -> Period:
+    letter, _, number = m.groups["back"].partition("-")
+    unit = {"n": "year", "a": "year", "m": "month", "j": "day", "s": "week", "t": "quarter"}[letter]
+    return CalendarPeriod(unit=cast("Unit", unit), offset=-int(number))
+
+
+def _week(m: _Match) -> Period:
+    number = m.int("w1") or 0
+    if not 1 <= number <= 53:
+        raise _NoSuchPeriod
+    return CalendarPeriod(unit="week", number=number, year=m.year())
+
+
+def _weekday(m: _Match) -> Period:
+    wanted = m.words.weekdays[m.groups["weekday1"]]
+    back = (m.today.weekday() - wanted) % 7 or 7
+    day = m.today - timedelta(days=back)
+    return Between(start=day, end=day)
+
+
+def _last(m: _Match) -> Period:
+    unit = m.unit()
+    # « les 30 derniers jours » runs up to today; « les 3 derniers mois » are whole months.
+    return LastPeriod(count=m.count(), unit=cast("Unit", unit), complete=unit not in ("day", "working_day"))
+
+
+def _sliding(m: _Match) -> Period:
+    return LastPeriod(count=m.count(), unit=cast("Unit", m.unit()), complete=False)
+
+
+def _numbered(unit: Unit, highest: int, year_offset: int | None = None) -> Callable[[_Match], Period]:
+    def build(m: _Match) -> Period:
+        if not 1 <= m.nth() <= highest:
+            # « quatrième » also stands for « dernier »: the last half-year is the second.
+            if "ord1" in m.groups and not m.groups["ord1"][0].isdigit() and m.groups["ord1"] in ("dernier", "last"):
+                return CalendarPeriod(unit=unit, offset=-1)
+            raise _NoSuchPeriod
+        if m.groups.get("ord1") in ("dernier", "last") and m.year() is None and year_offset is None:
+            return CalendarPeriod(unit=unit, offset=-1)
+        return CalendarPeriod(unit=unit, number=m.nth(), year=m.year(), year_offset=year_offset)
+
+    return build
+
+
+def _offset(offset: int) -> Callable[[_Match], Period]:
+    return lambda m: CalendarPeriod(unit=cast("Unit", m.unit()), offset=offset)
+
+
+def _unsupported(m: _Match) -> Period:
+    raise _NoSuchPeriod
+
+
+def _one_day(day: date) -> Period:
+    return Between(start=day, end=day)
+
+
+_BUILDERS: dict[str, Callable[[_Match], Period]] = {
+    "days": _days,
+    "since_day": lambda m: Between(start=m.day("1")),
+    "until_day": lambda m: Between(end=m.day("1") - timedelta(days=1)),
+    "one_day": lambda m: _one_day(m.day("1")),
+    "months": _months,
+    "years": _years,
+    "since_month": _since_month,
+    "after_month": _after_month,
+    "before_month": _before_month,
+    "until_month": _until_month,
+    "since_year": lambda m: Between(start=date(m.year() or 0, 1, 1)),
+    "after_year": lambda m: Between(start=date((m.year() or 0) + 1, 1, 1)),
+    "before_year": lambda m: Between(end=date((m.year() or 0) - 1, 12, 31)),
+    "until_year": lambda m: Between(end=date(m.year() or 0, 12, 31)),
+    "month": _month,
+    "month_last_year": lambda m: CalendarPeriod(unit="month", number=m.month(), year_offset=-1),
+    "month_this_year": lambda m: CalendarPeriod(unit="month", number=m.month(), year_offset=0),
+    "year": lambda m: CalendarPeriod(unit="year", year=m.year()),
+    "quarter": _numbered("quarter", 4),
+    "quarter_last_year": _numbered("quarter", 4, -1),
+    "quarter_this_year": _numbered("quarter", 4, 0),
+    "fiscal_quarter": _numbered("fiscal_quarter", 4),
+    "semester": _numbered("semester", 2),
+    "semester_last_year": _numbered("semester", 2, -1),
+    "week": _week,
+    "fiscal_year": lambda m: CalendarPeriod(unit="fiscal_year", year=m.year()),
+    "this_fiscal_year": lambda m: CalendarPeriod(unit="fiscal_year", offset=0),
+    "last_fiscal_year": lambda m: CalendarPeriod(unit="fiscal_year", offset=-1),
+    "this": _offset(0),
+    "previous": _offset(-1),
+    "next": _offset(1),
+    "back": _back,
+    "yesterday": lambda m: CalendarPeriod(unit="day", offset=-1),
+    "before_yesterday": lambda m: CalendarPeriod(unit="day", offset=-2),
+    "today": lambda m: CalendarPeriod(unit="day", offset=0),
+    "tomorrow": lambda m: CalendarPeriod(unit="day", offset=1),
+    "ago": lambda m: CalendarPeriod(unit=cast("Unit", m.unit()), offset=-m.count()),
+    "weekday": _weekday,
+    "last": _last,
+    "sliding": _sliding,
+    "sliding_one": lambda m: LastPeriod(count=1, unit=cast("Unit", m.unit()), complete=False),
+    "coming": lambda m: LastPeriod(count=m.count(), unit=cast("Unit", m.unit()), next=True),
+    "to_date": lambda m: ToDate(unit=cast("Unit", m.unit())),
+    "year_to_date": lambda m: ToDate(unit="year"),
+    "month_to_date": lambda m: ToDate(unit="month"),
+    "last_year_to_date": lambda m: ToDate(unit="year", offset=-1),
+    "always": lambda m: AllTime(),
+    "unsupported": _unsupported,
+}
+
+
+def find_time(tokens: Sequence[Token], *, today: date, language: str) -> list[TimeSpan]:
+    """Return every span of tokens that names a period, a grain or a unit; spans may overlap (the cover chooses)."""
+    words = _words(language)
+    spans: dict[tuple[int, int], TimeSpan] = {}
+    norms = [t.norm for t in tokens]
+    for start in range(len(tokens)):
+        for length in range(min(words.longest_grain, len(tokens) - start), 0, -1):
+            grain = words.grains.get(tuple(norms[start : start + length]))
+            if grain is not None:
+                spans[start, start + length] = TimeSpan(start, start + length, grain=grain)
+        for length in (2, 1):
+            unit = words.units.get(" ".join(norms[start : start + length])) if start + length <= len(tokens) else None
+            if unit is not None and unit != "working_day" and norms[start] != "j":
+                spans.setdefault((start, start + length), TimeSpan(start, start + length, unit=cast("Grain", unit)))
+    text, starts, ends, position = [], dict[int, int](), dict[int, int](), 0
+    for i, norm in enumerate(norms):
+        piece = norm.replace(" ", "")
+        starts[position], ends[position + len(piece)] = i, i + 1
+        text.append(piece)
+        position += len(piece) + 1
+    joined = " ".join(text)
+    for pattern, build in words.patterns:
+        place = 0
+        while found := pattern.search(joined, place):
+            first, last = starts.get(found.start()), ends.get(found.end())
+            place = found.end() if found.end() > place else place + 1
+            if first is None or last is None:
+                continue
+            try:
+                span = TimeSpan(first, last, period=_BUILDERS[build](_Match(found, words, today)))
+            except _NoSuchPeriod:
+                span = TimeSpan(first, last, possible=False)
+            known = spans.get((first, last))
+            if known is None or known.unit is not None or not known.possible:
+                spans[first, last] = span
+    return list(spans.values())
+
+
+@cache
+def time_words(language: str) -> frozenset[str]:
+    """Return the stems of months, units and grains: what a misspelt word of time may be."""
+    words = _words(language)
+    names = [*words.months, *words.units, *words.weekdays, *(w for form in words.grains for w in form)]
+    return frozenset(stem(w) for name in names for w in name.split() if len(w) >= 4)

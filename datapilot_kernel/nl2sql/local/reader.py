@@ -1,0 +1,742 @@
+"""Read the items of a question from left to right into a :class:`Draft`.
+
+Each operator looks at its neighbours for what it applies to; what finds no place is *unexplained*, and the question is then not
+understood. Nothing is dropped in silence: every item is either filler or has been put somewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Literal, cast
+
+from datapilot_kernel.nl2sql.local.cover import Cover, Item
+from datapilot_kernel.nl2sql.local.draft import (
+    Aggregate, Condition, Draft, Group, MeasureMention, Mention, PeriodMention, Presence, Rank, RelatedMention, TextCondition,
+    Unit, ValueMention,
+)  # fmt: skip
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option
+from datapilot_kernel.plan.model import LastPeriod
+
+_COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
+_UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
+_MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
+_AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
+
+
+def _mention(item: Item, options: tuple[Option, ...] | None = None) -> Mention:
+    return Mention(item.options if options is None else options, item.text, item.start)
+
+
+class Reader:
+    """One reading of one cover."""
+
+    def __init__(self, cover: Cover, lexicon: Lexicon) -> None:
+        self.items, self.lexicon = cover.items, lexicon
+        self.tokens = cover.tokens
+        self.draft = Draft()
+        self.number: Item | None = None
+        self.negated = False
+        self.neg_item: Item | None = None
+        self.pending: Aggregate | None = None
+        self.versus_next = False
+        self._handlers: dict[str, Callable[[int], int]] = {
+            "by": self._by, "count": self._count, "top": self._rank, "bottom": self._rank, "most": self._most, "least": self._most,
+            "recent": self._recent, "oldest": self._recent, "first": self._first, "neg": self._neg, "never": self._neg,
+            "which": self._which, "sum": self._sum, "share": self._share, "distribution": self._distribution, "list": self._list,
+            "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
+            "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort,
+        }  # fmt: skip
+
+    # ── movement ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def next(self, i: int, *, over_comma: bool = False) -> int | None:
+        """Return the place of the next item that is not filler."""
+        while i < len(self.items):
+            item = self.items[i]
+            if item.kind != "filler" and not (over_comma and item.is_op("comma")):
+                return i
+            i += 1
+        return None
+
+    def peek(self, i: int) -> Item | None:
+        """Return the next item that is not filler."""
+        place = self.next(i)
+        return None if place is None else self.items[place]
+
+    def before(self, i: int) -> Item | None:
+        """Return the item before ``i`` that is not filler."""
+        i -= 1
+        while i >= 0 and self.items[i].kind == "filler":
+            i -= 1
+        return self.items[i] if i >= 0 else None
+
+    def read(self) -> Draft:
+        """Read everything."""
+        i = 0
+        first = self.next(0)
+        if first is not None and self.items[first].is_op("and", "again"):
+            self.draft.and_first = self.items[first].is_op("and")
+            self.draft.again = True
+            i = first + 1
+        while i < len(self.items):
+            i = self._item(i)
+        self._finish()
+        return self.draft
+
+    def _item(self, i: int) -> int:
+        item = self.items[i]
+        match item.kind:
+            case "filler":
+                return i + 1
+            case "unknown":
+                self.draft.unexplained.append(item.text)
+                return i + 1
+            case "number":
+                return self._number(i)
+            case "time":
+                return self._time(i)
+            case "lex":
+                return self._lex(i)
+            case "verb" | "adjective":
+                return self._verb(i)
+            case "op":
+                return self._op(i)
+
+    def _op(self, i: int) -> int:
+        item = self.items[i]
+        for name in item.ops:
+            if name in _COMPARATORS and self._number_follows(i + 1):
+                return self._condition(i, name)
+        for name in item.ops:
+            if name in self._handlers:
+                return self._handlers[name](i)
+        draft = self.draft
+        for name in item.ops:
+            match name:
+                case "avg" | "min" | "max" | "median":
+                    return self._aggregate(i, cast("Aggregate", name))
+                case "trend" | "growth" | "cumul" | "compare" | "distinct" | "when" | "new" | "only":
+                    setattr(draft, name, True)
+                    return i + 1
+                case "previous_year" | "previous_period":
+                    draft.versus = cast("Literal['previous_year', 'previous_period']", name)
+                    self.versus_next = False
+                    return i + 1
+                case "day_working" | "day_weekend" | "day_holiday":
+                    draft.day_type = cast("Literal['working', 'weekend', 'holiday']", name[4:])
+                    draft.day_type_negated, self.negated = self.negated, False
+                    return i + 1
+                case "ascending" | "descending":
+                    draft.ascending = name == "ascending"
+                    return i + 1
+                case "and" | "or" | "comma" | "have":
+                    return i + 1
+                case "again":
+                    draft.again = True
+                    return i + 1
+                case "remove_filter":
+                    draft.remove_filter = True
+                    return i + 1
+        draft.unexplained.append(item.text)
+        return i + 1
+
+    # ── phrases of the layer ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _lex(self, i: int) -> int:
+        item = self.items[i]
+        draft = self.draft
+        following = self.next(i + 1)
+        after = None if following is None else self.items[following]
+        values, dims = item.of("value"), item.of("dimension")
+        # « le canal web », « région Bretagne »: the dimension only says where the value lies.
+        if after is not None and following is not None and after.kind == "lex" and (dims or item.of("entity")) and not self._list_glue(i, following):
+            inside = tuple(v for v in after.of("value") if any(v.ref == d.ref for d in dims))
+            if inside and not (after.of("measure")):
+                return self._value(following, inside, named=dims, named_text=item.text)
+        if after is not None and following is not None and after.is_op(*_COMPARATORS) and self._number_follows(following + 1) and self._comparable(item, after):
+            return self._condition(following, next(n for n in after.ops if n in _COMPARATORS), target=_mention(item))
+        if after is not None and following is not None and after.is_op("contain", "start_with") and dims:
+            return self._text(following, target=_mention(item, dims))
+        if after is not None and following is not None and after.is_op("empty", "filled") and dims:
+            draft.presences.append(Presence(_mention(item, dims), after.is_op("empty")))
+            return following + 1
+        if after is not None and following is not None and after.is_op("neg") and dims and not values:
+            beyond = self.peek(following + 1)
+            if beyond is not None and beyond.is_op("filled"):
+                draft.presences.append(Presence(_mention(item, dims), empty=True))
+                return (self.next(following + 1) or following) + 1
+        if item.of("way") and not item.of("dimension", "entity", "measure"):
+            draft.ways += [o.ref for o in item.of("way")]
+            draft.subjects.append(self._way_subject(item))
+            return i + 1
+        if self.negated:
+            return self._negated_lex(i)
+        kind = self._kind(i)
+        if kind == "value":
+            return self._value(i, values)
+        if self.pending is not None and kind in ("measure", "dimension"):
+            options = item.of("measure") or tuple(d for d in dims if self._numeric(d)) or dims
+            draft.measures.append(MeasureMention(options, item.text, item.start, aggregate=self.pending))
+            self.pending = None
+            return i + 1
+        if kind == "measure":
+            options = item.of("measure")
+            draft.measures.append(MeasureMention(options, item.text, item.start))
+            return i + 1
+        # A date named just before a period says which date: « date d'échéance en mai ».
+        if kind == "dimension" and after is not None and after.time is not None and after.time.period is not None and all(self._temporal(d) for d in dims):
+            draft.periods.append(PeriodMention(after.time.period, after.text, time=_mention(item, dims), start=item.start))
+            return (following or i) + 1
+        draft.subjects.append(_mention(item, item.of("entity", "dimension")))
+        return i + 1
+
+    def _way_subject(self, item: Item) -> Mention:
+        joins = [self.lexicon.layer.joins[o.ref] for o in item.of("way")]
+        return Mention(tuple(Option("entity", j.to_entity) for j in joins), item.text, item.start)
+
+    def _kind(self, i: int) -> str:
+        """Choose what an item without a governing operator is: by what the layer says best, then by its neighbours."""
+        item = self.items[i]
+        best = max(o.quality for o in item.options)
+        kinds = {o.kind for o in item.options if o.quality >= best - 0.12}
+        if "value" in kinds and len(kinds) > 1:
+            mine = {o.ref for o in item.of("value")}
+            for near in (self._other_side(i, -1), self._other_side(i, 1)):
+                if near is not None and any(o.kind == "value" and o.ref in mine for o in near.options):
+                    return "value"
+            before = self.items[i - 1] if i else None
+            if before is not None and before.kind == "filler" and before.norm in ("en", "via", "sur") and not kinds & {"measure"}:
+                return "value"
+            if any(isinstance(o.value, bool) for o in item.of("value")) and not kinds & {"entity", "measure"}:
+                return "value"
+        if "measure" in kinds and not (kinds & {"entity"} and (self.draft.listed or self.draft.count)):
+            return "measure"
+        for kind in ("entity", "dimension", "value"):
+            if kind in kinds:
+                return "dimension" if kind == "dimension" else kind
+        return "entity"
+
+    def _other_side(self, i: int, step: int) -> Item | None:
+        """Return the item joined to this one by « et », « ou », « vs », a comma, « compare »."""
+        j = i + step
+        joined = False
+        while 0 <= j < len(self.items):
+            item = self.items[j]
+            if item.is_op("and", "or", "comma", "versus"):
+                joined = True
+            elif item.kind != "filler":
+                return item if joined and item.kind == "lex" else None
+            j += step
+        return None
+
+    def _list_glue(self, i: int, j: int) -> bool:
+        return any(self.items[k].is_op("and", "or", "comma") for k in range(i + 1, j))
+
+    def _numeric(self, option: Option) -> bool:
+        return option.kind == "dimension" and self.lexicon.layer.dimension(option.ref).type == "number"
+
+    def _temporal(self, option: Option) -> bool:
+        return option.kind == "dimension" and self.lexicon.layer.dimension(option.ref).type in ("date", "timestamp")
+
+    def _comparable(self, item: Item, comparator: Item) -> bool:
+        return bool(item.of("measure")) or any(self._numeric(o) for o in item.options) or (comparator.is_op("between") is False and False)
+
+    def _value(self, i: int, options: tuple[Option, ...], *, named: tuple[Option, ...] = (), named_text: str = "", negated: bool = False) -> int:
+        item = self.items[i]
+        if not named:
+            before = self.before(i)
+            last = self.draft.values[-1] if self.draft.values else None
+            if before is not None and before.is_op("and", "or", "comma", "neg", "versus") and last is not None:
+                named, named_text = last.named, last.named_text
+            elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and not before.of("value"):
+                named, named_text = before.of("entity", "dimension"), before.text
+        joined: Literal["and", "or", ""] = ""
+        before = self.before(i)
+        if before is not None and before.is_op("or"):
+            joined = "or"
+        elif before is not None and before.is_op("and", "comma", "versus"):
+            joined = "and"
+        self.draft.values.append(ValueMention(options, item.text, item.start, negated=negated, named=named, named_text=named_text, joined_by=joined))
+        return i + 1
+
+    # ── time and numbers ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _time(self, i: int) -> int:
+        item = self.items[i]
+        time, draft = item.time, self.draft
+        assert time is not None
+        if not time.possible:
+            draft.unexplained.append(item.text)
+        elif time.period is not None:
+            versus, self.versus_next = self.versus_next, False
+            draft.periods.append(PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start))
+            self.negated = False
+        elif time.grain is not None:
+            if self.pending is not None and not draft.measures:
+                pass
+            draft.groups.append(Group(grain=time.grain))
+        elif time.unit is not None:
+            draft.units.append(time.unit)
+        return i + 1
+
+    def _number_follows(self, i: int) -> bool:
+        item = self.peek(i)
+        return item is not None and (item.kind == "number" or (item.kind == "time" and item.text.isdigit()))
+
+    def _number(self, i: int) -> int:
+        following = self.peek(i + 1)
+        item = self.items[i]
+        if following is not None and (following.kind == "lex" or following.is_op("top", "bottom", "most", "least", "recent", "oldest", "first")):
+            if following.kind == "lex" and not self._ranked_later(i + 1):
+                # « 10 clients » without a ranking says nothing of which ten.
+                self.draft.unexplained.append(item.text)
+                return i + 1
+            self.number = item
+            return i + 1
+        if self.draft.rank is not None and self.draft.rank.count is None and item.number is not None and item.number == int(item.number):
+            self.draft.rank.count = int(item.number)
+            return i + 1
+        self.draft.unexplained.append(item.text)
+        return i + 1
+
+    def _ranked_later(self, i: int) -> bool:
+        return any(x.is_op("top", "bottom", "most", "least", "recent", "oldest", "first") for x in self.items[i:])
+
+    def _take_number(self, i: int) -> tuple[int | None, int]:
+        """Return the number just before (kept) or just after ``i``, and where to go on."""
+        if self.number is not None and self.number.number is not None:
+            number, self.number = int(self.number.number), None
+            return number, i
+        place = self.next(i)
+        if place is not None and self.items[place].kind == "number":
+            value = self.items[place].number
+            if value is not None and value == int(value) and 1 <= value <= 100_000:
+                return int(value), place + 1
+        return None, i
+
+    def _condition(self, i: int, op: str, *, target: Mention | None = None) -> int:
+        comparator = self.items[i]
+        place = self.next(i + 1)
+        assert place is not None
+        numbers, money, percent, unit = [self._decimal(place)], False, False, None
+        i = place + 1
+        i, money, percent = self._unit_marks(i, money, percent)
+        if op == "between":
+            place = self.next(i)
+            if place is not None and self.items[place].is_op("and"):
+                second = self.next(place + 1)
+                if second is not None and self._number_follows(place + 1):
+                    numbers.append(self._decimal(second))
+                    i, money, percent = self._unit_marks(second + 1, money, percent)
+            if len(numbers) == 1:
+                self.draft.unexplained.append(comparator.text)
+                return i
+        place = self.next(i)
+        if place is not None and (time := self.items[place].time) is not None and time.unit in _UNITS and self._bare_unit(place):
+            unit = _UNITS[str(time.unit)]
+            i = place + 1
+            place = self.next(i)
+        if target is None and unit is None and place is not None and self.items[place].kind == "lex" and not self._comparator_after(place):
+            target = _mention(self.items[place])
+            i = place + 1
+        if self.negated:
+            op = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "eq": "ne"}.get(op, op)
+            self.negated = False
+        self.draft.conditions.append(
+            Condition(cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money, percent, unit, comparator.text)
+        )
+        return i
+
+    def _bare_unit(self, place: int) -> bool:
+        return self.items[place].time is not None
+
+    def _comparator_after(self, place: int) -> bool:
+        following = self.next(place + 1)
+        return following is not None and self.items[following].is_op(*_COMPARATORS) and self._number_follows(following + 1)
+
+    def _decimal(self, place: int) -> Decimal:
+        item = self.items[place]
+        return item.number if item.number is not None else Decimal(item.text)
+
+    def _unit_marks(self, i: int, money: bool, percent: bool) -> tuple[int, bool, bool]:
+        while i < len(self.items):
+            item = self.items[i]
+            if item.norm in _MONEY:
+                money, i = True, i + 1
+            elif item.text == "%" or item.norm in ("pourcent", "percent"):
+                percent, i = True, i + 1
+            else:
+                break
+        return i, money, percent
+
+    def _older(self, i: int) -> int:
+        place = self.next(i + 1)
+        if place is None or self.items[place].kind != "number":
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        return self._condition(i, "gt" if self.items[i].is_op("older") else "lt")
+
+    # ── operators ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _by(self, i: int) -> int:
+        """« par région et par mois », « par canal, mois »; « par carte bancaire » is a value."""
+        place = self.next(i + 1)
+        taken = False
+        while place is not None:
+            item = self.items[place]
+            if item.kind == "time" and item.time is not None and item.time.unit is not None:
+                self.draft.groups.append(Group(grain=item.time.unit))
+            elif item.kind == "time" and item.time is not None and item.time.grain is not None:
+                self.draft.groups.append(Group(grain=item.time.grain))
+            elif item.kind == "lex" and item.of("dimension", "entity"):
+                ways = item.of("way")
+                self.draft.ways += [o.ref for o in ways]
+                self.draft.groups.append(Group(_mention(item, item.of("dimension", "entity"))))
+            elif item.kind == "lex" and item.of("way"):
+                self.draft.ways += [o.ref for o in item.of("way")]
+                self.draft.groups.append(Group(self._way_subject(item)))
+            elif not taken and item.kind == "lex" and item.of("value"):
+                return self._value(place, item.of("value"))
+            elif not taken and item.kind == "lex" and item.of("measure") and self.draft.sort:
+                return self._lex(place)
+            elif not taken and item.is_op("top", "bottom"):
+                return self._op(place)
+            elif not taken and item.kind == "lex" and item.of("measure") and self.draft.rank is not None and self.draft.rank.by is None:
+                # « top 10 des produits par quantité vendue »
+                self.draft.rank.by = MeasureMention(item.of("measure"), item.text, item.start)
+                return place + 1
+            else:
+                break
+            taken = True
+            i = place
+            place = self.next(i + 1)
+            if place is None or not self.items[place].is_op("and", "comma", "by"):
+                break
+            glue = place
+            place = self.next(glue + 1)
+            if place is not None and self.items[place].is_op("by"):
+                place = self.next(place + 1)
+            candidate = self.items[place] if place is not None else None
+            grouped = candidate is not None and (
+                (candidate.time is not None and candidate.time.period is None) or (candidate.kind == "lex" and bool(candidate.of("dimension", "entity")) and not candidate.of("measure"))
+            )
+            if not grouped:
+                return glue
+        if not taken:
+            # « par rapport à »… is an operator of its own; a lone « par » explains nothing.
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        return i + 1
+
+    def _count(self, i: int) -> int:
+        place = self.next(i + 1)
+        self.draft.count = True
+        if place is None:
+            return i + 1
+        item = self.items[place]
+        if item.is_op("distinct"):
+            self.draft.distinct = True
+            place = self.next(place + 1) or place
+            item = self.items[place]
+        if item.kind == "lex" and item.of("entity", "dimension") and not self._value_named(place):
+            options = item.of("entity", "dimension")
+            self.draft.measures.append(MeasureMention(options, item.text, item.start, count=True))
+            return place + 1
+        if item.kind == "lex" and item.of("measure"):
+            self.draft.measures.append(MeasureMention(item.of("measure"), item.text, item.start, count=True))
+            return place + 1
+        return i + 1
+
+    def _value_named(self, place: int) -> bool:
+        item = self.items[place]
+        if item.of("entity"):
+            return False
+        following = self.peek(place + 1)
+        return following is not None and following.kind == "lex" and any(v.ref == d.ref for v in following.of("value") for d in item.of("dimension"))
+
+    def _aggregate(self, i: int, name: Aggregate) -> int:
+        """« moyenne du prix », « prix moyen », « CA moyen par client »."""
+        before = self.before(i)
+        last = self.draft.measures[-1] if self.draft.measures else None
+        subject = self.draft.subjects[-1] if self.draft.subjects else None
+        following = self.next(i + 1)
+        after = None if following is None else self.items[following]
+        if last is not None and before is not None and before.kind == "lex" and before.start == last.start:
+            last.aggregate = name
+        elif subject is not None and before is not None and before.kind == "lex" and before.start == subject.start and any(self._numeric(o) for o in subject.options):
+            self.draft.subjects.pop()
+            self.draft.measures.append(MeasureMention(tuple(o for o in subject.options if self._numeric(o)), subject.text, subject.start, aggregate=name))
+        elif after is not None and (after.kind == "lex" or after.is_op("count", "sum")) and not (last is not None and self.draft.groups):
+            self.pending = name
+        elif self.draft.aggregate is None:
+            self.draft.aggregate = name
+        else:
+            self.draft.unexplained.append(self.items[i].text)
+        return i + 1
+
+    def _sum(self, i: int) -> int:
+        before = self.before(i)
+        last = self.draft.subjects[-1] if self.draft.subjects else None
+        if last is not None and before is not None and before.start == last.start and any(self._numeric(o) for o in last.options):
+            self.draft.subjects.pop()
+            self.draft.measures.append(MeasureMention(tuple(o for o in last.options if self._numeric(o)), last.text, last.start, aggregate="sum"))
+            return i + 1
+        following = self.next(i + 1)
+        if following is not None and self.items[following].kind == "lex":
+            item = self.items[following]
+            numeric = tuple(o for o in item.of("dimension") if self._numeric(o))
+            if numeric and not item.of("measure"):
+                self.draft.measures.append(MeasureMention(numeric, item.text, item.start, aggregate="sum"))
+                return following + 1
+        self.draft.sum = True
+        return i + 1
+
+    def _share(self, i: int) -> int:
+        self.draft.share = True
+        return i + 1
+
+    def _distribution(self, i: int) -> int:
+        # « répartition du CA par canal » shows the values and their shares.
+        self.draft.share = True
+        following = self.next(i + 1)
+        if following is not None:
+            item = self.items[following]
+            if item.kind == "lex" and item.of("entity") and not item.of("measure"):
+                self.draft.measures.append(MeasureMention(item.of("entity"), item.text, item.start, count=True))
+                return following + 1
+        return i + 1
+
+    def _list(self, i: int) -> int:
+        self.draft.listed = True
+        return i + 1
+
+    def _which(self, i: int) -> int:
+        self.draft.which = True
+        item = self.items[i]
+        self.draft.head_plural = item.norm.endswith("s") or item.text.split()[-1].lower() in ("are", "were", "sont")
+        following = self.next(i + 1)
+        if following is not None:
+            after = self.items[following]
+            if after.kind == "time" and after.time is not None and (unit := after.time.unit or (after.time.grain if after.time.period is None else None)) is not None:
+                self.draft.head_unit = unit
+                return following + 1
+            if after.kind == "lex" and after.of("entity", "dimension") and self._kind(following) in ("entity", "dimension"):
+                self.draft.head = _mention(after, after.of("entity", "dimension"))
+        return i + 1
+
+    def _rank(self, i: int) -> int:
+        item = self.items[i]
+        if self.draft.rank is not None:
+            self.draft.unexplained.append(item.text)
+            return i + 1
+        count, j = self._take_number(i + 1)
+        plural = any(w.endswith("s") for w in item.text.lower().split() if w not in ("plus", "moins")) or item.norm in ("top", "flop", "bottom", "palmares", "classement", "podium")
+        if item.norm == "podium" and count is None:
+            count = 3
+        self.draft.rank = Rank(count, item.is_op("top"), plural=plural, text=item.text)
+        return self._rank_by(j, allow_subject=True)
+
+    def _most(self, i: int) -> int:
+        item = self.items[i]
+        if self.draft.rank is not None:
+            self.draft.unexplained.append(item.text)
+            return i + 1
+        count, j = self._take_number(i + 1)
+        words = item.text.lower().split()
+        plural = words[0] in ("les", "the") and len(words) > 1 and (words[0] == "les")
+        rank = Rank(count, item.is_op("most"), plural=plural, text=item.text)
+        self.draft.rank = rank
+        place = self.next(j)
+        if place is not None and self.items[place].is_op("count"):
+            place = self.next(place + 1)
+        of = words[-1] in ("de", "d")
+        after = None if place is None else self.items[place]
+        if place is None or after is None:
+            return j
+        if after.kind in ("adjective", "verb"):
+            rank.nouns = after.nouns
+            return place + 1
+        if after.is_op("recent", "oldest"):
+            rank.time = True
+            rank.descending = after.is_op("recent") == rank.descending
+            return place + 1
+        if after.kind == "lex" and self.items[j : place + 1]:
+            if after.of("measure"):
+                rank.by = MeasureMention(after.of("measure"), after.text, after.start)
+                return place + 1
+            if of and after.of("entity"):
+                rank.by = MeasureMention(after.of("entity"), after.text, after.start, count=True)
+                return place + 1
+        return j
+
+    def _rank_by(self, j: int, *, allow_subject: bool) -> int:
+        place = self.next(j)
+        if place is not None and self.items[place].kind in ("adjective",):
+            assert self.draft.rank is not None
+            self.draft.rank.nouns = self.items[place].nouns
+            return place + 1
+        return j
+
+    def _recent(self, i: int) -> int:
+        item = self.items[i]
+        if self.draft.rank is not None and not self.draft.rank.time and self.draft.rank.by is None:
+            self.draft.rank.time = True
+            self.draft.rank.descending = item.is_op("recent") == self.draft.rank.descending
+            return i + 1
+        if self.draft.rank is not None:
+            self.draft.unexplained.append(item.text)
+            return i + 1
+        count, j = self._take_number(i + 1)
+        plural = any(w.endswith("s") for w in item.text.lower().split() if w != "plus")
+        self.draft.rank = Rank(count, item.is_op("recent"), time=True, plural=plural, text=item.text)
+        return j
+
+    def _first(self, i: int) -> int:
+        # « la première commande » is the oldest; « les 10 premiers clients » a ranking.
+        item = self.items[i]
+        if item.is_op("top") and (self.number is not None or item.norm.endswith("s")):
+            return self._rank(i)
+        self.draft.rank = Rank(1, False, time=True, plural=False, text=item.text)
+        return i + 1
+
+    def _neg(self, i: int) -> int:
+        item = self.items[i]
+        if item.is_op("never"):
+            self.negated, self.neg_item = True, item
+            return i + 1
+        self.negated, self.neg_item = True, item
+        following = self.peek(i + 1)
+        if following is None:
+            self.draft.unexplained.append(item.text)
+            self.negated = False
+        return i + 1
+
+    def _negated_lex(self, i: int) -> int:
+        """After « sauf », « sans », « pas »…: values to leave out, rows there are none of, or a column that is empty."""
+        item = self.items[i]
+        draft = self.draft
+        following = self.next(i + 1)
+        values = item.of("value")
+        dims = item.of("dimension")
+        if dims and not values and following is not None and self.items[following].kind == "lex" and not self._list_glue(i, following):
+            inside = tuple(v for v in self.items[following].of("value") if any(v.ref == d.ref for d in dims))
+            if inside:
+                j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
+                return self._more_negated(j)
+        if values and not (item.of("entity") and self.neg_item is not None and self.neg_item.norm == "sans"):
+            j = self._value(i, values, negated=True)
+            return self._more_negated(j)
+        self.negated = False
+        if item.of("entity") or item.of("measure"):
+            options = item.of("entity") or item.of("measure")
+            if dims and self._own_dimension(dims):
+                options = options + dims
+            draft.related.append(RelatedMention(options, item.text, item.start, negated=True))
+            return i + 1
+        if dims:
+            draft.presences.append(Presence(_mention(item, dims), empty=True))
+            return i + 1
+        draft.unexplained.append(item.text)
+        return i + 1
+
+    def _own_dimension(self, dims: tuple[Option, ...]) -> bool:
+        subjects = {o.ref for s in self.draft.subjects for o in s.of("entity")}
+        return any(d.entity in subjects for d in dims)
+
+    def _more_negated(self, j: int) -> int:
+        """« hors Lyon et Paris », « sauf Lyon, Paris »: the negation goes on over the list."""
+        place = self.next(j)
+        while place is not None and self.items[place].is_op("and", "or", "comma"):
+            following = self.next(place + 1)
+            if following is None or self.items[following].kind != "lex" or not self.items[following].of("value") or self.items[following].of("measure", "entity"):
+                break
+            last = self.draft.values[-1]
+            j = self._value(following, self.items[following].of("value"), named=last.named, named_text=last.named_text, negated=True)
+            place = self.next(j)
+        self.negated = False
+        return j
+
+    def _versus(self, i: int) -> int:
+        self.versus_next = True
+        following = self.peek(i + 1)
+        if following is None or following.kind == "lex":
+            self.draft.compare = self.draft.compare or following is not None
+            self.versus_next = False
+            if following is None:
+                self.draft.unexplained.append(self.items[i].text)
+        elif following.is_op("previous_year", "previous_period") or following.kind == "time":
+            pass
+        else:
+            self.draft.unexplained.append(self.items[i].text)
+        return i + 1
+
+    def _presence(self, i: int) -> int:
+        item = self.items[i]
+        before = self.before(i)
+        subject = self.draft.subjects[-1] if self.draft.subjects else None
+        if before is not None and subject is not None and before.start == subject.start and subject.of("dimension"):
+            self.draft.subjects.pop()
+            self.draft.presences.append(Presence(Mention(subject.of("dimension"), subject.text), item.is_op("empty") != self.negated))
+            self.negated = False
+        else:
+            self.draft.unexplained.append(item.text)
+        return i + 1
+
+    def _text(self, i: int, *, target: Mention | None = None) -> int:
+        start = self.items[i].end
+        words = [t for t in self.tokens[start:] if t.norm not in ("«", "»", '"', "“", "”", "le", "la", "l", "mot", "texte", "?", ".")]
+        if not words:
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        if len(words) > 3 or target is None and not self.draft.subjects:
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        text = " ".join(w.text for w in words)
+        op: Literal["contains", "starts_with", "not_contains"] = "starts_with" if self.items[i].is_op("start_with") else "contains"
+        if self.negated and op == "contains":
+            op, self.negated = "not_contains", False
+        self.draft.texts.append(TextCondition(op, text, target))
+        return len(self.items)
+
+    def _sort(self, i: int) -> int:
+        self.draft.sort = True
+        return i + 1
+
+    def _verb(self, i: int) -> int:
+        """« ont commandé », « jamais vendus »: a verb stands for the rows it makes."""
+        item = self.items[i]
+        options: tuple[Option, ...] = ()
+        for noun in item.nouns:
+            options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure"))
+            if options:
+                break
+        if not options:
+            self.draft.unexplained.append(item.text)
+            return i + 1
+        if self.draft.rank is not None and self.draft.rank.by is None and not self.draft.rank.nouns and not self.draft.rank.time:
+            self.draft.rank.nouns = item.nouns
+            return i + 1
+        self.draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated))
+        self.negated = False
+        return i + 1
+
+    def _finish(self) -> None:
+        draft = self.draft
+        if self.negated and self.neg_item is not None:
+            draft.unexplained.append(self.neg_item.text)
+        if self.number is not None:
+            draft.unexplained.append(self.number.text)
+        if self.versus_next:
+            draft.unexplained.append("vs")
+        if self.pending is not None:
+            if draft.measures and draft.measures[-1].aggregate is None:
+                draft.measures[-1].aggregate = self.pending
+            elif draft.aggregate is None:
+                draft.aggregate = self.pending
+        # « clients sans commande depuis plus de 6 mois »: the age is the period of the absence.
+        if draft.related and draft.related[-1].negated:
+            for condition in list(draft.conditions):
+                if condition.unit is not None and condition.target is None and condition.op in ("gt", "ge"):
+                    draft.conditions.remove(condition)
+                    draft.related[-1].period = LastPeriod(count=int(condition.numbers[0]), unit=condition.unit, complete=False)

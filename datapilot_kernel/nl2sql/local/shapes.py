@@ -1,0 +1,657 @@
+"""The shape of a plan: which of the few kinds of questions a draft is, and the plan of that kind.
+
+Aggregates (with groups, rankings, comparisons, shares, running totals), rows of an entity, groups that meet a condition, and how
+many of those there are.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal, cast
+
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.local.builder import Builder
+from datapilot_kernel.nl2sql.local.columns import default_columns
+from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention, Mention, RelatedMention
+from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
+from datapilot_kernel.nl2sql.local.timing import Timing
+from datapilot_kernel.plan.model import (
+    ColumnItem, DimensionItem, Filter, Having, MeasureItem, Order, Plan, Related, RelativeTime, Rollup,
+)  # fmt: skip
+
+_DUE = {"echeanc", "due", "deadlin", "limit"}
+_LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
+_DEFAULT_TOP = 10
+
+
+class Shaper(Builder):
+    """Builds the plan of one draft under one set of picks."""
+
+    items: list[MeasureItem]
+    dims: list[DimensionItem]
+
+    def plan(self, today: date) -> Plan:
+        """Return the plan. Raises Fork, Missing, NotSure."""
+        draft = self.draft
+        if draft.unexplained:
+            raise NotSure(*draft.unexplained)
+        self.today = today
+        self.items, self.dims = [], []
+        self.filters_out: list[Filter] = []
+        self.having: list[Having] = []
+        self.related: list[Related] = []
+        self.ignored: set[str] = set()
+        subject = self._subject()
+        self._verbs(subject)
+        if self._is_rows(subject):
+            return self._rows(cast("str", subject))
+        return self._aggregate(subject)
+
+    # ── what is it about ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _subject(self) -> str | None:
+        """Return the entity that rows or groups are of: named first, not only in passing."""
+        mentions = [m for m in (self.draft.subjects[:1] or self.draft.subjects)]
+        for mention in mentions:
+            entities = mention.of("entity")
+            if entities:
+                best = max(o.quality for o in entities)
+                chosen = self.choose(
+                    f"e{mention.start}", [o for o in entities if o.quality >= best - 0.06],
+                    lambda o: self.layer.entities[o.ref].label, text("nl2sql.which_entity", word=mention.text),
+                )  # fmt: skip
+                return chosen.ref
+        for measure in self.draft.measures:
+            if measure.count and measure.of("entity"):
+                return measure.of("entity")[0].ref
+        return None
+
+    def _verbs(self, subject: str | None) -> None:
+        """Place verbs: what somebody did (or did not) is a condition; what a measure says anyway is not one more."""
+        draft = self.draft
+        kept: list[RelatedMention] = []
+        for mention in draft.related:
+            entity = self._related_entity(mention, subject)
+            if entity is None:
+                raise NotSure(mention.text)
+            if subject is not None and entity != subject and (mention.negated or not self._measured_beyond(subject)) and self.k.distance(entity, subject) is not None:
+                kept.append(mention)
+                self.related.append(Related(entity=entity, negated=mention.negated, period=mention.period))
+            elif mention.negated:
+                raise NotSure(mention.text)
+            elif not draft.measures and subject is None:
+                raise NotSure(mention.text)
+            elif entity != subject and not any(self._about(m, entity) for m in draft.measures):
+                raise NotSure(mention.text)
+        draft.related = kept
+
+    def _measured_beyond(self, subject: str) -> bool:
+        """Tell whether something else than the subject's own rows is measured."""
+        return any(not (m.count and any(o.ref == subject for o in m.of("entity"))) for m in self.draft.measures)
+
+    def _about(self, mention: MeasureMention, entity: str) -> bool:
+        roots = [self.k.roots(o.ref) if o.kind == "measure" else frozenset({o.entity}) for o in mention.options]
+        return any(entity in r or any(self.k.distance(x, entity) is not None or self.k.distance(entity, x) is not None for x in r) for r in roots)
+
+    def _related_entity(self, mention: RelatedMention, subject: str | None) -> str | None:
+        candidates = list(dict.fromkeys(o.entity for o in mention.options))
+        if subject is not None:
+            pointing = [e for e in candidates if e != subject and self.k.distance(e, subject) is not None]
+            candidates = pointing or candidates
+        # The header of an event stands for its lines when both lead there: « clients sans commande » and « sans vente » alike.
+        return candidates[0] if candidates else None
+
+    def _is_rows(self, subject: str | None) -> bool:
+        draft = self.draft
+        if draft.measures or draft.groups or draft.share or draft.trend or draft.cumul or draft.growth or draft.aggregate or draft.sum:
+            return False
+        if draft.head_unit or draft.units or draft.compare:
+            return False
+        if subject is None:
+            return False
+        if any(self._is_group_condition(c, subject) for c in draft.conditions):
+            return False
+        rank = draft.rank
+        if rank is None:
+            return True
+        if rank.time:
+            return True
+        if rank.by is not None:
+            return False
+        return bool(rank.nouns and self._noun_dimension(rank.nouns, subject) is not None)
+
+    # ── rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _rows(self, subject: str) -> Plan:
+        draft = self.draft
+        extra = [m for m in draft.subjects[1:]]
+        columns: list[str] = []
+        for mention in extra:
+            dims = [o for o in mention.of("dimension") if self.k.distance(subject, o.entity) is not None]
+            if dims and not mention.of("entity"):
+                columns.append(self.nearest(f"c{mention.start}", dims, frozenset({subject}), mention.text).ref)
+            elif not any(self.k.distance(subject, o.ref) is not None or self.k.distance(o.ref, subject) is not None for o in mention.of("entity")):
+                raise Missing("no_join", mention.text, measure=self._subject_label(subject))
+        if draft.new:
+            self._new_needs_date(subject)
+        timing = Timing(self, subject=subject)
+        period, time = timing.period_of_rows(subject)
+        self._text_conditions(subject)
+        for condition in draft.conditions:
+            self._row_condition(condition, subject)
+        self._presences(subject)
+        filters, any_of = self.filters([], subject)
+        self.filters_out += filters
+        self._leave_defaults(frozenset({subject}))
+        rank = draft.rank
+        order: tuple[Order, ...] = ()
+        limit: int | None = None
+        by: str | None = None
+        descending = True
+        if rank is not None:
+            if rank.time:
+                by = time or (f"{subject}.{self.layer.entities[subject].time}" if self.layer.entities[subject].time else None) or self.k.time_of(subject)
+                if by is None:
+                    raise Missing("missing_time", self._subject_label(subject))
+            else:
+                by = self._noun_dimension(rank.nouns, subject)
+            descending = rank.descending
+            limit = self._limit()
+        wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out if f.op not in ("eq", "is_null"))]
+        refs = default_columns(self.k, subject, tuple(dict.fromkeys(r for r in wanted if self._shown(r) and self.k.distance(subject, r.partition(".")[0]) is not None)))
+        if not refs:
+            raise Missing("missing_dimension", self._subject_label(subject))
+        aliases = {ref: self.alias(self._column_name(ref)) for ref in refs}
+        items = tuple(ColumnItem(alias=aliases[ref], field=ref, via=self.via(subject, ref)) for ref in refs)
+        own_time = f"{subject}.{self.layer.entities[subject].time}"
+        if by is not None and by in aliases:
+            order = (Order(by=aliases[by], descending=descending),)
+        elif own_time in aliases and not self.k.is_master(subject):
+            order = (Order(by=aliases[own_time]),)
+        else:
+            order = (Order(by=aliases[refs[0]], descending=False),)
+        return Plan(
+            kind="rows", entity=subject, columns=items, filters=tuple(self.filters_out), any_of=tuple(any_of), related=tuple(self.related),
+            period=period, time=time, order=order, limit=limit, ties=bool(rank and limit == 1), ignored_defaults=tuple(sorted(self.ignored)),
+        )  # fmt: skip
+
+    def _shown(self, ref: str) -> bool:
+        return not self.layer.dimension(ref).hidden
+
+    def _new_needs_date(self, subject: str) -> None:
+        time = self.layer.entities[subject].time
+        if time is None or not self.k.is_creation(f"{subject}.{time}") or not self.draft.periods:
+            raise NotSure("nouveau")
+
+    # ── conditions ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_group_condition(self, condition: Condition, subject: str | None) -> bool:
+        """Tell whether a comparison is on a computed value of a group (« plus de 3 commandes »), not on a column of a row."""
+        if condition.target is None:
+            return False
+        target = condition.target
+        best = max(o.quality for o in target.options)
+        dims = [o for o in target.of("dimension") if self.layer.dimension(o.ref).type == "number" and o.quality >= best - 0.06]
+        if subject is not None and any(o.entity == subject for o in dims):
+            return False
+        if target.of("measure") or target.of("entity"):
+            own = target.of("measure") and subject is not None and all(o.entity == subject for o in target.of("measure"))
+            if own and not target.of("entity"):
+                summed = [self.k.summed_dimension(o.ref) for o in target.of("measure")]
+                return not any(summed)
+            return True
+        return False
+
+    def _row_condition(self, condition: Condition, subject: str | None) -> None:
+        """A comparison on a column of each row."""
+        roots = frozenset({subject}) if subject else frozenset[str]().union(*(self.item_roots(i) for i in self.items))
+        target = condition.target
+        if target is None and condition.unit is not None:
+            self._age(condition, roots)
+            return
+        if target is not None:
+            dates = [o for o in target.of("dimension") if self.layer.dimension(o.ref).type in ("date", "timestamp")]
+            if dates and condition.unit is not None:
+                ref = self.nearest(f"d{target.start}", dates, roots, target.text).ref
+                self._age_on(condition, ref)
+                return
+            options = [o for o in target.of("dimension") if self.layer.dimension(o.ref).type == "number"]
+            for o in target.of("measure"):
+                summed = self.k.summed_dimension(o.ref)
+                if summed is not None and summed.partition(".")[0] in roots:
+                    options.append(Option("dimension", summed, o.quality))
+            options = [o for o in options if self.k.farthest(roots, o.entity) is not None or (len(roots) == 1 and self.crossing(next(iter(roots)), o.entity))]
+            if not options:
+                raise NotSure(target.text)
+            ref = self.nearest(f"d{target.start}", options, roots, target.text).ref
+        elif condition.money:
+            ref = self._money_column(condition, roots)
+        else:
+            raise NotSure(condition.text)
+        form = self.layer.dimension(ref).format
+        percent = condition.percent and form is not None and form.kind == "percent"
+        root = next(iter(roots)) if roots else None
+        self.filters_out.append(
+            Filter(field=ref, op=condition.op, values=self.numbers(condition.numbers, percent=percent), via=self.via(root, ref) if root else ())
+        )
+
+    def _money_column(self, condition: Condition, roots: frozenset[str]) -> str:
+        entities = [e for e in roots if e in self.layer.entities]
+        refs = [
+            f"{e}.{n}" for e in entities for n, d in self.layer.entities[e].dimensions.items()
+            if d.type == "number" and not d.hidden and d.format is not None and d.format.kind == "currency"
+        ]  # fmt: skip
+        if not refs:
+            raise NotSure(condition.text)
+        gross = [r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}]
+        return self.choose("money", gross or refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
+
+    def _age(self, condition: Condition, roots: frozenset[str]) -> None:
+        """« de plus de 30 jours »: since its date; for what is late, since it was due."""
+        entity = next(iter(roots))
+        ref = self.k.time_of(entity)
+        if ref is None:
+            raise Missing("missing_time", self._subject_label(entity))
+        due = [
+            f"{entity}.{n}" for n, d in self.layer.entities[entity].dimensions.items()
+            if d.type in ("date", "timestamp") and not d.hidden and set(phrase(d.label)) & _DUE
+        ]  # fmt: skip
+        late = any(set(phrase(v.text)) & _LATE for v in self.draft.values)
+        if due and late:
+            ref = due[0]
+            self.note("age_since", label=self.layer.dimension(ref).label)
+        self._age_on(condition, ref)
+
+    def _age_on(self, condition: Condition, ref: str) -> None:
+        older = condition.op in ("gt", "ge")
+        if condition.op not in ("gt", "ge", "lt", "le") or condition.unit is None:
+            raise NotSure(condition.text)
+        span = RelativeTime(count=int(condition.numbers[0]), unit=condition.unit)
+        self.filters_out.append(Filter(field=ref, op="older_than" if older else "within_last", span=span))
+
+    def _presences(self, subject: str | None) -> None:
+        roots = frozenset({subject}) if subject else frozenset[str]().union(*(self.item_roots(i) for i in self.items))
+        for presence in self.draft.presences:
+            dims = [o for o in presence.mention.of("dimension") if self.k.farthest(roots, o.entity) is not None]
+            if not dims:
+                raise Missing("no_join", presence.mention.text, measure=self._subject_label(subject))
+            ref = self.nearest(f"p{presence.mention.start}", dims, roots, presence.mention.text).ref
+            if self.layer.dimension(ref).type == "boolean":
+                self.filters_out.append(Filter(field=ref, op="ne" if presence.empty else "eq", values=(True,)))
+            else:
+                self.filters_out.append(Filter(field=ref, op="is_null" if presence.empty else "not_null"))
+
+    def _text_conditions(self, subject: str | None) -> None:
+        for condition in self.draft.texts:
+            roots = frozenset({subject}) if subject else frozenset[str]().union(*(self.item_roots(i) for i in self.items))
+            if condition.target is not None:
+                dims = [o for o in condition.target.of("dimension") if self.layer.dimension(o.ref).type == "text" and self.k.farthest(roots, o.entity) is not None]
+            elif subject is not None and (name := self.layer.entities[subject].name_dimension):
+                dims = [Option("dimension", f"{subject}.{name}")]
+            else:
+                dims = []
+            if not dims:
+                raise NotSure(condition.text)
+            ref = self.nearest("text", dims, roots, condition.text).ref
+            self.filters_out.append(Filter(field=ref, op=condition.op, values=(condition.text,)))
+
+    def _leave_defaults(self, roots: frozenset[str]) -> None:
+        """When the question asks for what a default filter excludes, leave that filter out."""
+        for made in self.filters_out:
+            if made.op not in ("eq", "in"):
+                continue
+            entity = made.field.partition(".")[0]
+            literals = {f"'{v}'" for v in made.values if isinstance(v, str)}
+            for name in {entity, *roots}:
+                model = self.layer.entities[name]
+                if any(literal in sql for sql in model.default_filters for literal in literals):
+                    self.ignored.add(name)
+
+    # ── aggregates ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _aggregate(self, subject: str | None) -> Plan:
+        draft = self.draft
+        counted = subject if any(m.count and any(o.ref == subject for o in m.of("entity")) for m in draft.measures) else None
+        group_conditions = [c for c in draft.conditions if self._is_group_condition(c, subject)]
+        folded = counted is not None and bool(group_conditions) and len(draft.measures) == 1
+        if not folded:
+            self._measures(subject)
+        groups = self._groups(subject, folded=folded, conditions=bool(group_conditions))
+        if folded:
+            pass
+        elif not self.items:
+            self._default_measures(subject, group_conditions)
+        self._context(subject, counted)
+        self._average_of_groups(groups)
+        split = [self._dimensions(g, i) for i, g in enumerate(groups)]
+        self.dims = [d for dims in split for d in dims]
+        for condition in draft.conditions:
+            if condition in group_conditions:
+                self._having(condition, subject)
+            else:
+                self._row_condition(condition, None if self.items else subject)
+        rowless = None if self.items else subject
+        self._presences(rowless)
+        self._text_conditions(rowless)
+        filters, any_of = self.filters(self.items, subject)
+        timing = Timing(self, subject=counted)
+        time = timing.decide(self.items, self.dims)
+        self._value_axis(filters)
+        filters = self._shares(filters)
+        self.filters_out += filters
+        self._running()
+        self._leave_defaults(frozenset[str]().union(*(self.item_roots(i) for i in self.items)))
+        order, limit, limit_per = self._order(split)
+        rollup = self._rollup(folded, counted)
+        if rollup is not None:
+            order, limit, limit_per = (), None, None
+        if timing.comparison is not None and (rollup is not None or self._transformed()):
+            raise NotSure(text("nl2sql.comparison"))
+        return Plan(
+            measures=tuple(self.items), dimensions=tuple(self.dims), filters=tuple(self.filters_out), any_of=tuple(any_of),
+            related=tuple(self.related), having=tuple(self.having), period=timing.period, time=time, comparison=timing.comparison,
+            order=order, limit=limit, limit_per=limit_per, ties=bool(draft.rank and limit == 1), rollup=rollup,
+            ignored_defaults=tuple(sorted(self.ignored)),
+        )  # fmt: skip
+
+    def _transformed(self) -> bool:
+        return any(i.transform == "running_total" for i in self.items)
+
+    def _measures(self, subject: str | None) -> None:
+        draft = self.draft
+        mentions = list(draft.measures)
+        if draft.rank is not None and draft.rank.by is not None:
+            mentions.insert(0, draft.rank.by)
+        elif draft.rank is not None and draft.rank.nouns:
+            self.items.append(self._noun_measure(draft.rank.nouns, draft.rank.text))
+        near = frozenset(o.ref for m in draft.subjects for o in m.of("entity"))
+        for mention in mentions:
+            self._prepare_average(mention)
+            item = self.measure(mention, near)
+            if not any(i.measure == item.measure and i.aggregate == item.aggregate and i.field == item.field and i.entity == item.entity for i in self.items):
+                self.items.append(item)
+
+    def _prepare_average(self, mention: MeasureMention) -> None:
+        """« CA moyen par mois » is an average over months, not over rows: keep it for the rollup."""
+        if mention.aggregate is None or mention.aggregate == "sum":
+            return
+        grouped = bool(self.draft.groups)
+        counts = mention.count
+        measures = mention.of("measure")
+        additive = counts or any(not self.k.is_average(o.ref) for o in measures)
+        if not additive and measures:
+            mention.aggregate = None
+            return
+        if not (counts or measures) or not grouped:
+            return
+        revenue = any(o.ref == self.k.revenue for o in measures)
+        over_time = any(g.grain is not None for g in self.draft.groups)
+        summed = any(self.k.summed_dimension(o.ref) for o in measures)
+        if counts or revenue or over_time or not summed:
+            if self.draft.aggregate not in (None, mention.aggregate):
+                raise NotSure(mention.text)
+            self.draft.aggregate, mention.aggregate = mention.aggregate, None
+
+    def _noun_options(self, nouns: tuple[str, ...]) -> tuple[Option, ...]:
+        for noun in nouns:
+            options = self.k.lexicon.lookup(noun)
+            usable = tuple(o for o in options if o.kind in ("measure", "dimension", "entity") and o.quality >= 0.85)
+            if usable:
+                return usable
+        return ()
+
+    def _noun_dimension(self, nouns: tuple[str, ...], subject: str) -> str | None:
+        """Return the subject's own number that an adjective stands for (« les plus chers »: the price)."""
+        for noun in nouns:
+            for option in self.k.lexicon.lookup(noun):
+                if option.kind == "dimension" and option.entity == subject and self.layer.dimension(option.ref).type == "number":
+                    return option.ref
+                if option.kind == "measure" and option.quality >= 0.85:
+                    return None
+        return None
+
+    def _noun_measure(self, nouns: tuple[str, ...], typed: str) -> MeasureItem:
+        options = self._noun_options(nouns)
+        measures = [o for o in options if o.kind == "measure"]
+        entities = [o for o in options if o.kind == "entity"]
+        if measures:
+            option = self.choose("noun", measures, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=typed))
+            self.note("ranked_by", label=self.layer.measure(option.ref).label)
+            return MeasureItem(alias=self.alias(option.ref.partition(".")[2]), measure=option.ref)
+        if entities:
+            item = self.count_of(entities[0].ref)
+            self.note("ranked_by", label=self.item_label(item))
+            return item
+        raise NotSure(typed)
+
+    def _default_measures(self, subject: str | None, group_conditions: list[Condition]) -> None:
+        draft = self.draft
+        if group_conditions:
+            return
+        asked_of_subject = draft.groups or draft.share or draft.trend or draft.growth or draft.cumul or draft.sum or draft.compare
+        if draft.rank is not None:
+            entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset({subject} if subject else ())
+            item = self.revenue(entities)
+            if item is None:
+                raise NotSure(draft.rank.text)
+            self.items.append(item)
+        elif subject is not None and asked_of_subject and not draft.sum:
+            self.items.append(self.count_of(subject))
+        elif draft.groups and any(g.mention for g in draft.groups) and not draft.values and not draft.periods and not draft.share and not draft.growth:
+            # « par région » alone: groups of nothing.
+            raise NotSure(*(g.mention.text for g in draft.groups if g.mention))
+        elif draft.share and (draft.values or draft.groups):
+            item = self.revenue(frozenset())
+            if item is None:
+                raise NotSure("%")
+            self.items.append(item)
+        else:
+            raise NotSure(*[m.text for m in [*draft.subjects, *draft.values, *draft.periods]] or ["?"])
+
+    def _groups(self, subject: str | None, *, folded: bool, conditions: bool) -> list[Group]:
+        draft = self.draft
+        groups = list(draft.groups)
+        target = self._rank_target(subject)
+        if target is not None:
+            groups.append(target)
+        elif folded or (conditions and subject is not None and not groups):
+            assert subject is not None
+            groups.append(Group(Mention((Option("entity", subject),), self._subject_label(subject), -2)))
+        else:
+            for mention in draft.subjects:
+                if mention.of("entity"):
+                    continue
+                if self.items and self._bare(mention):
+                    groups.append(Group(mention))
+                elif draft.head is not None and mention.start == draft.head.start and self.items:
+                    groups.append(Group(mention))
+                else:
+                    raise NotSure(mention.text)
+            for unit in draft.units:
+                if self.items and not groups:
+                    groups.append(Group(grain=unit))
+                elif not any(g.grain == unit for g in groups):
+                    raise NotSure(unit)
+        if draft.head_unit and not any(g.grain == draft.head_unit for g in groups):
+            if not target:
+                raise NotSure(draft.head_unit)
+        return groups
+
+    def _rank_target(self, subject: str | None) -> Group | None:
+        """Return what is ranked: the head (« quel vendeur… »), the subject, a unit of time; None: the groups already said."""
+        draft = self.draft
+        if draft.rank is None or draft.rank.time:
+            return None
+        if draft.head_unit:
+            return Group(grain=draft.head_unit)
+        mentions = [m for m in draft.subjects]
+        for mention in mentions:
+            if draft.rank.by is None or mention.start != draft.rank.by.start:
+                return Group(mention)
+        if draft.units:
+            return Group(grain=draft.units[0])
+        if draft.head is not None:
+            return Group(draft.head)
+        return None
+
+    def _bare(self, mention: Mention) -> bool:
+        """Tell whether a dimension was named telegraphically (« CA région »): nothing stands before it that governs it."""
+        place = mention.start - 1
+        words = self.words
+        return place >= 0 and words[place] not in ("de", "du", "des", "d", "la", "le", "l", "of", "the", "for")
+
+    words: tuple[str, ...] = ()
+
+    def _context(self, subject: str | None, counted: str | None) -> None:
+        """An entity named in passing must be one that the measures speak of."""
+        grouped = {d.entity for g in self.draft.groups if g.mention for d in g.mention.options}
+        target = self._rank_target(subject)
+        ranked = target.mention.start if target is not None and target.mention is not None else None
+        for mention in self.draft.subjects:
+            entities = mention.of("entity")
+            if not entities or mention.start == ranked or any(o.ref in grouped or o.ref == counted for o in entities):
+                continue
+            for item in self.items:
+                if not any(self._speaks_of(item, o.ref) for o in entities):
+                    if any(self.reaches(item, o.ref) for o in entities):
+                        raise NotSure(mention.text)
+                    raise Missing("no_join", mention.text, measure=self.item_label(item))
+
+    def _speaks_of(self, item: MeasureItem, entity: str) -> bool:
+        """Tell whether « the measure of the entity's » is the measure itself: its own rows, their event, or a thing they point at."""
+        roots = self.item_roots(item)
+        if entity in roots:
+            return True
+        events = {t.partition(".")[0] for r in roots if (t := self.k.time_of(r))}
+        if entity in events:
+            return True
+        filtered = any(o.entity == entity for v in self.draft.values for o in v.of("value"))
+        return self.reaches(item, entity) and (self.k.is_master(entity) or filtered)
+
+    def _dimensions(self, group: Group, index: int) -> list[DimensionItem]:
+        if group.mention is not None and not self.items:
+            return self.group(group, [], index)
+        known = self.items if self.items else []
+        return self.group(group, known, index)
+
+    def _having(self, condition: Condition, subject: str | None) -> None:
+        target = condition.target
+        assert target is not None
+        entities = target.of("entity")
+        measures = target.of("measure")
+        if entities and (not measures or max(o.quality for o in entities) > max(o.quality for o in measures) or not condition.money and any(self.k.is_count(m.ref) is False for m in measures)):
+            item = self.count_of(entities[0].ref)
+        else:
+            item = self.measure(MeasureMention(measures, target.text, target.start))
+        known = next((i for i in self.items if i.measure == item.measure and i.entity == item.entity and i.field == item.field), None)
+        if known is None:
+            if subject is not None and not self.reaches(item, subject):
+                raise Missing("no_join", target.text, measure=self.item_label(item))
+            self.items.append(item)
+            known = item
+        form = self.layer.measure(known.measure).format.kind if known.measure else "integer"
+        values = self.numbers(condition.numbers, percent=condition.percent and form == "percent")
+        self.having.append(Having(measure=known.alias, op=condition.op, values=values))
+
+    def _average_of_groups(self, groups: list[Group]) -> None:
+        if self.draft.aggregate and len(groups) > 1:
+            raise NotSure(self.draft.aggregate)
+        if self.draft.aggregate and not groups:
+            raise NotSure(self.draft.aggregate)
+
+    def _rollup(self, folded: bool, counted: str | None) -> Rollup | None:
+        if folded:
+            return Rollup(function="count", label=text("nl2sql.count_label", label=self._subject_label(counted)))
+        if self.draft.aggregate is None:
+            return None
+        if len(self.items) != 1 or self.draft.aggregate not in ("avg", "min", "max", "median"):
+            raise NotSure(self.draft.aggregate)
+        return Rollup(function=cast("Literal['avg', 'min', 'max', 'median']", self.draft.aggregate), measure=self.items[0].alias)
+
+    def _value_axis(self, filters: list[Filter]) -> None:
+        """Two values side by side are two rows: « compare Lyon et Paris », « CA de Lyon et Paris »."""
+        draft = self.draft
+        for made in filters:
+            if made.op != "in" or any(d.field == made.field for d in self.dims):
+                continue
+            beside = draft.compare or (not any(v.joined_by == "or" for v in draft.values) and not self.dims and draft.rank is None)
+            if beside and draft.aggregate is None:
+                self.dims.append(DimensionItem(alias=self.alias(self._column_name(made.field)), field=made.field, via=made.via))
+        if draft.compare and not self.dims and not draft.periods and len(self.items) < 2 and draft.versus is None:
+            raise NotSure(text("nl2sql.comparison"))
+
+    def _shares(self, filters: list[Filter]) -> list[Filter]:
+        if not self.draft.share:
+            return filters
+        if self.dims:
+            for item in list(self.items):
+                if item.measure is None or not self.k.is_average(item.measure):
+                    self.items.append(item.model_copy(update={"alias": self.alias(f"part_{item.alias}"), "transform": "share"}))
+            return filters
+        if not filters:
+            raise NotSure("%")
+        part, *rest = filters
+        whole = self.items[0]
+        if whole.measure is not None and self.k.is_average(whole.measure):
+            raise NotSure("%")
+        self.items = [
+            whole.model_copy(update={"alias": self.alias(f"part_{whole.alias}"), "transform": "share", "filters": (part,)}),
+            whole.model_copy(update={"filters": (part,), "label": None}),
+        ]
+        return rest
+
+    def _running(self) -> None:
+        if not self.draft.cumul:
+            return
+        if not any(d.grain for d in self.dims):
+            to_date = any(p.period.kind == "to_date" for p in self.draft.periods)
+            if to_date and not self.dims:
+                return
+            self.dims.append(self.time_group("month", self.items))
+        for item in list(self.items):
+            if item.measure is not None and self.k.is_average(item.measure):
+                raise NotSure(self.item_label(item))
+            self.items.append(item.model_copy(update={"alias": self.alias(f"cumul_{item.alias}"), "transform": "running_total"}))
+
+    def _limit(self) -> int:
+        rank = self.draft.rank
+        assert rank is not None
+        if rank.count is not None:
+            return rank.count
+        head_singular = self.draft.which and not self.draft.head_plural
+        if head_singular or (not rank.plural and not (self.draft.which and self.draft.head_plural)):
+            return 1
+        self.note("top_default", count=_DEFAULT_TOP)
+        return _DEFAULT_TOP
+
+    def _order(self, split: list[list[DimensionItem]]) -> tuple[tuple[Order, ...], int | None, str | None]:
+        draft = self.draft
+        times = [d for d in self.dims if d.grain is not None]
+        visible = [i for i in self.items if not i.hidden]
+        if draft.rank is not None and not draft.rank.time and self.dims and visible:
+            by = visible[0].alias
+            target = split[-1][0] if split and split[-1] else self.dims[-1]
+            per = None
+            if len(split) > 1:
+                per = split[0][0].alias
+                if len(split) > 2:
+                    raise NotSure(draft.rank.text)
+            del target
+            orders = [Order(by=by, descending=draft.rank.descending)]
+            if per is not None:
+                orders.insert(0, Order(by=per, descending=False))
+            return tuple(orders), self._limit(), per
+        if draft.rank is not None and not self.dims:
+            raise NotSure(draft.rank.text)
+        if draft.sort and visible:
+            return (Order(by=visible[0].alias, descending=not draft.ascending),), None, None
+        if times:
+            others = [Order(by=d.alias, descending=False) for d in self.dims if d.grain is None]
+            return (Order(by=times[0].alias, descending=False), *others), None, None
+        if self.dims and visible:
+            return (Order(by=visible[0].alias),), None, None
+        return (), None, None
+
+

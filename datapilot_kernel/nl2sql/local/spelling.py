@@ -1,0 +1,85 @@
+"""Correct the spelling of words that nothing explains.
+
+Only those, and only when one known word is clearly nearest: no slip below five letters, one up to seven, two from eight on;
+the first letter holds for short words. An everyday word is never corrected (« salaires » is not « salariés »).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from datapilot_kernel.catalog.values import ValueIndex, value_words
+from datapilot_kernel.nl2sql.local.cover import Cover
+from datapilot_kernel.nl2sql.local.grammar import Grammar
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon
+from datapilot_kernel.nl2sql.local.periods import time_words
+from datapilot_kernel.nl2sql.local.tokens import Token, fold, stem
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The tokens with corrections, and what was changed: (typed, read)."""
+
+    tokens: list[Token]
+    changes: list[tuple[str, str]]
+
+
+class Speller:
+    """Built once for a lexicon."""
+
+    def __init__(self, lexicon: Lexicon, values: ValueIndex) -> None:
+        self.lexicon, self.values = lexicon, values
+        self._words: dict[str, tuple[str, ...]] = {}
+
+    def _vocabulary(self, grammar: Grammar) -> tuple[str, ...]:
+        if grammar.language not in self._words:
+            words = self.lexicon.vocabulary | {w for w in grammar.known if len(w) >= 4} | time_words(grammar.language)
+            self._words[grammar.language] = tuple(sorted(w for w in words if w.isalpha()))
+        return self._words[grammar.language]
+
+    def correct(self, found: Cover, grammar: Grammar) -> Corrected | None:
+        """Return the tokens with their spelling corrected; None when nothing could be."""
+        tokens, changes = list(found.tokens), list[tuple[str, str]]()
+        replaced: dict[int, list[Token]] = {}
+        for item in found.items:
+            if item.kind != "unknown":
+                continue
+            token = tokens[item.start]
+            word = self._word(token, grammar)
+            if word is not None:
+                replaced[item.start] = [token.corrected_to(word)]
+                changes.append((token.text, word))
+                continue
+            value = self._value(token, grammar)
+            if value is not None:
+                replaced[item.start] = [Token(token.text, w, token.start, token.end, corrected=True) for w in value_words(value)]
+                changes.append((token.text, value))
+        if not replaced:
+            return None
+        out: list[Token] = []
+        for i, token in enumerate(tokens):
+            out += replaced.get(i, [token])
+        return Corrected(out, changes)
+
+    def _word(self, token: Token, grammar: Grammar) -> str | None:
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+
+        typed = token.stem
+        if token.kind != "word" or len(token.norm) < 5 or typed in grammar.common or not typed.isalpha():
+            return None
+        slips = 1 if len(token.norm) < 8 else 2
+        hits = process.extract(typed, self._vocabulary(grammar), scorer=OSA.distance, score_cutoff=slips, limit=3)
+        hits = [h for h in hits if len(h[0]) >= 4 and (h[0][0] == typed[0] or len(typed) >= 8)]
+        if not hits or (len(hits) > 1 and hits[0][1] == hits[1][1]):
+            return None
+        return str(hits[0][0])
+
+    def _value(self, token: Token, grammar: Grammar) -> str | None:
+        if token.kind != "word" or len(token.norm) < 5 or stem(fold(token.norm)) in grammar.common:
+            return None
+        hits = self.values.fuzzy(token.norm, limit=3)
+        if not hits:
+            return None
+        best = [h for h in hits if h.score == hits[0].score]
+        return best[0].value if len({h.value for h in best}) == 1 else None

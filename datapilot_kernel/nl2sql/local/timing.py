@@ -1,0 +1,279 @@
+"""What a question says about time, put together: the period, the date it limits, the comparison, the grain of a trend."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.local.draft import PeriodMention
+from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
+from datapilot_kernel.plan.model import (
+    Between, CalendarPeriod, Comparison, DimensionItem, Filter, Grain, LastPeriod, MeasureItem, Period, Related, ToDate,
+)  # fmt: skip
+
+if TYPE_CHECKING:
+    from datapilot_kernel.nl2sql.local.shapes import Shaper
+
+_PLANNED = {"objectif", "budget", "plan", "prevu", "prevision", "target", "forecast", "planifi", "cible", "prevue", "echeanc", "due"}
+_LAST_YEAR = CalendarPeriod(unit="year", offset=-1)
+_THIS_YEAR = CalendarPeriod(unit="year", offset=0)
+_OFFSETS = ("month", "week", "quarter", "semester", "day")
+
+
+class Timing:
+    """The time of one plan."""
+
+    def __init__(self, shaper: Shaper, *, subject: str | None = None) -> None:
+        self.s, self.draft, self.subject = shaper, shaper.draft, subject
+        self.period: Period | None = None
+        self.comparison: Comparison | None = None
+        self.inherited: Period | None = None
+
+    # ── rows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def period_of_rows(self, subject: str) -> tuple[Period | None, str | None]:
+        """Return the period of a list and its time dimension."""
+        self._day_type(self.s.layer.entities[subject].time and f"{subject}.{self.s.layer.entities[subject].time}" or self.s.k.time_of(subject))
+        mentions = self._base()
+        if not mentions:
+            return None, None
+        if len(mentions) > 1 or any(p.versus for p in self.draft.periods):
+            raise NotSure(*(p.text for p in self.draft.periods))
+        mention = mentions[0]
+        if self.s.related:
+            self._relate(mention)
+            return None, None
+        if mention.time is not None:
+            return mention.period, self.s.named_time(mention.time, [], subject)
+        time = self._participle_time(subject)
+        if time is None and self.s.k.time_of(subject) is None:
+            raise Missing("missing_time", self.s._subject_label(subject))
+        if time is None and self.s.k.is_master(subject) and not self.draft.new and self.s.layer.entities[subject].time is not None:
+            event = self._creation_or_activity(subject)
+            if event is not None:
+                self.s.related.append(Related(entity=event, period=mention.period))
+                return None, None
+        return mention.period, time
+
+    def _relate(self, mention: PeriodMention) -> None:
+        """A period beside what somebody did is the period in which it was done."""
+        last = self.s.related[-1]
+        if last.period is not None:
+            raise NotSure(mention.text)
+        if self.s.k.time_of(last.entity) is None:
+            raise Missing("missing_time", self.s._subject_label(last.entity))
+        self.s.related[-1] = last.model_copy(update={"period": mention.period})
+
+    def _participle_time(self, subject: str) -> str | None:
+        """« commandes livrées en mai »: delivered in May, or ordered in May and since delivered? Ask, where both exist."""
+        for value in self.draft.values:
+            if value.negated:
+                continue
+            stems = set(phrase(value.text))
+            for name, dimension in self.s.layer.entities[subject].dimensions.items():
+                ref = f"{subject}.{name}"
+                if dimension.type not in ("date", "timestamp") or dimension.hidden or ref == self.s.k.time_of(subject):
+                    continue
+                roots = {w[:4] for w in phrase(dimension.label) if len(w) >= 5 and w != "date"}
+                if any(stem[:4] in roots for stem in stems if len(stem) >= 4):
+                    own = self.s.k.time_of(subject)
+                    refs = [ref, own] if own else [ref]
+                    chosen = self.s.choose("date", refs, lambda r: self.s.layer.dimension(r).label, text("nl2sql.which_date", word=value.text))
+                    return chosen
+        return None
+
+    def _creation_or_activity(self, subject: str) -> str | None:
+        """« les clients de 2025 »: who arrived then, or who did something then? Return the event picked, None for arrival."""
+        events = [
+            e for e, m in self.s.layer.entities.items()
+            if not m.hidden and m.time and not self.s.k.is_master(e) and self.s.k.distance(e, subject) == 1
+        ]  # fmt: skip
+        if not events:
+            return None
+        model = self.s.layer.entities[subject]
+        labels = {None: self.s.layer.dimension(f"{subject}.{model.time}").label}
+        return self.s.choose(
+            "arrival", [None, *events[:2]],
+            lambda e: labels[None] if e is None else text("nl2sql.with_at_least_one", label=self.s.layer.entities[e].label),
+            text("nl2sql.arrival_or_activity", label=model.plural or model.label),
+        )  # fmt: skip
+
+    # ── aggregates ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _base(self) -> list[PeriodMention]:
+        if any(p.negated for p in self.draft.periods):
+            raise NotSure(*(p.text for p in self.draft.periods if p.negated))
+        return [p for p in self.draft.periods if not p.versus]
+
+    def decide(self, items: list[MeasureItem], dims: list[DimensionItem]) -> str | None:
+        """Set period, comparison and the grain of a trend; return the time dimension when it is not each measure's own."""
+        draft = self.draft
+        base = self._base()
+        axis = self.s.time_axis(items)
+        self._day_type(axis)
+        if draft.related and base:
+            if any(r.period is None for r in self.s.related):
+                for mention in base:
+                    self._relate(mention)
+                base = []
+        named = next((p.time for p in base if p.time is not None), None)
+        time = self.s.named_time(named, items) if named is not None else None
+        if base or draft.versus or any(p.versus for p in draft.periods) or draft.trend or draft.growth:
+            for item in items:
+                own = self.s.k.measure_time(item.measure) if item.measure else self.s.k.time_of(next(iter(self.s.item_roots(item))))
+                if own is None and time is None:
+                    raise Missing("missing_time", self.s.item_label(item))
+        if base and time is None:
+            time = self._counted_time(items)
+            if self.s.related and self._moved:
+                base = []
+        self._compare(base, dims)
+        if self.period is not None:
+            self._not_ahead(items, time)
+        self._trend(items, dims)
+        grains = [d for d in dims if d.grain is not None]
+        if time is not None:
+            for i, d in enumerate(dims):
+                if d in grains and d.field == axis:
+                    dims[i] = d.model_copy(update={"field": time})
+        return time
+
+    _moved = False
+
+    def _counted_time(self, items: list[MeasureItem]) -> str | None:
+        """Counting things over a period: those that arrived then, or those active then? Ask, unless it was said."""
+        if self.subject is not None and len(items) == 1:
+            item = items[0]
+            plain = item.entity == self.subject or item.measure == self.s.k.row_count(self.subject)
+            model = self.s.layer.entities[self.subject]
+            participle = self._participle_time(self.subject)
+            if participle is not None:
+                return participle
+            if plain and self.s.k.is_master(self.subject) and model.time is not None and not self.draft.new:
+                event = self._creation_or_activity(self.subject)
+                if event is not None:
+                    self.s.related.append(Related(entity=event, period=self._base()[0].period))
+                    self._moved = True
+        else:
+            for item in items:
+                for root in self.s.item_roots(item):
+                    event_time = self.s.k.time_of(root)
+                    if event_time is not None and (participle := self._participle_time(event_time.partition(".")[0])) is not None:
+                        return None if participle == event_time else participle
+        return None
+
+    def _compare(self, base: list[PeriodMention], dims: list[DimensionItem]) -> None:
+        draft = self.draft
+        versus = [p for p in draft.periods if p.versus]
+        periods = [p.period for p in base]
+        grain = next((d.grain for d in dims if d.grain is not None), None)
+        if len(periods) == 2 and not versus:
+            first, second = periods
+            if draft.versus is not None:
+                raise NotSure(base[1].text)
+            later, earlier = (first, second) if self._start(first) >= self._start(second) else (second, first)
+            if grain is not None and grain in ("month", "quarter", "week", "semester", "day") and isinstance(later, CalendarPeriod) and later.unit == "year":
+                self._span(earlier, later, base)
+                return
+            self.period, self.comparison = later, Comparison(kind="period", period=earlier)
+            return
+        if len(periods) > 2 or len(versus) > 1:
+            raise NotSure(*(p.text for p in draft.periods))
+        self.period = periods[0] if periods else self.inherited
+        kind = draft.versus
+        if versus:
+            other = versus[0].period
+            if self.period is None and isinstance(other, CalendarPeriod) and other.offset == -1:
+                kind = "previous_year" if other.unit == "year" else "previous_period"
+                if other.unit in _OFFSETS:
+                    self.period = CalendarPeriod(unit=other.unit, offset=0)
+            elif other == _LAST_YEAR and (grain is not None or not _is_year(self.period)):
+                kind = "previous_year"
+            elif isinstance(other, ToDate) and other.offset == -1:
+                kind = "previous_year"
+                self.period = self.period or ToDate(unit=other.unit)
+            elif isinstance(other, CalendarPeriod) and other.offset == -1 and isinstance(self.period, CalendarPeriod) and self.period.offset == 0 and self.period.unit == other.unit:
+                kind = "previous_year" if other.unit == "year" else "previous_period"
+            elif self.period is None:
+                raise NotSure(versus[0].text)
+            else:
+                self.comparison = Comparison(kind="period", period=other)
+                return
+        if kind is None and draft.growth and not (draft.compare and self.s.dims):
+            kind = self._growth_kind(grain)
+        if kind is None:
+            if draft.compare and not dims and len(self.s.items) < 2:
+                raise NotSure(text("nl2sql.comparison"))
+            return
+        if self.period is None and grain is None:
+            self.period = _THIS_YEAR
+            self.s.note("assumed_period")
+        self.comparison = Comparison(kind=kind)
+
+    def _span(self, earlier: Period, later: Period, base: list[PeriodMention]) -> None:
+        start, end = self._start(earlier), self._start(later)
+        self.period = Between(start=start, end=date(end.year, 12, 31))
+        if end.year - start.year != 1:
+            raise NotSure(*(p.text for p in base))
+
+    def _start(self, period: Period) -> date:
+        from datapilot_kernel.plan.periods import resolve
+
+        return resolve(period, today=self.s.today, calendar=self.s.layer.calendar).start or date.min
+
+    def _growth_kind(self, grain: Grain | None):  # type: ignore[no-untyped-def]
+        if grain is not None:
+            return "previous_period"
+        period = self.period
+        if period is None:
+            return "previous_year"
+        if _is_year(period) or isinstance(period, ToDate):
+            return "previous_year"
+        if isinstance(period, CalendarPeriod):
+            return self.s.choose(
+                "growth", ["previous_period", "previous_year"], lambda k: text(f"nl2sql.against_{k}"), text("nl2sql.which_growth")
+            )
+        return "previous_period"
+
+    def _trend(self, items: list[MeasureItem], dims: list[DimensionItem]) -> None:
+        if not self.draft.trend or self.comparison is not None or any(d.grain for d in dims):
+            return
+        grain: Grain = "month"
+        period = self.period
+        if isinstance(period, CalendarPeriod) and period.unit in ("month", "week"):
+            grain = "day"
+        elif isinstance(period, LastPeriod) and period.unit in ("day", "week", "working_day") and period.count <= (62 if period.unit == "day" else 8):
+            grain = "day"
+        elif isinstance(period, Between) and period.start and period.end and (period.end - period.start).days <= 62:
+            grain = "day"
+        dims.insert(0, self.s.time_group(grain, items))
+
+    def _day_type(self, axis: str | None) -> None:
+        kind = self.draft.day_type
+        if kind is None:
+            return
+        if axis is None:
+            raise Missing("missing_time", "")
+        self.s.filters_out.append(Filter(field=axis, op="day_type", values=(kind,)))
+        if self.draft.day_type_negated:
+            raise NotSure(kind)
+
+    def _not_ahead(self, items: list[MeasureItem], time: str | None) -> None:
+        """The data ends today: what is asked of a time to come is a forecast, but for plans and due dates."""
+        period = self.period
+        ahead = isinstance(period, LastPeriod) and period.next
+        if isinstance(period, CalendarPeriod):
+            ahead = (period.offset or 0) > 0 or (period.year or 0) > self.s.today.year
+        if isinstance(period, Between) and period.start is not None:
+            ahead = period.start > self.s.today
+        if not ahead:
+            return
+        labels = [self.s.item_label(i) for i in items] + ([self.s.layer.dimension(time).label] if time else [])
+        if not any(set(phrase(label)) & _PLANNED for label in labels):
+            raise Missing("forecast", labels[0] if labels else "")
+
+
+def _is_year(period: Period | None) -> bool:
+    return isinstance(period, CalendarPeriod) and period.unit in ("year", "fiscal_year")
