@@ -95,6 +95,7 @@ class _Aggregate:
         note_unfinished(context)
         self._check_transforms()
         reserved = {entity.table.rpartition(".")[2].lower() for entity in context.layer.entities.values()}
+        self._origins: dict[str, exp.Expr] = {}
         self.statement = Statement(taken=reserved | set(context.layer.entities))
 
     # ── shapes ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,6 +167,7 @@ class _Aggregate:
         select.set("expressions", shown + values)
         group(select, built.grouped)
         hidden = {one.name: one.expression for one in built.grouped if not one.shown}
+        self._origins = {cell.alias: cell.this for cell in (*shown, *values)}
         return self._ordered_and_cut(select, hidden)
 
     # ── branches side by side ──────────────────────────────────────────────────────────────────────────────────────
@@ -355,8 +357,9 @@ class _Aggregate:
         terms: list[exp.Expr] = []
         used: set[str] = set()
         for order in self._orders():
+            name = _part_name(order.by, order.part)
             terms += self._axis_terms(order.by, order.descending, hidden, used) or forms.ordered(
-                column(_part_name(order.by, order.part)), order.descending
+                column(name), order.descending, self._origins.get(name)
             )
         if breaking_ties:
             for axis in self.axes:
@@ -372,7 +375,7 @@ class _Aggregate:
         # Bins come in the order of their numbers, which says it all.
         if axis.item.bins and keys:
             return self.context.forms.ordered(keys[0], descending)
-        terms = self.context.forms.ordered(column(name), descending)
+        terms = self.context.forms.ordered(column(name), descending, self._origins.get(name))
         for key in keys:
             terms += self.context.forms.ordered(key, False)
         return terms

@@ -134,11 +134,17 @@ class Forms:
 
     # ── order ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def ordered(self, expression: exp.Expr, descending: bool) -> list[exp.Expr]:
-        """Return the terms of an ORDER BY that puts NULL last."""
+    def ordered(self, expression: exp.Expr, descending: bool, origin: exp.Expr | None = None) -> list[exp.Expr]:
+        """Return the terms of an ORDER BY that puts NULL last.
+
+        ``origin`` is what stands behind ``expression``, when that is an alias of the same SELECT: MySQL knows no alias of
+        an aggregate inside an expression.
+        """
         if self.dialect == "mysql":
-            missing = exp.Is(this=expression.copy(), expression=exp.null())
-            return [exp.Ordered(this=missing, desc=False, nulls_first=True), self._bare(expression, descending)]
+            # NULL is the smallest to MySQL: last by itself when descending.
+            missing = exp.Is(this=paren((origin or expression).copy()), expression=exp.null())
+            first = [] if descending else [exp.Ordered(this=missing, desc=False, nulls_first=True)]
+            return [*first, self._bare(expression, descending)]
         return [exp.Ordered(this=expression, desc=descending, nulls_first=False)]
 
     @staticmethod

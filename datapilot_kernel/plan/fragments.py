@@ -89,6 +89,12 @@ def mend(root: exp.Expr, forms: Forms) -> None:
     if forms.dialect != "mysql":
         for median in list(root.find_all(exp.Median)):
             median.replace(forms.median(median.this.copy()))
+    if forms.dialect == "duckdb":
+        # DuckDB interpolates decimals in decimals: 0.5 between 1.01 and 1.02 would be 1.01.
+        for percentile in list(root.find_all(exp.PercentileCont)):
+            if isinstance(percentile.parent, exp.WithinGroup):
+                for term in percentile.parent.expression.expressions:
+                    term.set("this", forms.real(term.this.copy()))
 
 
 def _unwrap(root: exp.Expr) -> exp.Expr:

@@ -57,7 +57,11 @@ def _ordered(context: Context, listed: Rows, select: exp.Select, statement: Stat
     plan, forms = context.plan, context.forms
     names = [item.alias for item in plan.columns]
     ranked = plan.limit is not None and (plan.limit_per is not None or plan.ties)
-    asked = [term for order in plan.order for term in forms.ordered(column(order.by), order.descending)]
+    direct = not ranked and not (plan.distinct and forms.dialect == "mysql")
+    origins = {cell.alias: cell.this for cell in select.expressions} if direct else {}
+    asked = [
+        term for order in plan.order for term in forms.ordered(column(order.by), order.descending, origins.get(order.by))
+    ]
     ordered = {order.by for order in plan.order}
     if plan.distinct:
         select.set("distinct", exp.Distinct())
@@ -66,7 +70,7 @@ def _ordered(context: Context, listed: Rows, select: exp.Select, statement: Stat
         # The primary key settles what the order leaves open, so that the same question gives the same rows.
         keys = context.layer.entities[listed.entity].key
         rest = [exp.Ordered(this=column(key, listed.alias), nulls_first=forms.dialect == "mysql") for key in keys]
-    if not ranked and not (plan.distinct and forms.dialect == "mysql"):
+    if direct:
         select.set("order", exp.Order(expressions=asked + rest) if asked or rest else None)
         return select.limit(plan.limit, copy=False) if plan.limit else select
     if not plan.distinct:
