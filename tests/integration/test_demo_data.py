@@ -19,6 +19,7 @@ from datapilot_kernel.cli import demo_data_command
 from datapilot_kernel.demo.loader import layer_path, load_tenant, tenants
 from datapilot_kernel.demo.tables import DemoTenant, Rows
 from datapilot_kernel.semantic.model import Layer
+from datapilot_kernel.sources import open_source
 from tests import servers
 
 TODAY = date(2026, 6, 17)
@@ -317,6 +318,15 @@ def test_french_csv_holds_the_same(tenant: DemoTenant, tmp_path: Path, made: dic
     text = (tmp_path / "clients.csv").read_text(encoding="utf-8-sig")
     assert "Saint-Étienne" in text
     assert ";01000;" in text
+    # And as our own reader of French CSV sees it: same names, same sums, codes still text.
+    source = open_source(str(tmp_path))
+    try:
+        assert query_sums(tenant, lambda sql: source.execute(sql).rows) == sums(tenant, made[tenant.slug])
+        ours = source.execute("SELECT * FROM clients").columns
+        assert [column.name for column in ours] == next(t for t in tenant.tables if t.name == "clients").column_names
+        assert {column.name: column.type for column in ours}["code_postal"] == "text"
+    finally:
+        source.close()
 
 
 def test_the_command_writes_a_folder_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
