@@ -41,3 +41,8 @@ def looks_typed(cell: str) -> bool:
     """Tell whether a cell is a number or a date, and not words (so that it can hardly be a header)."""
     cell = stripped(cell)
     return any(c.isdigit() for c in cell) and bool(_NUMBER.fullmatch(cell) or _DATE.fullmatch(cell))
+
+
+def looks_dated(cell: str) -> bool:
+    """Tell whether a cell is written as a day."""
+    return bool(_DATE.fullmatch(stripped(cell)))

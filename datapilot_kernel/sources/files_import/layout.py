@@ -14,8 +14,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from datapilot_kernel.sources.files_import.cells import is_null_word, looks_typed, stripped
+from datapilot_kernel.sources.files_import.cells import is_null_word, looks_dated, looks_typed, stripped
 from datapilot_kernel.sources.files_import.problems import Unreadable
 from datapilot_kernel.sources.names import clean_name
 
@@ -51,6 +52,7 @@ class Layout:
     skip_records: int
     skip_lines: int
     data: list[Record]
+    preamble: bool
     plain_preamble: bool
     ragged: bool
 
@@ -142,6 +144,7 @@ def find_table(text: str, whole: bool, delimiter: str, header_line: int | None) 
         skip_records=first_data,
         skip_lines=skip_lines,
         data=data,
+        preamble=at is not None and any(_filled(r.cells) for r in records[start:at]),
         plain_preamble=all('"' not in delimiter.join(r.cells) for r in before[: at or 0]) and skip_lines == first_data,
         ragged=any(len(r.cells) != width for r in data if r.cells),
     )
@@ -168,25 +171,35 @@ def _header_position(records: list[Record], start: int, width: int) -> int | Non
         if not filled or len(cells) < max(1, width - 1) or filled < max(1, round(0.6 * width)):
             continue
         following = [r.cells for r in records[position + 1 : position + 200] if _filled(r.cells)]
-        return position if _reads_as_header(cells, following) else None
+        match _reads_as(cells, following):
+            case "header":
+                return position
+            case "data":
+                return None
     return next((i for i in range(start, len(records)) if _filled(records[i].cells)), None)
 
 
-def _reads_as_header(cells: list[str], following: list[list[str]]) -> bool:
-    typed = [position for position, cell in enumerate(cells) if looks_typed(cell)]
-    if not typed:
-        return True
-    evidence = 0
-    for position, cell in enumerate(cells):
-        below = [row[position] for row in following if position < len(row) and not is_null_word(row[position])]
-        if not below:
-            continue
-        share = sum(map(looks_typed, below)) / len(below)
-        if not looks_typed(cell):
-            evidence += 1 if share >= 0.8 and stripped(cell) else 0  # a word above numbers
-        elif not _is_year(cell) and (share >= 0.8 or share < 0.2):
-            evidence -= 1  # a number above numbers, or above words
-    return evidence > 0
+def _kind(cell: str) -> Literal["year", "date", "number", "word"]:
+    if _is_year(cell):
+        return "year"
+    if not looks_typed(cell):
+        return "word"
+    return "date" if looks_dated(cell) else "number"
+
+
+def _reads_as(cells: list[str], following: list[list[str]]) -> Literal["header", "data", "preamble"]:
+    """Compare a line with those under it: like them it is data; words (or years) above values are a header."""
+    below: dict[int, str] = {}
+    for position in range(len(cells)):
+        kinds = Counter(_kind(row[position]) for row in following if position < len(row) and not is_null_word(row[position]))
+        for kind, count in kinds.most_common(1):
+            if kind != "word" and count >= 0.8 * kinds.total():
+                below[position] = kind
+    same = sum(1 for position, kind in below.items() if _kind(cells[position]) == kind)
+    if below and same >= 0.6 * len(below):
+        return "data"
+    valued = any(_kind(cell) in {"date", "number"} for cell in cells if stripped(cell))
+    return "preamble" if valued else "header"
 
 
 def _is_year(cell: str) -> bool:

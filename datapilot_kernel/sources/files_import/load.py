@@ -104,6 +104,7 @@ class _Sheet:
     headers: list[str]
     names: list[str]
     header_line: int
+    preamble: bool = False
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
@@ -171,7 +172,8 @@ class Loader:
         sheet = _Sheet(
             file=path.name, table=self._table_name(options.table or path.stem), kind="csv", options=options,
             headers=layout.headers, names=_names(layout.headers, options), header_line=layout.header_line,
-            encoding=encoding.name, delimiter=delimiter, notes=(*encoding.notes, *_tail_notes(tail)),
+            preamble=layout.preamble, encoding=encoding.name, delimiter=delimiter,
+            notes=(*encoding.notes, *_tail_notes(tail)),
         )  # fmt: skip
         decisions = _decisions(sheet, [record.cells for record in data[:_SAMPLE_ROWS]])
         source = path
@@ -320,7 +322,7 @@ class Loader:
         notes = list(sheet.notes)
         if not sheet.header_line:
             notes.append(Note(key="sources.note_no_header"))
-        if sheet.header_line > 1:
+        if sheet.preamble:
             notes.append(Note(key="sources.note_preamble", values={"line": sheet.header_line}))
         return FileReport(
             file=sheet.file, sheet=sheet.sheet, table=sheet.table, kind=sheet.kind, encoding=sheet.encoding,
@@ -349,7 +351,7 @@ class Loader:
             sheet = _Sheet(
                 file=path.name, table=self._table_name(options.table or (path.stem if len(found) == 1 else name)),
                 kind="xlsx", options=options, headers=headers, names=_names(headers, options), header_line=header_line,
-                sheet=name, notes=_tail_notes(totals), total_lines=(),
+                preamble=any(r.line < header_line for r in records), sheet=name, notes=_tail_notes(totals), total_lines=(),
             )  # fmt: skip
             reports.append(self._sure(data, len(headers), sheet))
         if not reports:
