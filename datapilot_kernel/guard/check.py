@@ -7,6 +7,7 @@ walls stand in ``sources``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sqlglot import exp
@@ -189,6 +190,9 @@ def _table_info(
         if table.primary_key is not None
         else tuple(rules.fold_text(c) for c in table.columns if c.lower() == "id"),
     )
+    if table.row_filter is not None:
+        words = {rules.fold_text(w) for w in re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'", "", table.row_filter))}
+        info.fixed = frozenset(c for c in shown if rules.fold_text(c) in words)
     pieces = []
     try:
         for column in shown:

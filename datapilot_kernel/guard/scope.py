@@ -27,6 +27,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from datapilot_kernel.guard import sizes
 from datapilot_kernel.guard.dialects import DialectRules
 from datapilot_kernel.guard.reasons import RefusedSql
 
@@ -69,7 +70,9 @@ class TableInfo:
     shown: tuple[str, ...]
     body: str = ""
     filtered: bool = False
+    # columns of the key, folded; columns that the row filter holds to a value
     key: tuple[str, ...] = ()
+    fixed: frozenset[str] = frozenset()
     refusal: RefusedSql | None = None
 
 
@@ -80,6 +83,7 @@ class Source:
     name: str
     columns: Columns | None
     table: TableInfo | None = None
+    weight: float = sizes.REDUCED_WEIGHT
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +93,7 @@ class Cte:
     name: str
     columns: Columns | None
     usable: bool = True
+    weight: float = sizes.REDUCED_WEIGHT
 
 
 @dataclass(slots=True, eq=False)
@@ -99,6 +104,7 @@ class Scope:
     sources: list[Source] = field(default_factory=list)
     aliases: dict[str, Origin] = field(default_factory=dict)
     free: bool = False  # some names in it cannot be known
+    ties: list[tuple[int, int]] = field(default_factory=list)  # sources joined by USING or NATURAL, by place
 
     def open(self) -> bool:
         return self.free or any(s.columns is None for s in self.sources)
@@ -117,6 +123,10 @@ class Resolution:
     recursive: list[tuple[str, exp.CTE]] = field(default_factory=list)
     wrapped: dict[int, TableInfo] = field(default_factory=dict)  # by id of a subquery that is the guard's own
     dual: set[int] = field(default_factory=set)
+    calls: list[exp.Anonymous] = field(default_factory=list)
+    powers: list[exp.Pow] = field(default_factory=list)
+    heaviest: float = 0.0
+    weights: dict[int, float] = field(default_factory=dict)  # by id of a query
     column_origins: dict[int, tuple[Source | None, Origin]] = field(default_factory=dict)
 
 
@@ -160,17 +170,26 @@ class Resolver:
         if isinstance(node, exp.SetOperation):
             return self._set_operation(node, ctes, outer)
         if isinstance(node, exp.Subquery):
-            return self._subquery(node, ctes, outer)
+            columns = self._subquery(node, ctes, outer)
+            self._weigh(node, self._weight(node.this))
+            return columns
         if isinstance(node, exp.Values):
             scope = Scope(outer, free=False)
             for row in node.expressions:
                 self._walk(row, ctes, scope)
             scope.free = True
             self._tail(node, ctes, scope)
+            self._weigh(node, sizes.rows_weight(len(node.expressions)))
             return None
         if isinstance(node, exp.Pivot):
             return self._pivot_statement(node, ctes, outer)
         raise RefusedSql("not_a_query", what=type(node).__name__.upper()[:40], log=f"root {type(node).__name__}")
+
+    def _weight(self, node: Node) -> float:
+        return self.found.weights.get(id(node), sizes.REDUCED_WEIGHT)
+
+    def _weigh(self, node: Node, weight: float) -> None:
+        self.found.weights[id(node)] = sizes.limited(node, weight)
 
     def _set_operation(self, node: exp.SetOperation, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
         visible = self._with(node, ctes, outer)
@@ -195,6 +214,7 @@ class Resolver:
                     if origin.masked:
                         merged[key] = origin
         self._tail(node, visible, Scope(outer, aliases=dict(merged or {}), free=True))
+        self._weigh(node, max(self._weight(part) for part in (current, *branches)))
         return merged
 
     def _subquery(self, node: exp.Subquery, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
@@ -260,7 +280,7 @@ class Resolver:
             columns = (
                 self._recursive_body(name, cte, inside, listed, outer) if recursive else self.query(body, inside, outer)
             )
-            visible[name] = Cte(name, _renamed(columns, listed))
+            visible[name] = Cte(name, _renamed(columns, listed), weight=self._weight(body))
         return visible
 
     def _recursive_body(
@@ -307,14 +327,18 @@ class Resolver:
                 columns = self.query(inner, ctes, scope)
             else:
                 self._walk(inner, ctes, scope)
-            scope.sources.append(self._aliased(alias, columns))
+            source = self._aliased(alias, columns)
+            source.weight = self._weight(inner) if isinstance(inner, exp.Subquery) else sizes.series_weight(inner)
+            scope.sources.append(source)
         elif isinstance(node, exp.Values):
             self.query(node, ctes, self._lateral_scope(scope))
             alias = node.args.get("alias")
             width = max((len(row.expressions) for row in node.expressions if isinstance(row, exp.Tuple)), default=0)
             known = bool(alias) and len(alias.args.get("columns") or ()) >= width > 0
             columns = dict.fromkeys([str(i) for i in range(width)], COMPUTED) if known else None
-            scope.sources.append(self._aliased(alias, columns))
+            source = self._aliased(alias, columns)
+            source.weight = self._weight(node)
+            scope.sources.append(source)
         else:
             raise RefusedSql("forbidden_syntax", what=type(node).__name__.upper()[:40], log=f"FROM {type(node).__name__}")
 
@@ -349,6 +373,7 @@ class Resolver:
             self.found.read.add(info.full)
             source = self._aliased(alias, dict(info.columns))
             source.table = info
+            source.weight = sizes.TABLE_WEIGHT
             if node.args.get("pivots"):
                 self._pivots(node, ctes, Scope(scope.outer, [source], free=True))
                 source.columns = None
@@ -361,7 +386,9 @@ class Resolver:
         if node.args.get("pivots"):
             self._pivots(node, ctes, scope)
             columns = None
-        scope.sources.append(self._aliased(alias, columns))
+        source = self._aliased(alias, columns)
+        source.weight = sizes.limited(node, self._weight(inner))
+        scope.sources.append(source)
         self._joins(node, ctes, scope)
 
     def _table(self, node: exp.Table, ctes: dict[str, Cte], scope: Scope) -> None:
@@ -376,6 +403,7 @@ class Resolver:
                 source.columns = None  # it may have more columns than are named
             if alias is None:
                 source.name = inner.name.lower()
+            source.weight = sizes.series_weight(inner)
             scope.sources.append(source)
         elif isinstance(inner, exp.Identifier):
             source = self._named_table(node, inner, ctes)
@@ -388,7 +416,7 @@ class Resolver:
                     raise RefusedSql("forbidden_syntax", what="PIVOT", log="alias before pivot")
                 probe = Scope(scope.outer, [source], free=True)
                 self._pivots(node, ctes, probe)
-                source = Source(source.name, None)
+                source = Source(source.name, None, weight=sizes.REDUCED_WEIGHT)
             scope.sources.append(source)
         else:
             raise RefusedSql("forbidden_syntax", what="FROM", log=f"table {type(inner).__name__}")
@@ -411,10 +439,10 @@ class Resolver:
                 if not cte.usable:
                     raise RefusedSql("ambiguous_name", name=inner.name[:60], log="CTE that the engines resolve differently")
                 self.found.cte_references.add(id(node))
-                return Source(name, cte.columns)
+                return Source(name, cte.columns, weight=cte.weight)
             if self.rules.name == "mysql" and name == "dual" and not node.args.get("alias"):
                 self.found.dual.add(id(node))
-                return Source("dual", {})
+                return Source("dual", {}, weight=0.0)
         schema = self.rules.fold(db) if isinstance(db, exp.Identifier) else self.default_schema
         if catalog is not None or (db is not None and not isinstance(db, exp.Identifier)):
             raise self._unknown(node)
@@ -425,7 +453,7 @@ class Resolver:
             raise info.refusal
         self.found.tables[id(node)] = info
         self.found.read.add(info.full)
-        return Source(name, dict(info.columns), info)
+        return Source(name, dict(info.columns), info, sizes.TABLE_WEIGHT)
 
     def _unknown(self, node: exp.Table) -> RefusedSql:
         written = ".".join([str(node.args[k].name) for k in ("catalog", "db") if node.args.get(k)] + [node.name])
@@ -446,6 +474,8 @@ class Resolver:
                 self._walk(on, ctes, scope)
             for name in join.args.get("using") or ():
                 self._using(name, before, scope)
+            if before and (join.args.get("using") or join.args.get("method")):
+                scope.ties.append((len(before) - 1, len(scope.sources) - 1))
             if str(join.args.get("method") or "").upper() == "NATURAL":
                 self._natural(before, scope)
 
@@ -524,6 +554,7 @@ class Resolver:
                 self._walk(part, ctes, scope, aliases=key != "where" or self.rules.name == "duckdb")
         for window in node.args.get("windows") or ():
             self._walk(window, ctes, scope)
+        self.found.weights[id(node)] = sizes.select_weight(node, scope, self.rules, self.found)
         return output
 
     def _computed_name(self, node: Node, number: int) -> str:
@@ -594,7 +625,11 @@ class Resolver:
                 continue
             if isinstance(node, exp.Table):
                 raise RefusedSql("forbidden_syntax", what=node.name[:40], log="table in an expression")
-            if isinstance(node, (exp.Lambda, exp.Comprehension)):
+            if isinstance(node, exp.Anonymous):
+                self.found.calls.append(node)
+            elif isinstance(node, exp.Pow):
+                self.found.powers.append(node)
+            elif isinstance(node, (exp.Lambda, exp.Comprehension)):
                 self._bind(node)
             for value in node.args.values():
                 if isinstance(value, exp.Expr):
