@@ -331,7 +331,21 @@ class Builder:
 
     def filters(self, items: Sequence[MeasureItem], subject: str | None) -> tuple[list[Filter], list[tuple[Filter, ...]]]:
         """Return the conditions on stored values: those that all hold, and groups of which one must."""
-        decided = [(m, self.value(m, items, subject)) for m in self.draft.values]
+        decided: list[tuple[ValueMention, Option]] = []
+        for i, mention in enumerate(self.draft.values):
+            chain = [mention]
+            for other in self.draft.values[i + 1 :]:
+                if not other.joined_by and not (other.negated and mention.negated):
+                    break
+                chain.append(other)
+            if mention.joined_by and decided and any(o.ref == decided[-1][1].ref for o in mention.options):
+                # « Lyon et Paris »: both of one dimension.
+                mention.options = tuple(o for o in mention.options if o.ref == decided[-1][1].ref)
+            else:
+                shared = set.intersection(*({o.ref for o in m.of("value")} for m in chain))
+                if shared:
+                    mention.options = tuple(o for o in mention.options if o.ref in shared)
+            decided.append((mention, self.value(mention, items, subject)))
         by_field: dict[tuple[str, bool], list[tuple[ValueMention, Option]]] = {}
         for mention, option in decided:
             by_field.setdefault((option.ref, mention.negated), []).append((mention, option))

@@ -1,13 +1,13 @@
 """What a list of rows shows when nobody said: what names the row, its date, what tells it apart, its amounts.
 
-Hidden and personal columns are left out (but for the name itself), so are columns that a list of eight does not need.
+Hidden and personal columns are left out (but for the name itself), so are columns that a list does not need.
 """
 
 from __future__ import annotations
 
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 
-MOST = 9
+MOST = 12
 
 
 def default_columns(k: Knowledge, entity: str, wanted: tuple[str, ...] = ()) -> list[str]:

@@ -18,15 +18,15 @@ from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option
 from datapilot_kernel.nl2sql.local.periods import TimeSpan, find_time
 from datapilot_kernel.nl2sql.local.tokens import Token, stem
 
-ItemKind = Literal["lex", "op", "time", "number", "filler", "verb", "adjective", "unknown"]
+ItemKind = Literal["lex", "op", "time", "number", "filler", "verb", "unknown"]
 
 
 @dataclass
 class Item:
     """A stretch of the question with one explanation (an ``unknown`` has none).
 
-    ``ops`` are the operators a phrase may be; ``options`` what a phrase of the layer may name; ``nouns`` what a verb or an
-    adjective stands for.
+    ``ops`` are the operators a phrase may be; ``options`` what a phrase of the layer may name; ``nouns`` what a
+    verb stands for, ``ranked_by`` what a superlative of it ranks by.
     """
 
     kind: ItemKind
@@ -38,6 +38,7 @@ class Item:
     time: TimeSpan | None = None
     number: Decimal | None = None
     nouns: tuple[str, ...] = ()
+    ranked_by: tuple[str, ...] = ()
     used: bool = field(default=False, compare=False)
     norm: str = ""
 
@@ -90,10 +91,9 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         if token.kind == "number":
             add(1.0, Item("number", i, i + 1, token.text, number=token.number, norm=token.norm))
         if token.kind == "word":
-            if nouns := grammar.verbs.get(stems[i]):
-                add(1.25, Item("verb", i, i + 1, token.text, nouns=nouns, norm=token.norm))
-            if nouns := grammar.adjectives.get(stems[i]):
-                add(1.3, Item("adjective", i, i + 1, token.text, nouns=nouns, norm=token.norm))
+            nouns, ranked = grammar.verbs.get(stems[i], ()), grammar.adjectives.get(stems[i], ())
+            if nouns or ranked:
+                add(1.25, Item("verb", i, i + 1, token.text, nouns=nouns, ranked_by=ranked, norm=token.norm))
         for end, names in grammar.operators.at(stems, i):
             add(0.8 + 0.12 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
     for time in find_time(tokens, today=today, language=grammar.language):

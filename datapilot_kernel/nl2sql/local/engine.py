@@ -100,7 +100,7 @@ class LocalEngine:
             return intent
         if all(i.kind == "filler" for i in found.items):
             return _refuse("not_a_data_question", "")
-        draft = Reader(found, self.lexicon).read()
+        draft = Reader(found, self.lexicon, words).read()
         last = conversation.last_plan if conversation is not None else None
         try:
             if is_follow_up(draft, last):

@@ -85,6 +85,8 @@ class Grammar:
         self.filler = {fold(word) for word in raw["filler"].split()}
         self.adjectives = {stem(word): tuple(nouns) for word, nouns in raw["adjectives"].items()}
         self.verbs = {stem(word): tuple(nouns) for word, nouns in raw["verbs"].items()}
+        texts = [t for table in (raw["operators"], raw["intents"]) for phrases in table.values() for t in phrases]
+        self.spelled = {fold(w) for t in [*texts, raw["filler"], *raw["verbs"], *raw["adjectives"]] for w in t.split() if len(w) >= 4}
         self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
         self.known = {stem(w) for w in self.filler} | self.operators.words() | set(self.adjectives) | set(self.verbs) | self.intents.words()
 

@@ -9,17 +9,18 @@ Small words inside a phrase (« de », « la ») are optional.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal
 
 from datapilot_kernel.catalog.values import ValueIndex
 from datapilot_kernel.nl2sql.local.grammar import Grammar, Phrase, equivalents, phrase
-from datapilot_kernel.nl2sql.local.tokens import Token, fold, stem
+from datapilot_kernel.nl2sql.local.tokens import Token, fold, stem, tokenize
 from datapilot_kernel.semantic.model import Entity, Layer
 
 OptionKind = Literal["entity", "measure", "dimension", "value", "way"]
 
-_SMALL = {"de", "d", "du", "des", "la", "le", "les", "l", "un", "une", "of", "the", "a", "au", "aux", "en", "par", "pour", "sur", "et"}
+_SMALL = {"de", "d", "du", "des", "la", "le", "les", "l", "un", "une", "of", "the", "a", "au", "aux", "en"}
 _SAYS_NOTHING = {
     stem(fold(w))
     for w in (
@@ -43,12 +44,16 @@ class Option:
         The stored value; True or False for a boolean dimension.
     quality
         1: as the layer writes it. Lower: a part, a translation, a correction.
+    participle
+        Whether the layer's words end in a past participle (« facturé »); None: not known. Stems unite it with the noun
+        (« factures »), so the ending as typed settles which was meant.
     """
 
     kind: OptionKind
     ref: str
     quality: float = 1.0
     value: str | bool | None = None
+    participle: bool | None = None
 
     @property
     def entity(self) -> str:
@@ -71,6 +76,18 @@ def content(words: Iterable[str]) -> Phrase:
     return kept or tuple(words)
 
 
+def is_participle(text: str) -> bool:
+    """Tell whether a text ends in a past participle (« payée », « livrés », and « payees » for want of accents)."""
+    last = text.lower().rstrip("s")
+    return last.endswith(("é", "ée", "ee"))
+
+
+@cache
+def _reserved() -> set[str]:
+    """Stems of words that compute: a label with one of them has no parts."""
+    return {stem(fold(w)) for w in "par moyen moyenne nombre taux part cumul évolution écart per average rate share number ratio".split()}
+
+
 class Lexicon:
     """Built once for a layer; looked up for every question."""
 
@@ -78,6 +95,7 @@ class Lexicon:
         self.layer, self.values = layer, values
         self._table: dict[Phrase, dict[tuple[str, str, object], Option]] = {}
         self._longest: dict[str, int] = {}
+        self._spelled: set[str] = set()
         for name, entity in layer.entities.items():
             if not entity.hidden:
                 self._entity(name, entity)
@@ -85,12 +103,12 @@ class Lexicon:
             for text in (join.label, *join.synonyms):
                 if text:
                     self._add(text, Option("way", name))
-        self._parts()
+        self._parts(_reserved())
         self._translations()
         self._longest = {}
         for key in self._table:
             self._longest[key[0]] = max(self._longest.get(key[0], 0), len(key))
-        self.vocabulary = {word for key in self._table for word in key if len(word) >= 4}
+        self.vocabulary = self._spelled
 
     def _entity(self, name: str, entity: Entity) -> None:
         own = [t for t in (entity.label, entity.plural, *entity.synonyms) if t]
@@ -109,7 +127,7 @@ class Lexicon:
                     if not text:
                         continue
                     key = content(phrase(text))
-                    self._put(key, Option("dimension", ref))
+                    self._add(text, Option("dimension", ref))
                     for mine in own_phrases:
                         if len(key) > len(mine) and key[-len(mine) :] == mine:
                             # « ville du magasin » of magasins is also its « ville ».
@@ -129,27 +147,39 @@ class Lexicon:
                         self._add(text, Option("value", ref, 0.95, value=True))
 
     def _add(self, text: str, option: Option) -> None:
-        self._put(content(phrase(text)), option)
+        self._spelled.update(t.norm for t in tokenize(text) if len(t.norm) >= 4 and t.norm.isalpha())
+        self._put(content(phrase(text)), replace(option, participle=is_participle(text)))
 
     def _put(self, key: Phrase, option: Option) -> None:
         if not key:
             return
         options = self._table.setdefault(key, {})
         identity = (option.kind, option.ref, option.value)
-        if identity not in options or options[identity].quality < option.quality:
+        known = options.get(identity)
+        if known is not None and known.quality == option.quality and known.participle != option.participle:
+            options[identity] = replace(option, participle=None)  # the layer writes it both ways
+        elif known is None or known.quality < option.quality:
             options[identity] = option
 
-    def _parts(self) -> None:
-        """Let a telling beginning of a label stand for it: « montant » for « montant HT », « marge » for « marge brute »."""
-        whole = dict(self._table)
-        for key, options in whole.items():
-            for option in options.values():
-                if option.kind not in ("measure", "dimension") or option.quality < EXACT or len(key) < 2:
+    def _parts(self, reserved: set[str]) -> None:
+        """Let a telling beginning of a label stand for it: « montant » for « montant HT », « marge » for « marge brute ».
+
+        Only of labels (not of synonyms), and never of one that computes (« CA moyen par client » is not « CA moyen »).
+        """
+        whole = set(self._table)
+        for entity_name, entity in self.layer.entities.items():
+            if entity.hidden:
+                continue
+            named: list[tuple[OptionKind, str, str, bool]] = [("measure", n, m.label, m.hidden) for n, m in entity.measures.items()]
+            named += [("dimension", n, d.label, d.hidden) for n, d in entity.dimensions.items()]
+            for kind, name, label, hidden in named:
+                key = content(phrase(label))
+                if hidden or set(key) & reserved:
                     continue
                 for length in range(1, len(key)):
                     part = key[:length]
                     if not set(part) <= _SAYS_NOTHING and part not in whole:
-                        self._put(part, Option(option.kind, option.ref, PART))
+                        self._put(part, Option(kind, f"{entity_name}.{name}", PART))
 
     def _translations(self) -> None:
         whole = {k: [o for o in v.values() if o.quality >= SHORT] for k, v in self._table.items()}
@@ -197,7 +227,10 @@ class Lexicon:
         spans = []
         for (start, end), options_found in found.items():
             best: dict[tuple[str, str, object], Option] = {}
+            typed = is_participle(tokens[end - 1].text)
             for option in options_found:
+                if option.participle is not None and option.participle != typed:
+                    option = replace(option, quality=option.quality - 0.1)
                 identity = (option.kind, option.ref, option.value)
                 if identity not in best or best[identity].quality < option.quality:
                     best[identity] = option

@@ -19,7 +19,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from datapilot_kernel.nl2sql.local.tokens import Token, stem
+from datapilot_kernel.nl2sql.local.tokens import Token
 from datapilot_kernel.plan.model import AllTime, Between, CalendarPeriod, Grain, LastPeriod, Period, ToDate, Unit
 
 
@@ -342,7 +342,7 @@ def find_time(tokens: Sequence[Token], *, today: date, language: str) -> list[Ti
         place = 0
         while found := pattern.search(joined, place):
             first, last = starts.get(found.start()), ends.get(found.end())
-            place = found.end() if found.end() > place else place + 1
+            place = found.start() + 1
             if first is None or last is None:
                 continue
             try:
@@ -360,4 +360,4 @@ def time_words(language: str) -> frozenset[str]:
     """Return the stems of months, units and grains: what a misspelt word of time may be."""
     words = _words(language)
     names = [*words.months, *words.units, *words.weekdays, *(w for form in words.grains for w in form)]
-    return frozenset(stem(w) for name in names for w in name.split() if len(w) >= 4)
+    return frozenset(w for name in names for w in name.split() if len(w) >= 4)

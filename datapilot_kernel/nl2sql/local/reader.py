@@ -15,7 +15,9 @@ from datapilot_kernel.nl2sql.local.draft import (
     Aggregate, Condition, Draft, Group, MeasureMention, Mention, PeriodMention, Presence, Rank, RelatedMention, TextCondition,
     Unit, ValueMention,
 )  # fmt: skip
-from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option
+from datapilot_kernel.nl2sql.local.grammar import Grammar
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, is_participle
+from datapilot_kernel.nl2sql.local.tokens import stem
 from datapilot_kernel.plan.model import LastPeriod
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
@@ -31,8 +33,8 @@ def _mention(item: Item, options: tuple[Option, ...] | None = None) -> Mention:
 class Reader:
     """One reading of one cover."""
 
-    def __init__(self, cover: Cover, lexicon: Lexicon) -> None:
-        self.items, self.lexicon = cover.items, lexicon
+    def __init__(self, cover: Cover, lexicon: Lexicon, words: Grammar) -> None:
+        self.items, self.lexicon, self.lexicon_grammar = cover.items, lexicon, words
         self.tokens = cover.tokens
         self.draft = Draft()
         self.number: Item | None = None
@@ -98,7 +100,7 @@ class Reader:
                 return self._time(i)
             case "lex":
                 return self._lex(i)
-            case "verb" | "adjective":
+            case "verb":
                 return self._verb(i)
             case "op":
                 return self._op(i)
@@ -199,9 +201,13 @@ class Reader:
         """Choose what an item without a governing operator is: by what the layer says best, then by its neighbours."""
         item = self.items[i]
         best = max(o.quality for o in item.options)
-        kinds = {o.kind for o in item.options if o.quality >= best - 0.12}
+        kinds = {o.kind for o in item.options if o.quality >= best - 0.06}
         if "value" in kinds and len(kinds) > 1:
             mine = {o.ref for o in item.of("value")}
+            previous = self.before(i)
+            if previous is not None and previous.kind == "lex" and self._qualifies(previous, item):
+                # « factures impayées »: an adjective of the noun before it.
+                return "value"
             for near in (self._other_side(i, -1), self._other_side(i, 1)):
                 if near is not None and any(o.kind == "value" and o.ref in mine for o in near.options):
                     return "value"
@@ -216,6 +222,11 @@ class Reader:
             if kind in kinds:
                 return "dimension" if kind == "dimension" else kind
         return "entity"
+
+    def _qualifies(self, noun: Item, item: Item) -> bool:
+        entities = {o.ref for o in noun.of("entity")}
+        adjacent = noun.end == item.start
+        return adjacent and any(o.entity in entities and o.quality >= 0.9 for o in item.of("value"))
 
     def _other_side(self, i: int, step: int) -> Item | None:
         """Return the item joined to this one by « et », « ou », « vs », a comma, « compare »."""
@@ -554,8 +565,13 @@ class Reader:
         after = None if place is None else self.items[place]
         if place is None or after is None:
             return j
-        if after.kind in ("adjective", "verb"):
-            rank.nouns = after.nouns
+        if after.kind == "verb":
+            rank.nouns = after.ranked_by or after.nouns
+            return place + 1
+        entities = after.of("entity") if after.kind == "lex" else ()
+        if entities and not of and (ranked := self._participle(after)):
+            # « qui ont le plus commandé »: a participle that is also a noun of the layer.
+            rank.nouns = ranked
             return place + 1
         if after.is_op("recent", "oldest"):
             rank.time = True
@@ -570,11 +586,18 @@ class Reader:
                 return place + 1
         return j
 
+    def _participle(self, item: Item) -> tuple[str, ...]:
+        """Return what a superlative ranks by when this phrase, of one word, was written as a participle."""
+        if item.end - item.start != 1 or not is_participle(item.text) or not self.lexicon_grammar:
+            return ()
+        word = stem(item.norm)
+        return self.lexicon_grammar.adjectives.get(word) or self.lexicon_grammar.verbs.get(word) or ()
+
     def _rank_by(self, j: int, *, allow_subject: bool) -> int:
         place = self.next(j)
-        if place is not None and self.items[place].kind in ("adjective",):
+        if place is not None and self.items[place].kind == "verb" and self.items[place].ranked_by:
             assert self.draft.rank is not None
-            self.draft.rank.nouns = self.items[place].nouns
+            self.draft.rank.nouns = self.items[place].ranked_by
             return place + 1
         return j
 
@@ -707,7 +730,7 @@ class Reader:
         """« ont commandé », « jamais vendus »: a verb stands for the rows it makes."""
         item = self.items[i]
         options: tuple[Option, ...] = ()
-        for noun in item.nouns:
+        for noun in item.nouns or item.ranked_by:
             options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure"))
             if options:
                 break
@@ -715,7 +738,7 @@ class Reader:
             self.draft.unexplained.append(item.text)
             return i + 1
         if self.draft.rank is not None and self.draft.rank.by is None and not self.draft.rank.nouns and not self.draft.rank.time:
-            self.draft.rank.nouns = item.nouns
+            self.draft.rank.nouns = item.ranked_by or item.nouns
             return i + 1
         self.draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated))
         self.negated = False

@@ -43,6 +43,7 @@ class Shaper(Builder):
         self.having: list[Having] = []
         self.related: list[Related] = []
         self.ignored: set[str] = set()
+        self._counts()
         subject = self._subject()
         self._verbs(subject)
         if self._is_rows(subject):
@@ -50,6 +51,15 @@ class Shaper(Builder):
         return self._aggregate(subject)
 
     # ── what is it about ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _counts(self) -> None:
+        """A measure that only counts the rows of its entity is a count of them, however it was named."""
+        for mention in self.draft.measures:
+            refs = {o.ref for o in mention.of("measure") if o.quality >= 0.94}
+            entities = {r.partition(".")[0] for r in refs}
+            if not mention.count and len(refs) == 1 and len(entities) == 1 and self.k.row_count(next(iter(entities))) in refs:
+                mention.options = (*mention.options, Option("entity", next(iter(entities))))
+                mention.count = True
 
     def _subject(self) -> str | None:
         """Return the entity that rows or groups are of: named first, not only in passing."""
@@ -159,7 +169,7 @@ class Shaper(Builder):
                 by = self._noun_dimension(rank.nouns, subject)
             descending = rank.descending
             limit = self._limit()
-        wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out if f.op not in ("eq", "is_null"))]
+        wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out)]
         refs = default_columns(self.k, subject, tuple(dict.fromkeys(r for r in wanted if self._shown(r) and self.k.distance(subject, r.partition(".")[0]) is not None)))
         if not refs:
             raise Missing("missing_dimension", self._subject_label(subject))
@@ -245,6 +255,9 @@ class Shaper(Builder):
         ]  # fmt: skip
         if not refs:
             raise NotSure(condition.text)
+        said = {o.ref for word in ("montant", "prix", "amount", "price") for o in self.k.lexicon.lookup(word) if o.quality >= 0.95}
+        if len([r for r in refs if r in said]) == 1:
+            return next(r for r in refs if r in said)
         gross = [r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}]
         return self.choose("money", gross or refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
 
@@ -336,9 +349,9 @@ class Shaper(Builder):
         self._presences(rowless)
         self._text_conditions(rowless)
         filters, any_of = self.filters(self.items, subject)
+        self._value_axis(filters)
         timing = Timing(self, subject=counted)
         time = timing.decide(self.items, self.dims)
-        self._value_axis(filters)
         filters = self._shares(filters)
         self.filters_out += filters
         self._running()
@@ -347,6 +360,8 @@ class Shaper(Builder):
         rollup = self._rollup(folded, counted)
         if rollup is not None:
             order, limit, limit_per = (), None, None
+        if self.having and not self.dims:
+            raise NotSure(*(c.text for c in draft.conditions))
         if timing.comparison is not None and (rollup is not None or self._transformed()):
             raise NotSure(text("nl2sql.comparison"))
         return Plan(

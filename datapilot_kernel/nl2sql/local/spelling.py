@@ -33,7 +33,7 @@ class Speller:
 
     def _vocabulary(self, grammar: Grammar) -> tuple[str, ...]:
         if grammar.language not in self._words:
-            words = self.lexicon.vocabulary | {w for w in grammar.known if len(w) >= 4} | time_words(grammar.language)
+            words = self.lexicon.vocabulary | grammar.spelled | time_words(grammar.language)
             self._words[grammar.language] = tuple(sorted(w for w in words if w.isalpha()))
         return self._words[grammar.language]
 
@@ -65,15 +65,17 @@ class Speller:
         from rapidfuzz import process
         from rapidfuzz.distance import OSA
 
-        typed = token.stem
-        if token.kind != "word" or len(token.norm) < 5 or typed in grammar.common or not typed.isalpha():
+        typed = token.norm
+        if token.kind != "word" or len(typed) < 5 or token.stem in grammar.common or not typed.isalpha():
             return None
-        slips = 1 if len(token.norm) < 8 else 2
-        hits = process.extract(typed, self._vocabulary(grammar), scorer=OSA.distance, score_cutoff=slips, limit=3)
-        hits = [h for h in hits if len(h[0]) >= 4 and (h[0][0] == typed[0] or len(typed) >= 8)]
-        if not hits or (len(hits) > 1 and hits[0][1] == hits[1][1]):
-            return None
-        return str(hits[0][0])
+        slips = 1 if len(typed) < 8 else 2
+        vocabulary = self._vocabulary(grammar)
+        hits = process.extract(typed, vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=6)
+        if typed.endswith("s") and len(typed) > 5:
+            hits += process.extract(typed[:-1], vocabulary, scorer=OSA.distance, score_cutoff=1, limit=6)
+        hits = sorted((h for h in hits if h[0][0] == typed[0] or len(typed) >= 8), key=lambda h: h[1])
+        best = {stem(h[0]): h[0] for h in reversed(hits) if h[1] == hits[0][1]}
+        return str(next(iter(best.values()))) if len(best) == 1 else None
 
     def _value(self, token: Token, grammar: Grammar) -> str | None:
         if token.kind != "word" or len(token.norm) < 5 or stem(fold(token.norm)) in grammar.common:
