@@ -21,11 +21,11 @@ TEXT = "#7d7d7d"
 GRID = "rgba(128,128,128,0.22)"
 
 
-def value_axis(numbers: list[float], format: Format, formatter: Formatter, *, title: str | None = None) -> dict[str, Any]:
+def value_axis(numbers: list[float], format: Format, formatter: Formatter) -> dict[str, Any]:
     """Return an axis for figures, from 0, with at most seven round ticks written short."""
     scale = 100.0 if format.kind == "percent" else 1.0
     ticks = round_ticks(min([0.0, *numbers]) * scale, max([0.0, *numbers]) * scale)
-    axis: dict[str, Any] = {
+    return {
         "tickvals": [t / scale for t in ticks],
         "ticktext": [formatter.compact(Decimal(repr(t)) / Decimal(repr(scale)), format) for t in ticks],
         "rangemode": "tozero",
@@ -34,9 +34,6 @@ def value_axis(numbers: list[float], format: Format, formatter: Formatter, *, ti
         "automargin": True,
         "fixedrange": True,
     }
-    if title:
-        axis["title"] = {"text": title, "font": {"size": 12}}
-    return axis
 
 
 def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -55,20 +52,22 @@ def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(i * step, digits) + 0.0 for i in range(first, last + 1)]
 
 
-def thinned(positions: list[Any], labels: list[str], most: int = 12) -> tuple[list[Any], list[str]]:
+def thinned(positions: list[Any], labels: list[str], most: int = 10) -> tuple[list[Any], list[str]]:
     """Keep about ``most`` ticks, evenly, the last one always."""
     step = max(1, math.ceil(len(positions) / most))
     kept = list(range((len(positions) - 1) % step, len(positions), step))
     return [positions[i] for i in kept], [labels[i] for i in kept]
 
 
-def layout(formatter: Formatter, *, height: int, legend: bool) -> dict[str, Any]:
-    """Return what every chart shares."""
+def layout(formatter: Formatter, *, height: int, legend: bool, title: str | None = None) -> dict[str, Any]:
+    """Return what every chart shares. ``title`` says what is measured, where no legend does."""
     marks = number_locale(formatter.language)
+    named = {"text": title, "x": 0, "xref": "container", "xanchor": "left", "font": {"size": 13}, "pad": {"l": 8}}
     return {
+        **({"title": named} if title else {}),
         "autosize": True,
         "height": height,
-        "margin": {"l": 8, "r": 24, "t": 36 if legend else 16, "b": 8},
+        "margin": {"l": 8, "r": 24, "t": 40 if legend or title else 16, "b": 8},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13, "color": TEXT},

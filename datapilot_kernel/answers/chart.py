@@ -134,6 +134,10 @@ class _Drawing:
         )
         return _safe(name if len(name) <= _LABEL_CHARACTERS else name[: _LABEL_CHARACTERS - 1] + "…")
 
+    def _tick(self, row: tuple[Any, ...], column: int) -> str:
+        short = self.formatter.short(row[column], self.columns[column].grain)
+        return self._name(row, column) if short is None else _safe(short)
+
     def _title(self, column: int) -> str:
         return _safe(self.columns[column].label)
 
@@ -169,8 +173,8 @@ class _Drawing:
             "hovertemplate": "%{customdata}<br><b>%{text}</b><extra></extra>",
             "marker": {"color": [MUTED if r[name] is None else PALETTE[0] for r in rows]}, "name": self._title(main),
         }  # fmt: skip
-        figure = layout(self.formatter, height=max(160, 70 + 30 * len(rows)), legend=False)
-        figure["xaxis"] = value_axis(numbers, self.columns[main].format, self.formatter, title=self._title(main))
+        figure = layout(self.formatter, height=max(170, 80 + 30 * len(rows)), legend=False, title=self._title(main))
+        figure["xaxis"] = value_axis(numbers, self.columns[main].format, self.formatter)
         figure["yaxis"] = {**_names_axis(ids, [self._name(r, name) for r in rows]), "autorange": "reversed"}
         figure["bargap"] = 0.28
         figure["annotations"] = self._note(len(self.table.rows), len(rows))
@@ -211,8 +215,8 @@ class _Drawing:
             "hovertemplate": "%{label}<br><b>%{text}</b><extra></extra>",
             "marker": {"colors": list(PALETTE[: len(rows)]), "line": {"color": "rgba(255,255,255,0.6)", "width": 1}},
         }  # fmt: skip
-        figure = layout(self.formatter, height=320, legend=False)
-        figure["margin"] = {"l": 24, "r": 24, "t": 36, "b": 36}
+        figure = layout(self.formatter, height=340, legend=False, title=self._title(main))
+        figure["margin"] = {"l": 24, "r": 24, "t": 64, "b": 36}
         return {"data": [trace], "layout": figure}
 
     # ── along time, classes or a second dimension ──────────────────────────────────────────────────────────────────────
@@ -263,13 +267,16 @@ class _Drawing:
             color = MUTED if self.columns[column].role == "previous" else PALETTE[index % len(PALETTE)]
             traces.append(self._trace(kind, name, color, places, ordered, column, axis, len(series)))
         legend = len(traces) > 1
-        figure = layout(self.formatter, height=340, legend=legend)
+        several_names = len(self.shape.dimensions) == 1 and legend
+        title = None if several_names else self._title(self.shape.main)
+        figure = layout(self.formatter, height=360 if legend and title else 340, legend=legend, title=title)
+        if legend and title:
+            figure["margin"]["t"] = 64
         stacked = kind in ("stacked", "area") and legend
         figure["yaxis"] = value_axis(
             list(totals.values()) if stacked else numbers,
             self.columns[self.shape.main].format,
             self.formatter,
-            title=None if len(self.shape.dimensions) == 1 and legend else self._title(self.shape.main),
         )
         places_all = [self._position_of(key, positions) for key in positions]
         tickvals, ticktext = thinned(places_all, labels)
@@ -316,7 +323,7 @@ class _Drawing:
             place = self._place(row, axis)
             if place is None and self.columns[axis].grain is not None:
                 continue
-            found.setdefault(place, self._name(row, axis))
+            found.setdefault(place, self._tick(row, axis))
         keys = list(found)
         if self.columns[axis].grain is not None or self._on_dates(axis):
             keys = sorted(k for k in keys if k is not None)
@@ -354,7 +361,9 @@ class _Drawing:
             "colorscale": [[0, "#e8f1fb"], [0.5, "#6aa5e3"], [1, "#164a86"]],
             "colorbar": {"tickvals": axis["tickvals"], "ticktext": axis["ticktext"], "thickness": 12, "outlinewidth": 0},
         }  # fmt: skip
-        figure = layout(self.formatter, height=max(220, 110 + 26 * len(rows)), legend=False)
+        figure = layout(
+            self.formatter, height=max(220, 120 + 26 * len(rows)), legend=False, title=self._title(self.shape.main)
+        )
         tickvals, ticktext = thinned(list(columns.values()), column_labels[: len(columns)], 16)
         figure["xaxis"] = _names_axis(tickvals, ticktext)
         figure["yaxis"] = {**_names_axis(list(rows.values()), row_labels[: len(rows)]), "autorange": "reversed"}

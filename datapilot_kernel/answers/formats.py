@@ -35,6 +35,7 @@ class _Symbols:
     group: str
     percent: str
     months: tuple[str, ...]
+    short_months: tuple[str, ...]
     days: tuple[str, ...]
 
 
@@ -45,6 +46,7 @@ def _symbols(language: Language) -> _Symbols:
     locale = Locale.parse(language)
     numbers = locale.number_symbols["latn"]
     months = locale.months["format"]["wide"]
+    short = locale.months["format"]["abbreviated"]
     days = locale.days["format"]["wide"]
     space = NNBSP if language == "fr" else ""
     return _Symbols(
@@ -52,6 +54,7 @@ def _symbols(language: Language) -> _Symbols:
         group=numbers["group"],
         percent=f"{space}%",
         months=tuple(months[i] for i in range(1, 13)),
+        short_months=tuple(short[i] for i in range(1, 13)),
         days=tuple(days[i] for i in range(7)),
     )
 
@@ -153,6 +156,19 @@ class Formatter:
             return f"{MINUS if number < 0 else ''}{sign}{shown.removeprefix(MINUS)}{letter}"
         tail = f"{letter}{sign}" if format.kind == "currency" else " ".join(p for p in (letter, sign) if p)
         return f"{shown}{NBSP}{tail}" if tail else shown
+
+    def short(self, value: Any, grain: Grain | None) -> str | None:
+        """Return a short form of a point in time for an axis, « janv. 2026 », « s. 12 2026 »; None when there is none."""
+        if isinstance(value, datetime):
+            value = value.date()
+        if not isinstance(value, date):
+            return None
+        if grain == "month":
+            return f"{_symbols(self.language).short_months[value.month - 1]} {value.year}"
+        if grain == "week":
+            iso = (value + timedelta(days=3)).isocalendar()
+            return text("answers.grain.short_week", language=self.language, number=iso.week, year=iso.year)
+        return None
 
     def count(self, number: int) -> str:
         """Return a number of rows or a limit: ``12 345``."""

@@ -59,7 +59,7 @@ class Chips:
                 if part.editable:
                     buttons.append(self._chip(part, plan))
                 else:
-                    buttons.append(self._button(f"{part.label} : {part.value}", disabled=True))
+                    buttons.append(self._button(_said(part), disabled=True))
             if plan.kind == "aggregate":
                 buttons.append(self._button(text("notebook.chip.add_group"), lambda: self._edit_group(plan)))
             buttons += self._charts(outcome)
@@ -84,15 +84,13 @@ class Chips:
         return button
 
     def _chip(self, part: ReadingPart, plan: Plan) -> Any:
-        label = f"{part.label} : {part.value}"
-
         def click() -> None:
             if self._open == part.path:
                 self._close()
             else:
                 self._edit(part, plan)
 
-        return self._button(label, click)
+        return self._button(_said(part), click)
 
     def _guarded(self, click: Callable[[], None]) -> None:
         """Do what a click asks; what it says instead of an answer is shown in the place, never as a traceback."""
@@ -260,3 +258,7 @@ class Chips:
         order = plan.order[int(part.path.rpartition("/")[2])]
         edited = {"by": order.by, "descending": not order.descending}
         return [self._go(lambda: self._apply(part.path, edited), "notebook.chip.reverse")]
+
+
+def _said(part: ReadingPart) -> str:
+    return text("notebook.chip.part", label=part.label, value=part.value)

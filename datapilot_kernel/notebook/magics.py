@@ -188,7 +188,7 @@ class Magics:
     def _today(self, rest: str) -> None:
         self.session.today = _day(rest) if rest else None
         day = self.session.today
-        self._say(text("notebook.today_fixed", day=day.isoformat()) if day else text("notebook.today_free"))
+        self._say(text("notebook.today_fixed", day=rest) if day else text("notebook.today_free"))
 
     def _new(self, rest: str) -> None:
         name, _ = self.session.client(rest or None)
@@ -200,12 +200,16 @@ class Magics:
         self._say(text("notebook.help"))
 
     def _say_status(self, name: str) -> None:
+        from datapilot_kernel.answers import formatter_for
+        from datapilot_kernel.semantic.model import Format
+
         status = self.session.clients[name].status()
+        day = formatter_for(None).value(self.session.today or status.today, Format(kind="date"))
         layer = text("notebook.layer_accepted" if status.accepted else "notebook.layer_draft", name=status.layer)
         self._say(
             text(
                 "notebook.status", name=name, engine=text(f"notebook.dialect.{status.dialect}"), count=status.tables,
-                layer=layer, today=(self.session.today or status.today).isoformat(),
+                layer=layer, today=day,
             )
         )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """The place of an answer in a cell: four outputs that are filled, and filled again when a chip is edited.
 
-Head, chips, chart, table, each an output of its own with a display id: what a person sees after an edit is what is saved.
+Head, chips, chart, table, in slots of their own (:mod:`slots`): what a person sees after an edit is what is saved.
 The chart is an output of Plotly's own type (JupyterLab and Voilà draw it with their own script, nothing is fetched); the
 chips are widgets when somebody is there to click them, and text in the head when the notebook is only read.
 """
@@ -16,6 +16,7 @@ from datapilot_kernel.engine.outcome import Answer, Outcome
 from datapilot_kernel.errors import BadInput, DataPilotError
 from datapilot_kernel.notebook import card
 from datapilot_kernel.notebook.running import Said, run
+from datapilot_kernel.notebook.slots import Slot, Slots, new_slots
 
 if TYPE_CHECKING:
     from datapilot_kernel.notebook.client import AskClient, Progress
@@ -44,7 +45,7 @@ class Place:
     ) -> None:
         self._shell, self._client = shell, client
         self._with_chart, self._today, self._conversation = chart, today, conversation
-        self._handles: dict[str, Any] = {}
+        self._slots: Slots | None = None
         self._chips: Any = None
         self.question = ""
         self.result: AskResult | None = None
@@ -55,7 +56,8 @@ class Place:
         """Run a question for the first time, show it, and return its result."""
         from datapilot_kernel.notebook.result import AskResult
 
-        self._open("head", card.nothing())
+        self._slots = new_slots()
+        self._fill("head", {"text/html": card.nothing(), "text/plain": ""})
         outcome = self._run(work)
         self.result = AskResult(outcome, self)
         self._show(outcome)
@@ -98,9 +100,8 @@ class Place:
 
     def show_again(self, outcome: Outcome) -> None:
         """Show the result in another cell; edits go on there."""
-        self._handles.clear()
+        self._slots = new_slots()
         self._chips = None
-        self._open("head", card.nothing())
         self._show(outcome)
 
     def _show(self, outcome: Outcome) -> None:
@@ -126,29 +127,13 @@ class Place:
             if not available(self._shell):
                 return
             self._chips = Chips(self)
-            self._open_widget(self._chips.widget)
+            if self._slots is not None:
+                self._slots.put_chips(self._chips.widget)
         self._chips.show(outcome)
 
-    def _open_widget(self, widget: Any) -> None:
-        from IPython.display import display
-
-        # The text of a widget's output is what other programs show: it stays empty, the head has the reading.
-        bundle = widget._repr_mimebundle_() or {}
-        display({**bundle, "text/plain": ""}, raw=True)
-
-    def _open(self, slot: str, html: str) -> None:
-        from IPython.display import display
-
-        self._handles[slot] = display({"text/html": html, "text/plain": ""}, raw=True, display_id=True)
-
-    def _fill(self, slot: str, bundle: dict[str, Any]) -> None:
-        handle = self._handles.get(slot)
-        if handle is None:
-            from IPython.display import display
-
-            self._handles[slot] = display(bundle, raw=True, display_id=True)
-        else:
-            handle.update(bundle, raw=True)
+    def _fill(self, slot: Slot, bundle: dict[str, Any]) -> None:
+        if self._slots is not None:
+            self._slots.fill(slot, bundle)
 
     # ── what the result and the chips ask ──────────────────────────────────────────────────────────────────────────────
 
