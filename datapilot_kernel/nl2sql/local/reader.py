@@ -156,7 +156,13 @@ class Reader:
             inside = tuple(v for v in after.of("value") if any(v.ref == d.ref for d in dims))
             if inside and not (after.of("measure")):
                 return self._value(following, inside, named=dims, named_text=item.text)
-        if after is not None and following is not None and after.is_op(*_COMPARATORS) and self._number_follows(following + 1) and self._comparable(item, after):
+        verbs = self.lexicon_grammar.verbs.get(stem(item.norm), ())
+        if verbs and item.end - item.start == 1 and is_participle(item.text) and max(o.quality for o in item.options) < 0.95:
+            return self._did(i, verbs)
+        if (
+            after is not None and following is not None and after.is_op(*_COMPARATORS) and self._number_follows(following + 1)
+            and self._comparable(item, following) and not self._target_follows(following)
+        ):  # fmt: skip
             return self._condition(following, next(n for n in after.ops if n in _COMPARATORS), target=_mention(item))
         if after is not None and following is not None and after.is_op("contain", "start_with") and dims:
             return self._text(following, target=_mention(item, dims))
@@ -250,8 +256,35 @@ class Reader:
     def _temporal(self, option: Option) -> bool:
         return option.kind == "dimension" and self.lexicon.layer.dimension(option.ref).type in ("date", "timestamp")
 
-    def _comparable(self, item: Item, comparator: Item) -> bool:
-        return bool(item.of("measure")) or any(self._numeric(o) for o in item.options) or (comparator.is_op("between") is False and False)
+    def _comparable(self, item: Item, comparator: int) -> bool:
+        """Tell whether a comparison is of this phrase: it has a number, and an age (« de plus de 30 jours ») is not of an amount."""
+        numeric = [o for o in item.options if o.kind == "measure" or self._numeric(o)]
+        if any(self._temporal(o) for o in item.options) and self._age_follows(comparator):
+            return True
+        if self._age_follows(comparator):
+            numeric = [o for o in numeric if self._in_days(o)]
+        return bool(numeric)
+
+    def _target_follows(self, comparator: int) -> bool:
+        """Tell whether what is compared stands after the number: « plus de 3 commandes », « plus de 10 000 € de CA »."""
+        place = self.next(comparator + 1)
+        if place is None or self.items[comparator].is_op("between"):
+            return False
+        i, _, _ = self._unit_marks(place + 1, False, False)
+        while i < len(self.items) and self.items[i].kind == "filler" and self.items[i].norm in ("de", "d", "of"):
+            i += 1
+        item = self.items[i] if i < len(self.items) else None
+        return item is not None and item.kind == "lex" and bool(item.of("entity", "measure")) and not self._comparator_after(i)
+
+    def _age_follows(self, comparator: int) -> bool:
+        number = self.next(comparator + 1)
+        unit = None if number is None else self.peek(number + 1)
+        return unit is not None and unit.time is not None and unit.time.unit in _UNITS
+
+    def _in_days(self, option: Option) -> bool:
+        layer = self.lexicon.layer
+        form = layer.measure(option.ref).format if option.kind == "measure" else layer.dimension(option.ref).format
+        return form is None or form.kind in ("days", "hours", "integer", "decimal")
 
     def _value(self, i: int, options: tuple[Option, ...], *, named: tuple[Option, ...] = (), named_text: str = "", negated: bool = False) -> int:
         item = self.items[i]
@@ -729,8 +762,12 @@ class Reader:
     def _verb(self, i: int) -> int:
         """« ont commandé », « jamais vendus »: a verb stands for the rows it makes."""
         item = self.items[i]
+        return self._did(i, item.nouns or item.ranked_by)
+
+    def _did(self, i: int, nouns: tuple[str, ...]) -> int:
+        item = self.items[i]
         options: tuple[Option, ...] = ()
-        for noun in item.nouns or item.ranked_by:
+        for noun in nouns:
             options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure"))
             if options:
                 break
@@ -738,7 +775,7 @@ class Reader:
             self.draft.unexplained.append(item.text)
             return i + 1
         if self.draft.rank is not None and self.draft.rank.by is None and not self.draft.rank.nouns and not self.draft.rank.time:
-            self.draft.rank.nouns = item.ranked_by or item.nouns
+            self.draft.rank.nouns = self.lexicon_grammar.adjectives.get(stem(item.norm)) or nouns
             return i + 1
         self.draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated))
         self.negated = False
