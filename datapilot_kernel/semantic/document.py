@@ -46,7 +46,9 @@ class Document:
     def finding(self, code: str, path: Path, *, severity: str = "error", value: bool = False, **values: object) -> Finding:
         """Make a finding about a path; ``value`` points at what stands after the colon."""
         line, column = self.place(path, value=value)
-        return Finding(line, column, "error" if severity == "error" else "warning", message(f"semantic.{code}", **values), path, code)
+        return Finding(
+            line, column, "error" if severity == "error" else "warning", message(f"semantic.{code}", **values), path, code
+        )
 
 
 def read_document(text: str) -> Document:
@@ -106,7 +108,9 @@ def _build(node: yaml.Node, path: Path, document: Document, depth: int) -> Any:
         if key in built:
             first = document.places[(*path, key)][0]
             document.findings.append(
-                Finding(*place, "error", message("semantic.duplicate_key", key=key, first=first), (*path, key), "duplicate_key")
+                Finding(
+                    *place, "error", message("semantic.duplicate_key", key=key, first=first), (*path, key), "duplicate_key"
+                )
             )
             continue
         document.places[(*path, key)] = place

@@ -81,7 +81,9 @@ def parse_document(text: str) -> tuple[Layer | None, Document]:
     try:
         layer = Layer.model_validate(document.data)
     except ValidationError as error:
-        document.findings.extend(_explain(document, problem) for problem in error.errors(include_url=False, include_input=False))
+        document.findings.extend(
+            _explain(document, problem) for problem in error.errors(include_url=False, include_input=False)
+        )
         document.findings.sort()
         return None, document
     return layer, document
@@ -122,7 +124,9 @@ def _explain(document: Document, problem: Any) -> Finding:
             if "dimensions" in path:
                 return document.finding("dimension_origin", path, name=name)
             filtered = isinstance(_value_at(document.data, path), dict) and "filter" in _value_at(document.data, path)
-            both = "formula" in (_value_at(document.data, path) or {}) and "expression" not in (_value_at(document.data, path) or {})
+            both = "formula" in (_value_at(document.data, path) or {}) and "expression" not in (
+                _value_at(document.data, path) or {}
+            )
             return document.finding("formula_filter" if filtered and both else "measure_origin", path, name=name)
         case _:
             return document.finding("bad_value", path, value=True, name=name)

@@ -1,0 +1,192 @@
+"""Numeric columns to measures: what adds up, what is averaged, what is only the last value of a period.
+
+The name decides first (a price is averaged, an amount adds up), the kind of table second (a salary in a table of employees is
+both a payroll and an average), the format of the column last.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from datapilot_kernel.catalog.lexicon import fold
+from datapilot_kernel.catalog.model import Column
+from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
+from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, quoted
+from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
+from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted, qualified
+from datapilot_kernel.semantic.model import Additivity, Format
+
+Kind = Literal["sum", "average", "none"]
+
+_AVERAGED = frozenset({
+    "prix", "prix unitaire", "prix d’achat", "prix de vente", "prix de revient", "coût unitaire", "taux", "taux de remise", "taux de TVA", "pourcentage",
+    "ratio", "note", "âge", "coefficient", "température", "pression", "cadence", "rendement", "satisfaction", "ancienneté", "délai", "délai de livraison",
+    "délai de réponse", "délai de résolution", "temps de réponse", "temps de cycle", "moyenne", "largeur", "hauteur", "longueur", "taille", "grille tarifaire",
+    "qualité", "plafond de crédit", "seuil", "seuil de réapprovisionnement", "minimum", "maximum", "limite", "plafond", "évaluation", "distance",
+})  # fmt: skip
+_NOT_MEASURES = frozenset({
+    "année", "mois", "jour", "semaine", "trimestre", "rang", "ordre", "numéro", "code", "latitude", "longitude", "code postal", "téléphone", "version",
+    "niveau", "identifiant", "matricule", "SIRET", "SIREN", "référence", "période", "exercice", "mobile", "fax", "type", "statut", "étape", "priorité",
+    "place", "page", "parent", "gravité",
+})  # fmt: skip
+_AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne", "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
+_THING_AVERAGED = frozenset({"salaire", "salaire brut", "salaire net", "poids", "durée", "coût", "montant", "valeur", "prime", "loyer"})
+_PEOPLE = ("employé", "salarié", "collaborateur", "utilisateur", "personne")
+_SUM_WORDS = {"salaire": "masse salariale", "salaire brut": "masse salariale brute", "salaire net": "masse salariale nette"}
+_SNAPSHOT = re.compile(r"photograph|snapshot|fin de mois|fin de journ|end of (month|day|period)|inventaire|stock au ", re.I)
+_LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût", "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
+_NUMERIC = {"integer", "decimal", "float"}
+
+
+def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
+    """Return the table's own measures: its count, and one or two for each numeric column."""
+    measures = [_count(table)]
+    snapshot = is_snapshot(table)
+    for column in table.table.columns:
+        kind = measure_kind(table, column)
+        if kind == "none":
+            continue
+        reading = table.reading_of(column)
+        if kind == "sum":
+            measures.append(_sum(draft, table, column, reading, snapshot))
+        if kind == "average" or (table.role == "thing" and reading.head is not None and reading.head.french in _THING_AVERAGED):
+            measures.append(_average(draft, table, column, reading))
+    return measures
+
+
+def measure_kind(table: TableDraft, column: Column) -> Kind:
+    """Tell whether a column adds up, is averaged, or is no quantity at all."""
+    if column.type not in _NUMERIC or column.personal or column.name not in table.dimension_names:
+        return "none"
+    reading = table.reading_of(column)
+    dimension = table.dimensions[table.dimension_names[column.name]]
+    in_key = column.name in table.table.primary_key or any(column.name in fk.columns for fk in table.table.foreign_keys)
+    if in_key or dimension.type == "boolean" or reading.identifier or is_code_name(column.name) or dimension.hidden:
+        return "none"
+    head = reading.head.french if reading.head else ""
+    if head in _NOT_MEASURES and not (head == "jour" and column.type != "integer"):
+        return "none"
+    if is_rate(reading) or head in _AVERAGED or set(split_name(column.name)) & _AVERAGED_WORDS or reading.has("moyen", "unitaire"):
+        return "average"
+    if head == "poids" and table.role == "thing":
+        return "average"
+    return "sum"
+
+
+def is_snapshot(table: TableDraft) -> bool:
+    """Tell whether rows are photographs of a state at a date, which do not add up over time."""
+    if table.time is None or table.is_a("mouvement de stock", "mouvement"):
+        return False
+    own = table.is_a("stock", "inventaire", "effectif", "encours", "solde") or bool(_SNAPSHOT.search(table.table.comment or ""))
+    return own or "snapshot" in split_name(table.table.name)
+
+
+def measure_name(table: TableDraft, prefix: str, column: Column, taken: dict[str, object]) -> str:
+    """Return a name for a column's measure."""
+    return safe_name(f"{prefix}_{table.dimension_names[column.name]}", taken, "m")
+
+
+def _count(table: TableDraft) -> MeasureDraft:
+    synonyms = [f"nb {of(table.plural)}", f"nb {table.plural}", f"nombre total {of(table.plural)}", f"total des {table.plural}"]
+    if table.is_a(*_PEOPLE):
+        synonyms += ["effectif", "effectifs", "headcount"]
+    if table.role == "fact":
+        synonyms.append(f"volume {of(table.plural)}")
+    if table.reading.english and table.reading.english_label:
+        synonyms.append(f"number of {table.reading.english_label}")
+    return MeasureDraft(
+        table,
+        "nombre",
+        [counted(table)],
+        expression="COUNT(*)",
+        synonyms=synonyms,
+        format=Format(kind="integer"),
+        priority=2,
+        lower_is_better=table.concept in _LOWER_BETTER,
+    )
+
+
+def _sum(draft: Draft, table: TableDraft, column: Column, reading: Reading, snapshot: bool) -> MeasureDraft:
+    label = table.dimensions[table.dimension_names[column.name]].label
+    head = reading.head.french if reading.head else ""
+    wishes = [label]
+    synonyms: list[str] = []
+    if head in _SUM_WORDS and table.role == "thing":
+        wishes = [_SUM_WORDS[head], "masse salariale"]
+        synonyms += [f"total des {reading.plural}", f"somme des {reading.plural}"]
+    additivity: Additivity = "additive"
+    if snapshot or (head in {"solde", "stock"} and table.role == "fact" and table.time is not None and "ligne" not in table.concept and not table.is_a("commande", "facture", "mouvement de stock")):  # noqa: E501  # fmt: skip
+        additivity = "semi_additive"
+    synonyms += _variants(table, column, reading, label)
+    if snapshot and reading.has("quantité", "stock"):
+        synonyms += ["stock", "quantité en stock", "niveau de stock", "stock disponible"]
+    if reading.has("quantité") and table.concept.startswith("ligne de") and not reading.qualifiers and len(reading.nouns) == 1:
+        sold = {"ligne de commande": "quantité commandée"}.get(table.concept)
+        synonyms += [sold] if sold else []
+    return MeasureDraft(
+        table,
+        measure_name(table, "total", column, dict.fromkeys(table.measures)),
+        wishes,
+        expression=f"SUM({quoted(draft, column.name)})",
+        synonyms=synonyms,
+        format=_sum_format(column, reading),
+        additivity=additivity,
+        description=column.comment if column.comment and len(column.comment) <= 300 else None,
+        lower_is_better=head in _LOWER_BETTER or reading.has("rebut", "défaut", "coût", "rebuté"),
+        column=column.name,
+        hidden=False,
+    )
+
+
+def _sum_format(column: Column, reading: Reading) -> Format:
+    found = column_format(column, reading)
+    # A sum of whole days or hours stays whole; a sum of euros is currency whatever the column's name for it.
+    return found
+
+
+def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -> list[str]:
+    """Return other ways of naming a column's total."""
+    dimension = table.dimensions[table.dimension_names[column.name]]
+    found = list(dimension.synonyms)
+    head = reading.head
+    if head is not None and head.french in MONEY and head.french not in {"total", "montant total"} and "total" not in fold(label):
+        agreed = "totale" if reading.gender == "f" else "total"
+        found.append(f"{label} {agreed}")
+    if head is not None and head.french in {"montant total", "total"}:
+        found += ["montant", "montant total"]
+    if reading.unit in {"minutes", "heures", "jours"} and "durée" in label:
+        found.append(label.replace("durée", "temps", 1))
+    found.append(qualified(label, table))
+    return found
+
+
+def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) -> MeasureDraft:
+    label = table.dimensions[table.dimension_names[column.name]].label
+    agreed = "moyenne" if reading.gender == "f" else "moyen"
+    if reading.has("moyen", "moyenne"):
+        wishes, synonyms = [label], []
+    else:
+        first, _, rest = label.partition(" ")
+        wishes = [f"{label} {agreed}"]
+        synonyms = [f"{first} {agreed} {rest}".strip(), f"moyenne des {reading.plural}"]
+        if reading.english_label:
+            synonyms.append(f"average {reading.english_label}")
+    number = column_format(column, reading)
+    if number.kind == "integer":
+        number = Format(kind="decimal", unit=number.unit)
+    elif number.kind in {"days", "hours"}:
+        number = Format(kind=number.kind, decimals=1)
+    return MeasureDraft(
+        table,
+        measure_name(table, "moyenne", column, dict.fromkeys(table.measures)),
+        wishes,
+        expression=f"AVG({quoted(draft, column.name)})",
+        synonyms=synonyms,
+        format=number,
+        additivity="non_additive",
+        description=column.comment if column.comment and len(column.comment) <= 300 else None,
+        lower_is_better=bool(reading.head and reading.head.french in _LOWER_BETTER),
+        column=column.name,
+        priority=6,
+    )

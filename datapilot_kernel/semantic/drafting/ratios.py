@@ -1,0 +1,187 @@
+"""Ratios and delays that a catalog makes evident outside of sales: scrap rate, use of a budget, days between two dates."""
+
+from __future__ import annotations
+
+from datapilot_kernel.catalog.model import Column
+from datapilot_kernel.semantic.drafting.columns import quoted
+from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, safe_name
+from datapilot_kernel.semantic.drafting.wording import MeasureDraft
+from datapilot_kernel.semantic.model import Format
+
+_PERCENT = Format(kind="percent")
+_DELAYS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ...] = (
+    (("date de commande",), ("date de livraison",), "délai de livraison moyen", ("délai moyen de livraison", "délai de livraison", "temps de livraison moyen", "temps moyen de livraison", "temps de livraison")),
+    (("date de commande",), ("date d’expédition",), "délai d’expédition moyen", ("délai moyen d’expédition", "délai d’expédition", "temps moyen d’expédition", "temps d’expédition")),
+    (("date d’expédition",), ("date de livraison",), "délai de transport moyen", ("délai moyen de transport", "temps de transport")),
+    (("date de création", "date d’ouverture"), ("date de clôture",), "délai de résolution moyen", ("délai moyen de résolution", "délai de résolution", "temps moyen de résolution", "temps de résolution", "durée moyenne de résolution", "délai de traitement", "délai moyen de traitement")),
+    (("date de facture", "date d’émission"), ("date de paiement",), "délai de paiement moyen", ("délai moyen de paiement", "délai de paiement", "temps moyen de paiement")),
+)  # noqa: E501  # fmt: skip
+_NUMERIC = {"integer", "decimal", "float"}
+
+
+def draft_ratios(draft: Draft, measures: list[MeasureDraft]) -> None:
+    """Add the ratios and delays."""
+    for table in draft.visible():
+        own = [m for m in measures if m.table is table]
+        _delays(draft, table, measures)
+        _duration(draft, table, measures)
+        _budget(table, own, measures)
+    _scrap(draft, measures)
+
+
+def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
+    dates = [c for c in table.table.columns if c.type in {"date", "timestamp", "timestamptz"} and not c.personal]
+    for starts, ends, label, synonyms in _DELAYS:
+        start = next((c for c in dates if _head(table, c) in starts and not table.reading_of(c).has("prévu")), None)
+        end = next((c for c in dates if _head(table, c) in ends and not table.reading_of(c).has("prévu")), None)
+        if start is None or end is None or start is end:
+            continue
+        noun = label.removesuffix(" moyen")
+        if any(table.dimensions[d].label.startswith(noun) for d in table.dimensions):
+            continue  # a column already says it
+        name = safe_name(noun, dict.fromkeys([*table.dimensions, *(m.name for m in measures if m.table is table)]), "m")
+        measures.append(
+            MeasureDraft(
+                table, name, [label], expression=f"AVG({days_between(draft, start, end)})", synonyms=list(synonyms),
+                format=Format(kind="days", decimals=1), additivity="non_additive", priority=4, lower_is_better=True,
+                description=f"Moyenne du nombre de jours entre « {table.dimensions[table.dimension_names[start.name]].label} » et « {table.dimensions[table.dimension_names[end.name]].label} ».",  # noqa: E501
+            )
+        )  # fmt: skip
+
+
+def _duration(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
+    """Total and average days from a start to an end, where no column says how many."""
+    if any(m.table is table and ("durée" in m.wishes[0] or "nombre de jours" in m.wishes[0] or "nombre d’heures" in m.wishes[0]) for m in measures):
+        return
+    dates = [c for c in table.table.columns if c.type in {"date", "timestamp", "timestamptz"}]
+    start = next((c for c in dates if _head(table, c) in {"date de début", "début"} and not table.reading_of(c).has("prévu")), None)
+    end = next((c for c in dates if _head(table, c) in {"date de fin", "fin"} and not table.reading_of(c).has("prévu")), None)
+    if start is None or end is None or table.role != "fact":
+        return
+    days = days_between(draft, start, end)
+    absence = table.is_a("absence", "congé", "séjour", "réservation", "location")
+    if table.is_a("absence", "congé") and start.type == "date":
+        days = f"{days} + 1"  # both days are days of leave
+    if absence:
+        measures.append(
+            MeasureDraft(
+                table, "jours", [f"jours {_of(table)}"], expression=f"SUM({days})", format=Format(kind="days"), priority=4,
+                synonyms=[f"nombre de jours {_of(table)}", f"durée totale des {table.plural}", f"total des jours {_of(table)}"],
+                description="Jours du calendrier, début et fin compris." if days.endswith("+ 1") else None,
+            )
+        )  # fmt: skip
+    if start.type == "date" or absence:
+        kind, unit, expression = "days", "jours", f"AVG({days})"
+    else:
+        kind, unit, expression = "hours", "heures", f"AVG(({days}) * 24.0)"
+        measures.append(
+            MeasureDraft(
+                table, "duree_heures", [f"durée {_of(table, plural=True)}"], expression=f"SUM(({days}) * 24.0)", format=Format(kind="hours", decimals=1),
+                priority=4, synonyms=[f"durée totale {_of(table, plural=True)}", f"temps {_of(table)}", f"heures {_of(table)}", f"durée {_of(table)}"],
+            )
+        )  # fmt: skip
+    measures.append(
+        MeasureDraft(
+            table, "duree_moyenne", [f"durée moyenne {_of(table, plural=True)}"], expression=expression,
+            synonyms=[f"durée moyenne d’un {table.label}" if table.gender == "m" else f"durée moyenne d’une {table.label}", f"temps moyen {_of(table)}"],
+            format=Format(kind="days" if kind == "days" else "hours", decimals=1), additivity="non_additive", priority=4,
+            description=f"En {unit}, de « {table.dimensions[table.dimension_names[start.name]].label} » à « {table.dimensions[table.dimension_names[end.name]].label} ».",
+        )
+    )  # noqa: E501  # fmt: skip
+
+
+def _of(table: TableDraft, *, plural: bool = False) -> str:
+    from datapilot_kernel.semantic.drafting.context import of
+
+    return f"des {table.plural}" if plural else of(table.label)
+
+
+def _head(table: TableDraft, column: Column) -> str:
+    reading = table.reading_of(column)
+    if reading.head is None:
+        return ""
+    if reading.head.french == "date" and table.concept and len(reading.nouns) == 2 and reading.nouns[1].french == table.concept:
+        return f"date de {table.concept}"
+    return reading.head.french
+
+
+def days_between(draft: Draft, start: Column, end: Column) -> str:
+    """Return the SQL of the days from one column to another, in the catalog's dialect."""
+    a, b = quoted(draft, start.name), quoted(draft, end.name)
+    plain = start.type == end.type == "date"
+    match draft.catalog.dialect:
+        case "mysql":
+            return f"DATEDIFF({b}, {a})" if plain else f"TIMESTAMPDIFF(SECOND, {a}, {b}) / 86400.0"
+        case "duckdb":
+            return f"DATE_DIFF('day', {a}, {b})" if plain else f"DATE_DIFF('second', {a}, {b}) / 86400.0"
+        case _:
+            if plain:
+                return f"({b} - {a})"
+            return f"EXTRACT(EPOCH FROM (CAST({b} AS TIMESTAMP) - CAST({a} AS TIMESTAMP))) / 86400.0"
+
+
+def _budget(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:
+    def find(*concepts: str) -> MeasureDraft | None:
+        for m in own:
+            if m.column is not None and m.expression and m.expression.startswith("SUM") and table.column_readings[m.column].has(*concepts):
+                return m
+        return None
+
+    planned, actual = find("budget", "budgété", "prévision", "prévu"), find("réalisé", "réel")
+    if planned is None or actual is None or planned is actual or planned.format.kind != actual.format.kind:
+        return
+    if not table.is_a("budget") and not (planned.column and table.column_readings[planned.column].has("budget", "budgété")):
+        return
+    measures.append(
+        MeasureDraft(
+            table, "consommation_budget", ["taux de consommation du budget"], formula=f"{{{actual.name}}} / {{{planned.name}}}", format=_PERCENT,
+            additivity="non_additive", priority=3, synonyms=["consommation du budget", "taux de réalisation du budget", "taux d’exécution du budget"],
+        )
+    )  # fmt: skip
+    measures.append(
+        MeasureDraft(
+            table, "ecart_budget", ["écart budgétaire"], formula=f"{{{actual.name}}} - {{{planned.name}}}", format=planned.format, priority=3,
+            synonyms=["écart au budget", "écart entre budget et réalisé", "dépassement de budget", "écart budget réalisé"],
+            description="Réalisé moins budget.",
+        )
+    )  # fmt: skip
+
+
+def _scrap(draft: Draft, measures: list[MeasureDraft]) -> None:
+    """Scrap rate: scrapped over produced, in one table or from a table of scraps to the one it points at."""
+
+    def of_kind(table: TableDraft, wanted: tuple[str, ...], without: tuple[str, ...] = ()) -> MeasureDraft | None:
+        for m in measures:
+            if m.table is not table or m.column is None or not (m.expression or "").startswith("SUM"):
+                continue
+            reading = table.column_readings[m.column]
+            countable = reading.has("quantité", "nombre", "nombre de pièces", "rebut", "pièce") and m.format.kind in {"integer", "decimal"}
+            if countable and reading.has(*wanted) and not (without and reading.has(*without)):
+                return m
+        return None
+
+    for table in draft.visible():
+        scrap = of_kind(table, ("rebut", "rebuté", "défectueux"))
+        if scrap is None and table.is_a("rebut"):
+            scrap = of_kind(table, ("quantité", "nombre"))
+        if scrap is None:
+            continue
+        made = of_kind(table, ("fabriqué", "production"), ("rebut", "rebuté"))
+        good = of_kind(table, ("conforme", "bon"), ("rebut", "rebuté"))
+        bottom = f"{{{made.name}}}" if made else f"({{{good.name}}} + {{{scrap.name}}})" if good else None
+        if bottom is None:
+            for fk in table.table.foreign_keys:
+                target = draft.target(fk)
+                found = of_kind(target, ("fabriqué", "production"), ("rebut",)) if target else None
+                if found is not None:
+                    bottom = f"{{{found.ref}}}"
+                    break
+        if bottom is None:
+            continue
+        measures.append(
+            MeasureDraft(
+                table, "taux_rebut", ["taux de rebut"], formula=f"{{{scrap.name}}} / {bottom}", format=_PERCENT, additivity="non_additive", priority=1,
+                synonyms=["taux de rebuts", "pourcentage de rebut", "part de rebut", "scrap rate"], lower_is_better=True,
+            )
+        )  # fmt: skip
+        return

@@ -1,0 +1,139 @@
+"""What people call stored values: from the comment first, from known codes and English words where the domain is evident.
+
+One known code proves nothing (``ANN`` may be a first name): a domain counts when the column is named like it and at least
+half of its values are known, or when nearly all are. Countries come from the locale data of Babel, in both languages.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from datapilot_kernel.catalog.lexicon import fold
+from datapilot_kernel.catalog.model import Column
+from datapilot_kernel.catalog.names import Reading
+from datapilot_kernel.semantic.drafting.comments import meanings
+
+Gender = Literal["f", "m"]
+_YES = frozenset({"oui", "o", "yes", "y", "true", "t", "vrai", "1", "x"})
+_NO = frozenset({"non", "n", "no", "false", "f", "faux", "0", ""})
+_MAX_ALIASED = 60
+
+
+@cache
+def _domains() -> dict[str, dict[str, Any]]:
+    text = files("datapilot_kernel.semantic.drafting").joinpath("values.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def aliases(column: Column, reading: Reading, gender: Gender, table_words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Return stored value -> what people call it (the label first), for the values that are sure."""
+    values = column.values or ()
+    if not values or column.type != "text":
+        return {}
+    said = {value: (meaning,) for value, meaning in meanings(column.comment, values).items()}
+    known = _known(values, reading, gender, table_words)
+    countries = _countries(values) if reading.has("pays") else {}
+    merged: dict[str, tuple[str, ...]] = {}
+    for value in values[:_MAX_ALIASED]:
+        names = [*said.get(value, ()), *known.get(value, ()), *countries.get(value, ())]
+        names = list(dict.fromkeys(n for n in names if fold(n) != fold(value)))
+        if names:
+            merged[value] = tuple(names)
+    return merged
+
+
+def _known(values: tuple[str, ...], reading: Reading, gender: Gender, table_words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    about = {c.french for c in (*reading.nouns, *reading.qualifiers)} | {reading.label}
+    best: dict[str, tuple[str, ...]] = {}
+    for domain in _domains().values():
+        codes = {fold(k): v for k, v in domain.get("codes", {}).items()}
+        words = {_plain(k): v for k, v in domain.get("words", {}).items()}
+        found: dict[str, tuple[str, ...]] = {}
+        for value in values:
+            spelled = codes.get(fold(value)) if value.isupper() or len(value) <= 2 else None
+            spelled = spelled or words.get(_plain(value))
+            if spelled:
+                found[value] = _agreed(spelled, gender)
+        named = bool(about & set(domain["columns"])) or bool(set(table_words) & set(domain["columns"]))
+        needed = 0.34 if named else 0.8
+        if len(found) >= 1 and len(found) >= needed * len(values) and (named or len(found) >= 2):
+            for value, names in found.items():
+                best.setdefault(value, names)
+    return best
+
+
+def _plain(text: str) -> str:
+    return fold(text).replace("-", "_").replace(" ", "_")
+
+
+def _agreed(spelled: str, gender: Gender) -> tuple[str, ...]:
+    """Return the forms, the one that agrees first, the other gender after: people type both."""
+    names: list[str] = []
+    for form in spelled.split(";"):
+        masculine, _, feminine = form.strip().partition("|")
+        pair = [feminine or masculine, masculine] if gender == "f" else [masculine, feminine]
+        names += [n for n in pair if n]
+    return tuple(dict.fromkeys(names))
+
+
+@cache
+def _territories() -> dict[str, str]:
+    from babel import Locale
+
+    french, english = Locale("fr").territories, Locale("en").territories
+    found: dict[str, str] = {}
+    for code, name in french.items():
+        if len(code) == 2 and code.isalpha():
+            label = str(name).replace("'", "’")
+            found[code.lower()] = label
+            found[fold(str(english.get(code, "")))] = label
+    for spelled, code in {"usa": "US", "uk": "GB", "england": "GB", "fra": "FR", "deu": "DE", "esp": "ES", "ita": "IT", "bel": "BE", "che": "CH", "gbr": "GB", "nld": "NL", "prt": "PT", "lux": "LU", "uae": "AE", "czech republic": "CZ", "holland": "NL"}.items():  # noqa: E501  # fmt: skip
+        found[spelled] = str(french[code])
+    return found
+
+
+def _countries(values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found = {v: (_territories()[fold(v)],) for v in values if fold(v) in _territories()}
+    return found if len(found) >= 0.6 * len(values) else {}
+
+
+def yes_and_no(column: Column) -> tuple[str, str] | None:
+    """Return the stored yes and no of a text column that holds nothing else; None when it does.
+
+    >>> from datapilot_kernel.catalog.model import Column
+    >>> yes_and_no(Column(name="actif", type="text", native_type="text", values=("oui", "non")))
+    ('oui', 'non')
+    """
+    values = column.values or ()
+    if column.type != "text" or not 1 <= len(values) <= 2:
+        return None
+    yes = next((v for v in values if fold(v) in _YES), None)
+    no = next((v for v in values if fold(v) in _NO and v != yes), None)
+    if yes is not None and (no is not None or len(values) == 1) and fold(yes) not in {"t", "x", "1"}:
+        return yes, no or ("non" if fold(yes) == "oui" else "N")
+    return None
+
+
+def boolean_names(reading: Reading, gender: Gender) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what people call the rows where it holds, and those where it does not.
+
+    >>> from datapilot_kernel.catalog.names import read_name
+    >>> boolean_names(read_name("is_active", "boolean"), "f")
+    (('active', 'actives', 'actif', 'actifs'), ('inactive', 'inactives', 'inactif', 'inactifs', 'non active', 'non actif'))
+    """
+    if not reading.qualifiers or reading.nouns:
+        return (reading.label,), (f"sans {reading.label}", f"non {reading.label}")
+    qualifier = reading.qualifiers[0]
+    other: Gender = "m" if gender == "f" else "f"
+    forms = [qualifier.agreed(g, plural) for g in (gender, other) for plural in (False, True)]
+    opposite = {"actif": ("inactif", "inactive"), "payé": ("impayé", "impayée"), "disponible": ("indisponible", "indisponible")}
+    negated: list[str] = []
+    if qualifier.french in opposite:
+        masculine, feminine = opposite[qualifier.french]
+        pair = (feminine, masculine) if gender == "f" else (masculine, feminine)
+        negated += [p + s for p in pair for s in ("", "s")]
+    negated += [f"non {qualifier.agreed(g, False)}" for g in (gender, other)]
+    return tuple(dict.fromkeys(forms)), tuple(dict.fromkeys(negated))
