@@ -20,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +69,11 @@ class _Process:
         self._writing = threading.Lock()
         self.settings: tuple[int, int] | None = None
         self._ready = False
+
+    @property
+    def alive(self) -> bool:
+        """False: it ended while nobody asked it anything."""
+        return self._process.poll() is None
 
     def configure(self, path: Path, limits: Limits, time_zone: str) -> None:
         """Say what to open; the answer is awaited by the first statement."""
@@ -158,6 +164,11 @@ class _Process:
         self._temp.cleanup()
 
 
+def _end_all(processes: list[_Process]) -> None:
+    while processes:
+        processes.pop().end()
+
+
 def _opening_key(error: str) -> str:
     return "file_locked_or_foreign" if error in {"IOException", "SerializationException"} else duckdb_key(error)
 
@@ -169,7 +180,13 @@ class FilesSource:
     _PLACES = 3
 
     def __init__(
-        self, path: Path, name: str, *, report: ImportReport | None = None, time_zone: str = "Europe/Paris"
+        self,
+        path: Path,
+        name: str,
+        *,
+        report: ImportReport | None = None,
+        time_zone: str = "Europe/Paris",
+        process: _Process | None = None,
     ) -> None:
         self._path, self._name, self._report, self._time_zone = path, name, report, time_zone
         self._lock = threading.Lock()
@@ -177,7 +194,9 @@ class FilesSource:
         self._places = threading.BoundedSemaphore(self._PLACES)
         self._ids = itertools.count(1)
         self._closed = False
-        self._idle.append(self._started(Limits()))
+        self._idle.append(self._started(Limits(), process))
+        # A source that nobody closed must not leave processes behind.
+        self._ending = weakref.finalize(self, _end_all, self._idle)
 
     @property
     def name(self) -> str:
@@ -227,12 +246,10 @@ class FilesSource:
         """End every process. Safe twice."""
         with self._lock:
             self._closed = True
-            idle, self._idle = self._idle, []
-        for process in idle:
-            process.end()
+        self._ending()
 
-    def _started(self, limits: Limits) -> _Process:
-        process = _Process()
+    def _started(self, limits: Limits, process: _Process | None = None) -> _Process:
+        process = process or _Process()
         with suppress(_Lost):
             process.configure(self._path, limits, self._time_zone)
         return process
@@ -281,6 +298,10 @@ class FilesSource:
     def _process_for(self, limits: Limits) -> _Process:
         wanted = (limits.memory_bytes, limits.threads)
         with self._lock:
+            dead = [process for process in self._idle if not process.alive]
+            for process in dead:
+                self._idle.remove(process)
+                process.end()
             for process in self._idle:
                 if process.settings == wanted:
                     self._idle.remove(process)
@@ -337,5 +358,11 @@ def open_files(path: Path, options: FilesOptions, *, time_zone: str = "Europe/Pa
     """
     from datapilot_kernel.sources.files_import.cache import imported
 
-    database, report = imported(path, options)
-    return FilesSource(database, path.stem or path.name, report=report, time_zone=time_zone)
+    # It starts while the files are read, and is ready for the first question.
+    process = _Process()
+    try:
+        database, report = imported(path, options)
+    except BaseException:
+        process.end()
+        raise
+    return FilesSource(database, path.stem or path.name, report=report, time_zone=time_zone, process=process)
