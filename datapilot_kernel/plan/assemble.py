@@ -268,7 +268,8 @@ class _Aggregate:
         ranked = self.plan.limit is not None and (self.plan.limit_per is not None or self.plan.ties)
         if not (passes or ranked) and all(cell.alias_or_name in shown for cell in cells):
             return self._ordered_and_cut(inner, {})
-        name = self.statement.part("calculs", inner)
+        nothing_computed = all(isinstance(cell, exp.Column) for cell in cells) and not self._marks_current
+        name = relation if nothing_computed else self.statement.part("calculs", inner)
         if ranked:
             name = self._ranked(name, cells, passes)
             passes = [exp.LTE(this=column(_RANK), expression=number(self.plan.limit or 0))]

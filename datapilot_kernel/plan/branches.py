@@ -249,11 +249,11 @@ def group(select: exp.Select, grouped: Sequence[Grouped]) -> exp.Select:
 
 def build(context: Context, branch: Branch, axes: Sequence[Axis]) -> Built:
     """Build a branch."""
-    if branch.kind == "plain":
-        return _plain_branch(context, branch, axes)
     if branch.kind == "semi_additive":
         return _last_value_branch(context, branch, axes)
-    return _median_branch(context, branch, axes)
+    if branch.kind == "median" and context.forms.dialect == "mysql":
+        return _median_branch(context, branch, axes)
+    return _plain_branch(context, branch, axes)
 
 
 def _prepared(

@@ -96,7 +96,9 @@ def ddl(dialect: str) -> Iterable[str]:
 
 def inserts(data: Data, placeholder: str, dialect: str) -> Iterable[tuple[str, list[tuple[Any, ...]]]]:
     for table, columns in TABLES.items():
-        rows = [tuple(_stored(row.get(name), kind, dialect) for name, kind in columns.items()) for row in data.get(table, [])]
+        rows = [
+            tuple(_stored(row.get(name), kind, dialect) for name, kind in columns.items()) for row in data.get(table, [])
+        ]
         if rows:
             marks = ", ".join([placeholder] * len(columns))
             yield f"INSERT INTO {table} VALUES ({marks})", rows
@@ -112,7 +114,7 @@ def _stored(value: Any, kind: str, dialect: str) -> Any:
 def plain(value: Any) -> Any:
     """The same value, whatever the driver made of it: numbers as Decimal or float, days as dates."""
     if isinstance(value, bool):
-        return int(value)
+        return float(value)
     if isinstance(value, float | Decimal | int):
         return round(float(value), 4) + 0.0
     if isinstance(value, dt.datetime):
