@@ -42,7 +42,7 @@ def round_ticks(low: float, high: float, most: int = 6) -> list[float]:
     >>> round_ticks(0, 87)
     [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
     """
-    if not math.isfinite(high - low) or high <= low:
+    if not math.isfinite(high - low) or high - low <= max(abs(low), abs(high), 1e-6) * 1e-9:
         return [0.0, 1.0]
     raw = (high - low) / most
     power = 10 ** math.floor(math.log10(raw))

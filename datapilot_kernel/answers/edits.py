@@ -52,7 +52,7 @@ def apply_edit(plan: Plan, path: str, new_value: Any, *, layer: Layer | None = N
         _set(data, steps, value, path)
     if not (data["measures"] or data["dimensions"] or data["kind"] == "rows"):
         raise BadInput("answers.edit.last_measure")
-    _drop_orphans(data)
+    _drop_orphans(data, {item.alias for item in (*plan.measures, *plan.dimensions, *plan.columns)})
     try:
         edited = Plan.model_validate(data)
     except ValidationError as error:
@@ -141,18 +141,18 @@ def _child(target: Any, step: str, path: str) -> Any:
     raise BadInput("answers.edit.bad_path", path=path)
 
 
-def _drop_orphans(data: dict[str, Any]) -> None:
-    """Take away what refers to a column that is gone."""
+def _drop_orphans(data: dict[str, Any], before: set[str]) -> None:
+    """Take away what refers to a column that is gone (one that never was is a fault of the edit, and stays to be refused)."""
     measures = {m.get("alias") for m in data["measures"] if isinstance(m, dict)}
     dimensions = {d.get("alias") for d in data["dimensions"] if isinstance(d, dict)}
     columns = {c.get("alias") for c in data["columns"] if isinstance(c, dict)}
-    known = measures | dimensions | columns
-    data["order"] = [o for o in data["order"] if not isinstance(o, dict) or o.get("by") in known]
-    data["having"] = [h for h in data["having"] if not isinstance(h, dict) or h.get("measure") in known]
-    if data["limit_per"] not in known:
+    gone = before - (measures | dimensions | columns)
+    data["order"] = [o for o in data["order"] if not isinstance(o, dict) or o.get("by") not in gone]
+    data["having"] = [h for h in data["having"] if not isinstance(h, dict) or h.get("measure") not in gone]
+    if data["limit_per"] in gone:
         data["limit_per"] = None
     for item in data["measures"]:
-        if isinstance(item, dict) and item.get("within") not in dimensions:
+        if isinstance(item, dict) and item.get("within") in gone:
             item["within"] = None
     rollup = data["rollup"]
     if isinstance(rollup, dict) and (rollup.get("measure") not in (*measures, None) or not data["dimensions"]):

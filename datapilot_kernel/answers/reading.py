@@ -85,7 +85,8 @@ class _Reader:
 
     def _whole_filter(self, condition: Filter) -> str:
         label = lower_first(dimension_label(condition.field, self.layer))
-        return self.say("condition", label=label, value=describe_filter(condition, self.layer, self.formatter))
+        key = "condition_state" if condition.op in ("is_null", "not_null") else "condition"
+        return self.say(key, label=label, value=describe_filter(condition, self.layer, self.formatter))
 
     def _related(self, related: Related) -> str:
         name = entity_label(related.entity, self.layer)

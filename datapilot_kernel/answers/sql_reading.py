@@ -156,11 +156,11 @@ class _Words:
             low, high = (self.value(node.args[k], dimension) for k in ("low", "high"))
             return f"{self.name(node.this)} {self.say('op.between', low=low, high=high)}"
         if isinstance(node, exp.Is) and isinstance(node.expression, exp.Null):
-            return f"{self.name(node.this)} {self.say('op.is_null', value='')}".strip()
+            return self.say("condition_state", label=self.name(node.this), value=self.say("op.is_null", value=""))
         if isinstance(node, exp.Not):
             inner = node.this.unnest()
             if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
-                return f"{self.name(inner.this)} {self.say('op.not_null', value='')}".strip()
+                return self.say("condition_state", label=self.name(inner.this), value=self.say("op.not_null", value=""))
             if isinstance(inner, exp.In) and inner.expressions and isinstance(inner.this, exp.Column):
                 return self._in(inner, negated=True)
             return self.say("not", condition=self.condition(inner))
