@@ -15,10 +15,12 @@ from typing import TypeVar
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.draft import Draft, Group, MeasureMention, Mention, ValueMention
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
-from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
 from datapilot_kernel.plan.model import DimensionItem, Filter, Grain, MeasureItem
 from datapilot_kernel.plan.problems import AmbiguousPath
+from datapilot_kernel.semantic.model import Dimension, Measure
 
 T = TypeVar("T")
 _TIER = 0.06
@@ -75,6 +77,7 @@ class Builder:
             options = [o for o in options if o.quality >= best - _TIER]
             near = [o for o in options if o.entity in entities]
             options = near or options
+            options = self._taxed(options)
             option = self.choose(
                 f"m{mention.start}", options, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=mention.text)
             )
@@ -91,6 +94,34 @@ class Builder:
             raise NotSure(mention.text)
         option = self.nearest(f"m{mention.start}", dims, entities, mention.text)
         return MeasureItem(alias=self.alias(f"{mention.aggregate}_{option.ref.partition('.')[2]}"), aggregate=mention.aggregate, field=option.ref)
+
+    def _taxed(self, options: list[Option]) -> list[Option]:
+        """« hors taxes », « TTC » said beside a measure: keep it if it says so itself, else take the one that does."""
+        if self.draft.tax is None:
+            return options
+        saying = [o for o in options if self._says_tax(self.layer.measure(o.ref))]
+        if saying:
+            self.tax_placed = True
+            return saying
+        twins = []
+        for option in options:
+            own = content(phrase(self.layer.measure(option.ref).label))
+            for name, measure in self.layer.entities[option.entity].measures.items():
+                other = content(phrase(measure.label))
+                if not measure.hidden and other[: len(own)] == own and self._says_tax(measure):
+                    twins.append(Option("measure", f"{option.entity}.{name}"))
+        if twins:
+            self.tax_placed = True
+        return twins or options
+
+    tax_placed = False
+
+    def _says_tax(self, said: Measure | Dimension) -> bool:
+        texts = [said.label, *said.synonyms]
+        words = [set(phrase(t)) for t in texts]
+        net = any(w & {"ht"} or {"hor", "tax"} <= w for w in words) or bool({"ht"} & set(phrase(said.description or "")))
+        gross = "ttc" in set(phrase(said.label)) or any({"taxe", "compris"} <= w for w in words[:1])
+        return gross if self.draft.tax == "with_tax" else net and not gross
 
     def _count(self, mention: MeasureMention) -> MeasureItem:
         entities = mention.of("entity")
@@ -314,12 +345,31 @@ class Builder:
         named_entities = frozenset(o.ref for o in mention.named if o.kind == "entity")
         inside = [o for o in options if o.ref in named_dims]
         options = inside or options
+        if named_entities and not inside:
+            # « la boutique de Dijon » is a shop: a client's town is no answer.
+            theirs = [o for o in options if any(self.k.distance(e, o.entity) is not None for e in named_entities)]
+            if not theirs:
+                raise Missing("value_not_found", f"{mention.named_text} {mention.text}")
+            options = theirs
         roots = frozenset[str]().union(*(self.item_roots(i) for i in items)) if items else frozenset({subject} if subject else ())
         reachable = [o for o in options if self._filterable(o.entity, items, subject)]
         if not reachable:
             raise Missing("no_join", mention.text, measure=self.item_label(items[0]) if items else self._subject_label(subject))
+        reachable = self._unqualified(reachable, named_entities)
         # What the layer calls a value counts as much as the value itself; a part of a value counts less.
         return self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
+
+    def _unqualified(self, options: list[Option], named: frozenset[str]) -> list[Option]:
+        """Prefer the dimension whose label needs no « of what »: « Bretagne » is a « région » before a « région du magasin »."""
+        best = max(o.quality for o in options)
+        tier = [o for o in options if o.quality >= best - _TIER]
+        if named or len({o.ref for o in tier}) < 2:
+            return options
+        plain = [o for o in tier if not self.k.is_qualified(o.ref)]
+        if len({o.ref for o in plain}) == 1 and len(plain) < len(tier):
+            self.note("chosen", typed=self.value_label(plain[0].ref, str(plain[0].value)), label=self.k.label_of(plain[0].ref))
+            return plain
+        return options
 
     def _subject_label(self, subject: str | None) -> str:
         return self.layer.entities[subject].plural or self.layer.entities[subject].label if subject else ""

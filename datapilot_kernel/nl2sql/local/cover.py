@@ -95,7 +95,7 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
             if nouns or ranked:
                 add(1.25, Item("verb", i, i + 1, token.text, nouns=nouns, ranked_by=ranked, norm=token.norm))
         for end, names in grammar.operators.at(stems, i):
-            add(0.8 + 0.12 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
+            add(0.8 + 0.08 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
     for time in find_time(tokens, today=today, language=grammar.language):
         # A bare unit is weaker than anything longer that contains it; a year may as well be a number.
         cost = 0.85 if time.unit is not None else 0.7 + 0.1 * (time.end - time.start - 1)

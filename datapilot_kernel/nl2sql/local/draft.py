@@ -82,6 +82,7 @@ class RelatedMention(Mention):
 
     negated: bool = False
     period: Period | None = None
+    ways: tuple[str, ...] = ()
 
 
 @dataclass
@@ -103,6 +104,7 @@ class Rank:
     time: bool = False
     plural: bool = True
     text: str = ""
+    doing: RelatedMention | None = None
 
 
 @dataclass
@@ -158,4 +160,9 @@ class Draft:
     again: bool = False
     and_first: bool = False
     remove_filter: bool = False
+    extremes: bool = False
+    actual: bool = False
+    now: str = ""
+    tax: Literal["net_of_tax", "with_tax", None] = None
+    amount: bool = False
     unexplained: list[str] = field(default_factory=list)

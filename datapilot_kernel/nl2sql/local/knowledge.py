@@ -23,6 +23,7 @@ _CREATION = {
     "creation", "inscription", "embauch", "entre", "arrive", "created", "signup", "hire", "ouvertur", "lancement", "souscription",
     "recrutement", "adhesion", "registration", "start", "mise", "debut", "enregistrement", "hired", "joined", "registered", "opening",
 }  # fmt: skip
+_STATE = {"encour", "stock", "sold", "rest", "creanc", "balanc", "inventori", "inventair", "impay", "outstanding", "backlog", "du", "effectif"}
 _REVENUE = ("chiffre d'affaires", "ca", "revenue", "turnover", "sales", "ventes", "montant des ventes", "ca ht", "recettes", "revenus")
 
 
@@ -194,6 +195,20 @@ class Knowledge:
             measure = self.layer.measure(ref)
             return (0 if ref == self.revenue else 1, 0 if measure.format.kind == "currency" and measure.formula is None else 1)
         return sorted(refs, key=weight)[:limit]
+
+    def is_qualified(self, ref: str) -> bool:
+        """Tell whether a dimension's label says whose it is (« région du magasin »)."""
+        dimension, entity = self.layer.dimension(ref), self.layer.entities[ref.partition(".")[0]]
+        mine = {w for t in (entity.label, entity.plural or "") for w in content(phrase(t))}
+        return bool(mine & set(phrase(dimension.label)))
+
+    def is_state(self, ref: str) -> bool:
+        """Tell whether a measure says how things stand, not what happened: a stock, an outstanding amount."""
+        measure = self.layer.measure(ref)
+        if measure.additivity == "semi_additive":
+            return True
+        words = {w for t in (measure.label, *measure.synonyms) for w in phrase(t)}
+        return bool(words & _STATE)
 
     def label_of(self, ref: str) -> str:
         """Return a dimension's label, with its entity's when the label alone does not say whose it is."""

@@ -20,7 +20,7 @@ from datapilot_kernel.semantic.model import Entity, Layer
 
 OptionKind = Literal["entity", "measure", "dimension", "value", "way"]
 
-_SMALL = {"de", "d", "du", "des", "la", "le", "les", "l", "un", "une", "of", "the", "a", "au", "aux", "en"}
+_SMALL = {"de", "d", "du", "des", "la", "le", "les", "l", "un", "une", "of", "the", "a", "au", "aux"}
 _SAYS_NOTHING = {
     stem(fold(w))
     for w in (
@@ -103,6 +103,11 @@ class Lexicon:
             for text in (join.label, *join.synonyms):
                 if text:
                     self._add(text, Option("way", name))
+                    # « magasin de retrait » is also just « retrait ».
+                    whose = set(content(phrase(layer.entities[join.to_entity].label)))
+                    rest = tuple(w for w in content(phrase(text)) if w not in whose)
+                    if rest and len(rest) < len(content(phrase(text))) and not set(rest) <= _SAYS_NOTHING:
+                        self._put(rest, Option("way", name, SHORT))
         self._parts(_reserved())
         self._translations()
         self._longest = {}

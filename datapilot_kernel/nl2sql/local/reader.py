@@ -15,8 +15,8 @@ from datapilot_kernel.nl2sql.local.draft import (
     Aggregate, Condition, Draft, Group, MeasureMention, Mention, PeriodMention, Presence, Rank, RelatedMention, TextCondition,
     Unit, ValueMention,
 )  # fmt: skip
-from datapilot_kernel.nl2sql.local.grammar import Grammar
-from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, is_participle
+from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, content, is_participle
 from datapilot_kernel.nl2sql.local.tokens import stem
 from datapilot_kernel.plan.model import LastPeriod
 
@@ -47,7 +47,8 @@ class Reader:
             "recent": self._recent, "oldest": self._recent, "first": self._first, "neg": self._neg, "never": self._neg,
             "which": self._which, "sum": self._sum, "share": self._share, "distribution": self._distribution, "list": self._list,
             "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
-            "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort,
+            "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort, "amount": self._amount,
+            "actual": self._actual, "share_by": self._share_by,
         }  # fmt: skip
 
     # ── movement ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -132,7 +133,13 @@ class Reader:
                 case "ascending" | "descending":
                     draft.ascending = name == "ascending"
                     return i + 1
-                case "and" | "or" | "comma" | "have":
+                case "and" | "or" | "comma" | "have" | "nothing":
+                    return i + 1
+                case "now":
+                    draft.now = item.text
+                    return i + 1
+                case "net_of_tax" | "with_tax":
+                    draft.tax = cast("Literal['net_of_tax', 'with_tax']", name)
                     return i + 1
                 case "again":
                     draft.again = True
@@ -160,10 +167,11 @@ class Reader:
         if verbs and item.end - item.start == 1 and is_participle(item.text) and max(o.quality for o in item.options) < 0.95:
             return self._did(i, verbs)
         if (
-            after is not None and following is not None and after.is_op(*_COMPARATORS) and self._number_follows(following + 1)
+            after is not None and following is not None and after.is_op(*_COMPARATORS, "older", "within") and self._number_follows(following + 1)
             and self._comparable(item, following) and not self._target_follows(following)
         ):  # fmt: skip
-            return self._condition(following, next(n for n in after.ops if n in _COMPARATORS), target=_mention(item))
+            op = next((n for n in after.ops if n in _COMPARATORS), "gt" if after.is_op("older") else "lt")
+            return self._condition(following, op, target=_mention(item))
         if after is not None and following is not None and after.is_op("contain", "start_with") and dims:
             return self._text(following, target=_mention(item, dims))
         if after is not None and following is not None and after.is_op("empty", "filled") and dims:
@@ -174,6 +182,12 @@ class Reader:
             if beyond is not None and beyond.is_op("filled"):
                 draft.presences.append(Presence(_mention(item, dims), empty=True))
                 return (self.next(following + 1) or following) + 1
+        if item.of("way") and not item.of("dimension", "entity", "measure") and (self.negated or draft.related):
+            joins = {o.ref: self.lexicon.layer.joins[o.ref] for o in item.of("way")}
+            options = tuple(Option("entity", j.from_entity) for j in joins.values())
+            draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated, ways=tuple(joins)))
+            self.negated = False
+            return i + 1
         if item.of("way") and not item.of("dimension", "entity", "measure"):
             draft.ways += [o.ref for o in item.of("way")]
             draft.subjects.append(self._way_subject(item))
@@ -295,6 +309,13 @@ class Reader:
                 named, named_text = last.named, last.named_text
             elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and not before.of("value"):
                 named, named_text = before.of("entity", "dimension"), before.text
+        inside = self._entity_inside(item, options)
+        if inside is not None and not negated and not any(o.ref == inside.ref for s in self.draft.subjects for o in s.of("entity")):
+            # « clients professionnels » names the clients as well as their kind.
+            if self.draft.count and not self.draft.measures:
+                self.draft.measures.append(MeasureMention((inside,), item.text, item.start, count=True))
+            else:
+                self.draft.subjects.append(Mention((inside,), item.text, item.start))
         joined: Literal["and", "or", ""] = ""
         before = self.before(i)
         if before is not None and before.is_op("or"):
@@ -303,6 +324,18 @@ class Reader:
             joined = "and"
         self.draft.values.append(ValueMention(options, item.text, item.start, negated=negated, named=named, named_text=named_text, joined_by=joined))
         return i + 1
+
+    def _entity_inside(self, item: Item, options: tuple[Option, ...]) -> Option | None:
+        stems = [t.stem for t in self.tokens[item.start : item.end]]
+        if len(stems) < 2:
+            return None
+        for entity in dict.fromkeys(o.entity for o in options):
+            model = self.lexicon.layer.entities[entity]
+            for name in (model.label, *model.synonyms):
+                own = content(phrase(name))
+                if own and set(own) <= set(stems):
+                    return Option("entity", entity)
+        return None
 
     # ── time and numbers ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -381,7 +414,11 @@ class Reader:
             unit = _UNITS[str(time.unit)]
             i = place + 1
             place = self.next(i)
-        if target is None and unit is None and place is not None and self.items[place].kind == "lex" and not self._comparator_after(place):
+        if place is not None and self.items[place].is_op("times") and self.draft.related and not self.draft.related[-1].negated and target is None:
+            # « ont commandé au moins 3 fois »: how many of what they did.
+            done = self.draft.related.pop()
+            target, i = Mention(done.options, done.text, done.start), place + 1
+        elif target is None and unit is None and place is not None and self.items[place].kind == "lex" and not self._comparator_after(place):
             target = _mention(self.items[place])
             i = place + 1
         if self.negated:
@@ -475,10 +512,15 @@ class Reader:
 
     def _count(self, i: int) -> int:
         place = self.next(i + 1)
-        self.draft.count = True
         if place is None:
+            self.draft.count = True
             return i + 1
         item = self.items[place]
+        bare = self.items[i].text.lower().split()[-1] in ("combien", "much")
+        if bare and item.kind == "lex" and item.of("measure") and place == self.next(i + 1):
+            # « de combien le CA a-t-il progressé », « combien le CA »: no count, the measure itself.
+            return i + 1
+        self.draft.count = True
         if item.is_op("distinct"):
             self.draft.distinct = True
             place = self.next(place + 1) or place
@@ -537,7 +579,72 @@ class Reader:
         return i + 1
 
     def _share(self, i: int) -> int:
+        before = self.before(i)
+        last = self.draft.measures[-1] if self.draft.measures else None
+        if last is not None and before is not None and before.start == last.start and self.items[i].text.lower() in ("%", "en %", "pct", "en pourcentage"):
+            rates = self._rate_of(last)
+            if rates:
+                # « marge % » is the margin's rate, where the layer has one.
+                last.options = rates
+                return i + 1
         self.draft.share = True
+        return i + 1
+
+    def _rate_of(self, mention: Mention) -> tuple[Option, ...]:
+        layer = self.lexicon.layer
+        names = {t for o in mention.of("measure") for t in (layer.measure(o.ref).label, *layer.measure(o.ref).synonyms)}
+        found = [o for n in sorted(names) for o in (*self.lexicon.lookup(f"taux de {n}"), *self.lexicon.lookup(f"{n} %"), *self.lexicon.lookup(f"{n} rate"))]
+        return tuple(dict.fromkeys(o for o in found if o.kind == "measure" and o.quality >= 0.95))
+
+    def _share_by(self, i: int) -> int:
+        self.draft.share = True
+        return self._by(i)
+
+    def _amount(self, i: int) -> int:
+        """« montant des factures »: the money of what follows."""
+        place = self.next(i + 1)
+        item = None if place is None else self.items[place]
+        layer = self.lexicon.layer
+        if item is None or place is None or item.kind != "lex":
+            options = tuple(o for o in self.lexicon.lookup(self.items[i].text.split()[0]) if o.kind in ("measure", "dimension"))
+            if options:
+                return self._plain(i, options)
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        money = tuple(o for o in item.of("measure") if layer.measure(o.ref).format.kind == "currency")
+        if money:
+            self.draft.measures.append(MeasureMention(money, item.text, item.start, aggregate=self.pending))
+            self.pending = None
+            return place + 1
+        if item.of("entity"):
+            found = tuple(
+                Option("measure", f"{o.ref}.{n}", o.quality) for o in item.of("entity")
+                for n, m in layer.entities[o.ref].measures.items()
+                if not m.hidden and m.format.kind == "currency" and m.formula is None and m.filter is None
+            )  # fmt: skip
+            if found:
+                self.draft.measures.append(MeasureMention(found, f"{self.items[i].text} {item.text}", item.start, aggregate=self.pending))
+                self.pending = None
+                self.draft.subjects.append(_mention(item, item.of("entity")))
+                return place + 1
+        self.draft.unexplained.append(self.items[i].text)
+        return i + 1
+
+    def _plain(self, i: int, options: tuple[Option, ...]) -> int:
+        item = self.items[i]
+        measures = tuple(o for o in options if o.kind == "measure")
+        if measures:
+            self.draft.measures.append(MeasureMention(measures, item.text, item.start, aggregate=self.pending))
+            self.pending = None
+        else:
+            self.draft.subjects.append(Mention(options, item.text, item.start))
+        return i + 1
+
+    def _actual(self, i: int) -> int:
+        """« CA réalisé » says nothing more; « réalisé et objectif » is what was sold."""
+        before = self.before(i)
+        if not (before is not None and before.kind == "lex" and before.of("measure")):
+            self.draft.actual = True
         return i + 1
 
     def _distribution(self, i: int) -> int:
@@ -584,6 +691,9 @@ class Reader:
     def _most(self, i: int) -> int:
         item = self.items[i]
         if self.draft.rank is not None:
+            if self.draft.rank.by is None and not self.draft.rank.nouns and self.draft.rank.descending != item.is_op("most"):
+                self.draft.extremes = True
+                return i + 1
             self.draft.unexplained.append(item.text)
             return i + 1
         count, j = self._take_number(i + 1)
@@ -598,11 +708,13 @@ class Reader:
         after = None if place is None else self.items[place]
         if place is None or after is None:
             return j
+        active = i > 0 and (self.items[i - 1].norm in ("ont", "a", "avons", "have", "has") or self.items[i - 1].is_op("have"))
         if after.kind == "verb":
-            rank.nouns = after.ranked_by or after.nouns
+            # « ont le plus acheté » speaks of who buys; « les plus achetés » of what is bought.
+            rank.nouns = (after.nouns or after.ranked_by) if active else (after.ranked_by or after.nouns)
             return place + 1
         entities = after.of("entity") if after.kind == "lex" else ()
-        if entities and not of and (ranked := self._participle(after)):
+        if entities and not of and (ranked := self._participle(after, active=active)):
             # « qui ont le plus commandé »: a participle that is also a noun of the layer.
             rank.nouns = ranked
             return place + 1
@@ -619,12 +731,13 @@ class Reader:
                 return place + 1
         return j
 
-    def _participle(self, item: Item) -> tuple[str, ...]:
+    def _participle(self, item: Item, *, active: bool) -> tuple[str, ...]:
         """Return what a superlative ranks by when this phrase, of one word, was written as a participle."""
         if item.end - item.start != 1 or not is_participle(item.text) or not self.lexicon_grammar:
             return ()
         word = stem(item.norm)
-        return self.lexicon_grammar.adjectives.get(word) or self.lexicon_grammar.verbs.get(word) or ()
+        does, is_done = self.lexicon_grammar.verbs.get(word, ()), self.lexicon_grammar.adjectives.get(word, ())
+        return (does or is_done) if active else (is_done or does)
 
     def _rank_by(self, j: int, *, allow_subject: bool) -> int:
         place = self.next(j)
@@ -768,7 +881,7 @@ class Reader:
         item = self.items[i]
         options: tuple[Option, ...] = ()
         for noun in nouns:
-            options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure"))
+            options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure") or self._temporal(o))
             if options:
                 break
         if not options:
@@ -777,7 +890,32 @@ class Reader:
         if self.draft.rank is not None and self.draft.rank.by is None and not self.draft.rank.nouns and not self.draft.rank.time:
             self.draft.rank.nouns = self.lexicon_grammar.adjectives.get(stem(item.norm)) or nouns
             return i + 1
-        self.draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated))
+        dates = tuple(o for o in options if o.kind == "dimension")
+        if dates and len(dates) == len(options):
+            return self._event(i, dates)
+        measures = tuple(o for o in options if o.kind == "measure")
+        if self.draft.count and not self.draft.measures and not self.draft.subjects and measures and not self.negated:
+            # « combien avons-nous encaissé »
+            self.draft.measures.append(MeasureMention(measures, item.text, item.start))
+            self.draft.count = False
+            return i + 1
+        self.draft.related.append(RelatedMention(tuple(o for o in options if o.kind != "dimension"), item.text, item.start, negated=self.negated))
+        self.negated = False
+        return i + 1
+
+    def _event(self, i: int, dates: tuple[Option, ...]) -> int:
+        """« ouverts depuis 2019 », « partis en mai », « ont quitté »: a participle that a date of the layer dates."""
+        item, draft = self.items[i], self.draft
+        following = self.next(i + 1)
+        after = None if following is None else self.items[following]
+        mention = _mention(item, dates)
+        if after is not None and following is not None and after.is_op("older", "within", "gt", "lt", "ge", "le") and self._age_follows(following):
+            op = next((n for n in after.ops if n in _COMPARATORS), "gt" if after.is_op("older") else "lt")
+            return self._condition(following, op, target=mention)
+        if after is not None and following is not None and after.time is not None and after.time.period is not None and not self.negated:
+            draft.periods.append(PeriodMention(after.time.period, after.text, time=mention, start=item.start))
+            return following + 1
+        draft.presences.append(Presence(mention, empty=self.negated))
         self.negated = False
         return i + 1
 
@@ -794,6 +932,13 @@ class Reader:
                 draft.measures[-1].aggregate = self.pending
             elif draft.aggregate is None:
                 draft.aggregate = self.pending
+        # « les magasins qui vendent le moins »: what they do is what they are ranked by.
+        if draft.rank is not None and draft.rank.by is None and not draft.rank.nouns and not draft.rank.time and not draft.measures:
+            for mention in list(draft.related):
+                if not mention.negated:
+                    draft.rank.doing = mention
+                    draft.related.remove(mention)
+                    break
         # « clients sans commande depuis plus de 6 mois »: the age is the period of the absence.
         if draft.related and draft.related[-1].negated:
             for condition in list(draft.conditions):

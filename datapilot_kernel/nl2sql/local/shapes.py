@@ -6,6 +6,7 @@ many of those there are.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Literal, cast
 
@@ -46,6 +47,8 @@ class Shaper(Builder):
         self._counts()
         subject = self._subject()
         self._verbs(subject)
+        if subject is None and self._is_values():
+            return self._values_list()
         if self._is_rows(subject):
             return self._rows(cast("str", subject))
         return self._aggregate(subject)
@@ -66,7 +69,7 @@ class Shaper(Builder):
         mentions = [m for m in (self.draft.subjects[:1] or self.draft.subjects)]
         for mention in mentions:
             entities = mention.of("entity")
-            if entities:
+            if entities and max(o.quality for o in entities) >= max(o.quality for o in mention.options) - 0.06:
                 best = max(o.quality for o in entities)
                 chosen = self.choose(
                     f"e{mention.start}", [o for o in entities if o.quality >= best - 0.06],
@@ -76,7 +79,36 @@ class Shaper(Builder):
         for measure in self.draft.measures:
             if measure.count and measure.of("entity"):
                 return measure.of("entity")[0].ref
+        draft = self.draft
+        if (draft.which or draft.listed or draft.count) and draft.values and not draft.measures and not draft.subjects and not draft.groups and not draft.rank:
+            # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
+            kinds = [o for o in draft.values[0].of("value") if o.value in self.layer.dimension(o.ref).values]
+            if kinds and not draft.values[0].negated:
+                return kinds[0].entity
         return None
+
+    def _is_values(self) -> bool:
+        draft = self.draft
+        plain = not (draft.measures or draft.groups or draft.rank or draft.share or draft.trend or draft.growth or draft.cumul or draft.compare)
+        quiet = not (draft.conditions or draft.related or draft.periods or draft.aggregate or draft.units or draft.head_unit or draft.sum)
+        return plain and quiet and bool(draft.subjects) and (draft.which or draft.listed) and all(m.of("dimension") for m in draft.subjects)
+
+    def _values_list(self) -> Plan:
+        """« liste des marques », « quelles villes »: each value once."""
+        if self.draft.count:
+            raise NotSure(*(m.text for m in self.draft.subjects))
+        refs: list[str] = []
+        for mention in self.draft.subjects:
+            refs.append(self.nearest(f"c{mention.start}", mention.of("dimension"), frozenset(), mention.text).ref)
+        entity = refs[0].partition(".")[0]
+        if any(self.k.distance(entity, r.partition(".")[0]) is None for r in refs):
+            raise NotSure(*(m.text for m in self.draft.subjects))
+        filters, any_of = self.filters([], entity)
+        columns = tuple(ColumnItem(alias=self.alias(self._column_name(r)), field=r, via=self.via(entity, r)) for r in refs)
+        return Plan(
+            kind="rows", entity=entity, columns=columns, distinct=True, filters=tuple(filters), any_of=tuple(any_of),
+            order=(Order(by=columns[0].alias, descending=False),),
+        )  # fmt: skip
 
     def _verbs(self, subject: str | None) -> None:
         """Place verbs: what somebody did (or did not) is a condition; what a measure says anyway is not one more."""
@@ -86,9 +118,11 @@ class Shaper(Builder):
             entity = self._related_entity(mention, subject)
             if entity is None:
                 raise NotSure(mention.text)
+            if not mention.negated and self._said_by_measure(entity):
+                continue
             if subject is not None and entity != subject and (mention.negated or not self._measured_beyond(subject)) and self.k.distance(entity, subject) is not None:
                 kept.append(mention)
-                self.related.append(Related(entity=entity, negated=mention.negated, period=mention.period))
+                self.related.append(Related(entity=entity, negated=mention.negated, period=mention.period, via=mention.ways))
             elif mention.negated:
                 raise NotSure(mention.text)
             elif not draft.measures and subject is None:
@@ -96,6 +130,15 @@ class Shaper(Builder):
             elif entity != subject and not any(self._about(m, entity) for m in draft.measures):
                 raise NotSure(mention.text)
         draft.related = kept
+
+    def _said_by_measure(self, entity: str) -> bool:
+        """« produits vendus à moins de 20 exemplaires »: the measure compared is of the sales already."""
+        for condition in self.draft.conditions:
+            if condition.target is not None:
+                for option in condition.target.of("measure"):
+                    if any(entity == r or self.k.distance(entity, r) is not None or self.k.distance(r, entity) is not None for r in self.k.roots(option.ref)):
+                        return True
+        return False
 
     def _measured_beyond(self, subject: str) -> bool:
         """Tell whether something else than the subject's own rows is measured."""
@@ -117,6 +160,8 @@ class Shaper(Builder):
         draft = self.draft
         if draft.measures or draft.groups or draft.share or draft.trend or draft.cumul or draft.growth or draft.aggregate or draft.sum:
             return False
+        if draft.count or draft.actual or draft.extremes:
+            return False
         if draft.head_unit or draft.units or draft.compare:
             return False
         if subject is None:
@@ -128,7 +173,7 @@ class Shaper(Builder):
             return True
         if rank.time:
             return True
-        if rank.by is not None:
+        if rank.by is not None or rank.doing is not None:
             return False
         return bool(rank.nouns and self._noun_dimension(rank.nouns, subject) is not None)
 
@@ -169,6 +214,7 @@ class Shaper(Builder):
                 by = self._noun_dimension(rank.nouns, subject)
             descending = rank.descending
             limit = self._limit()
+        self._taxes()
         wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out)]
         refs = default_columns(self.k, subject, tuple(dict.fromkeys(r for r in wanted if self._shown(r) and self.k.distance(subject, r.partition(".")[0]) is not None)))
         if not refs:
@@ -258,6 +304,8 @@ class Shaper(Builder):
         said = {o.ref for word in ("montant", "prix", "amount", "price") for o in self.k.lexicon.lookup(word) if o.quality >= 0.95}
         if len([r for r in refs if r in said]) == 1:
             return next(r for r in refs if r in said)
+        if self.draft.tax is not None:
+            refs = [r for r in refs if self._says_tax(self.layer.dimension(r))] or refs
         gross = [r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}]
         return self.choose("money", gross or refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
 
@@ -322,6 +370,41 @@ class Shaper(Builder):
                 if any(literal in sql for sql in model.default_filters for literal in literals):
                     self.ignored.add(name)
 
+    def _leave_grouped(self, roots: frozenset[str]) -> None:
+        """Grouped by the very column that a default filter looks at: every value is asked for, the excluded one too."""
+        for item in self.dims:
+            column = self.layer.dimension(item.field).column
+            entity = item.field.partition(".")[0]
+            model = self.layer.entities[entity]
+            if column is None or not any(re.search(rf"\b{re.escape(column)}\b", sql) for sql in model.default_filters):
+                continue
+            literals = {literal for sql in model.default_filters for literal in re.findall(r"'[^']*'", sql)}
+            for name in {entity, *roots}:
+                if any(literal in sql for sql in self.layer.entities[name].default_filters for literal in literals):
+                    self.ignored.add(name)
+            self.note("defaults_left", label=self.layer.dimension(item.field).label)
+
+    def _taxes(self) -> None:
+        """« HT », « TTC » must be said by a measure or a column that the plan uses; otherwise the word has no place."""
+        if self.draft.tax is None or self.tax_placed:
+            return
+        used = [self.layer.measure(i.measure) for i in self.items if i.measure] + [self.layer.dimension(f.field) for f in self.filters_out]
+        if not any(self._says_tax(u) for u in used):
+            raise NotSure("HT" if self.draft.tax == "net_of_tax" else "TTC")
+
+    def _known_only(self) -> None:
+        """Ranked, folded or held to a condition, groups are things: rows that belong to none are left out."""
+        if self.draft.rank is None and not self.having and self.draft.aggregate is None:
+            return
+        for item in self.dims:
+            entity, _, name = item.field.partition(".")
+            model = self.layer.entities[entity]
+            roots = {r for i in self.items for r in self.item_roots(i)}
+            if item.grain is None and entity not in roots and (model.name_dimension in (None, name) or self.draft.rank is not None):
+                if not any(f.field == item.field for f in self.filters_out):
+                    self.filters_out.append(Filter(field=item.field, op="not_null", via=item.via))
+                break
+
     # ── aggregates ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _aggregate(self, subject: str | None) -> Plan:
@@ -349,13 +432,19 @@ class Shaper(Builder):
         self._presences(rowless)
         self._text_conditions(rowless)
         filters, any_of = self.filters(self.items, subject)
+        self._known_only()
         self._value_axis(filters)
         timing = Timing(self, subject=counted)
         time = timing.decide(self.items, self.dims)
         filters = self._shares(filters)
         self.filters_out += filters
         self._running()
-        self._leave_defaults(frozenset[str]().union(*(self.item_roots(i) for i in self.items)))
+        roots = frozenset[str]().union(*(self.item_roots(i) for i in self.items))
+        self._leave_defaults(roots)
+        self._leave_grouped(roots)
+        self._taxes()
+        if draft.extremes:
+            raise NotSure(draft.rank.text if draft.rank else "")
         order, limit, limit_per = self._order(split)
         rollup = self._rollup(folded, counted)
         if rollup is not None:
@@ -379,14 +468,41 @@ class Shaper(Builder):
         mentions = list(draft.measures)
         if draft.rank is not None and draft.rank.by is not None:
             mentions.insert(0, draft.rank.by)
+        elif draft.rank is not None and draft.rank.doing is not None:
+            doing = draft.rank.doing
+            if doing.of("measure"):
+                mentions.insert(0, MeasureMention(doing.of("measure"), doing.text, doing.start))
+            else:
+                self.items.append(self.count_of(doing.of("entity")[0].ref))
         elif draft.rank is not None and draft.rank.nouns:
             self.items.append(self._noun_measure(draft.rank.nouns, draft.rank.text))
+        if draft.actual:
+            if self.k.revenue is None:
+                raise NotSure("réalisé")
+            self.items.append(MeasureItem(alias=self.alias(self.k.revenue.partition(".")[2]), measure=self.k.revenue))
+        self._extremes(mentions)
         near = frozenset(o.ref for m in draft.subjects for o in m.of("entity"))
         for mention in mentions:
             self._prepare_average(mention)
             item = self.measure(mention, near)
             if not any(i.measure == item.measure and i.aggregate == item.aggregate and i.field == item.field and i.entity == item.entity for i in self.items):
                 self.items.append(item)
+
+    def _extremes(self, mentions: list[MeasureMention]) -> None:
+        """« le prix le plus élevé » of nothing is a maximum; « le plus bas et le plus élevé » are both."""
+        draft = self.draft
+        rank = draft.rank
+        if rank is None or rank.time or rank.by is not None or rank.nouns or rank.doing is not None or draft.head_unit or draft.units:
+            return
+        numeric = [m for m in draft.subjects if m.of("dimension") and all(self.layer.dimension(o.ref).type == "number" for o in m.of("dimension")) and not m.of("entity")]
+        if len(numeric) != 1 or mentions or draft.groups:
+            return
+        mention = numeric[0]
+        draft.subjects.remove(mention)
+        wanted: list[Literal["min", "max"]] = ["min", "max"] if draft.extremes else ["max" if rank.descending else "min"]
+        for name in wanted:
+            self.items.append(self.measure(MeasureMention(mention.options, mention.text, mention.start, aggregate=name)))
+        draft.rank, draft.extremes = None, False
 
     def _prepare_average(self, mention: MeasureMention) -> None:
         """« CA moyen par mois » is an average over months, not over rows: keep it for the rollup."""
@@ -452,7 +568,7 @@ class Shaper(Builder):
             if item is None:
                 raise NotSure(draft.rank.text)
             self.items.append(item)
-        elif subject is not None and asked_of_subject and not draft.sum:
+        elif subject is not None and (asked_of_subject or draft.count) and not draft.sum:
             self.items.append(self.count_of(subject))
         elif draft.groups and any(g.mention for g in draft.groups) and not draft.values and not draft.periods and not draft.share and not draft.growth:
             # « par région » alone: groups of nothing.

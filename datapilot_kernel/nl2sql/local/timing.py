@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Literal
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.draft import PeriodMention
@@ -105,7 +105,23 @@ class Timing:
     def _base(self) -> list[PeriodMention]:
         if any(p.negated for p in self.draft.periods):
             raise NotSure(*(p.text for p in self.draft.periods if p.negated))
-        return [p for p in self.draft.periods if not p.versus]
+        base = [p for p in self.draft.periods if not p.versus]
+        today = CalendarPeriod(unit="day", offset=0)
+        if self.draft.now or any(p.period == today for p in base):
+            states = self.s.items and all(self._is_state(i) for i in self.s.items)
+            if states:
+                base = [p for p in base if p.period != today]
+                self.s.note("as_of_now")
+            elif self.draft.now and not any(p.period == today for p in base) and self.s.items and not base:
+                raise NotSure(self.draft.now)
+        return base
+
+    def _is_state(self, item: MeasureItem) -> bool:
+        if item.measure is not None and self.s.k.is_state(item.measure):
+            return True
+        roots = self.s.item_roots(item)
+        counts = item.measure is None or self.s.k.is_count(item.measure)
+        return counts and all(self.s.k.is_master(r) for r in roots)
 
     def decide(self, items: list[MeasureItem], dims: list[DimensionItem]) -> str | None:
         """Set period, comparison and the grain of a trend; return the time dimension when it is not each measure's own."""
@@ -185,6 +201,10 @@ class Timing:
         kind = draft.versus
         if versus:
             other = versus[0].period
+            relative = self._relative_to_base(other)
+            if relative is not None:
+                self.comparison = Comparison(kind=relative)
+                return
             if self.period is None and isinstance(other, CalendarPeriod) and other.offset == -1:
                 kind = "previous_year" if other.unit == "year" else "previous_period"
                 if other.unit in _OFFSETS:
@@ -201,6 +221,10 @@ class Timing:
             else:
                 self.comparison = Comparison(kind="period", period=other)
                 return
+        if kind is None and (draft.growth or draft.compare) and grain is None and self.period is not None:
+            self._split(self.period)
+            if self.comparison is not None:
+                return
         if kind is None and draft.growth and not (draft.compare and self.s.dims):
             kind = self._growth_kind(grain)
         if kind is None:
@@ -211,6 +235,32 @@ class Timing:
             self.period = _THIS_YEAR
             self.s.note("assumed_period")
         self.comparison = Comparison(kind=kind)
+
+    def _relative_to_base(self, other: Period) -> Literal["previous_period", "previous_year", None]:
+        """« mai 2026 vs mois précédent »: the month before May, not before today."""
+        base = self.period
+        if not isinstance(other, CalendarPeriod) or other.offset != -1 or not isinstance(base, CalendarPeriod) or base.offset is not None:
+            return None
+        if other.unit == base.unit:
+            return "previous_year" if base.unit == "year" else "previous_period"
+        return "previous_year" if other.unit == "year" else None
+
+    def _split(self, period: Period) -> None:
+        """« croissance entre 2024 et 2025 »: the second against the first."""
+        if not isinstance(period, Between) or period.start is None or period.end is None:
+            return
+        start, end = period.start, period.end
+        whole_months = start.day == 1 and (end + timedelta(days=1)).day == 1
+        if not whole_months or (start.year, start.month) == (end.year, end.month):
+            return
+        if (start.month, end.month) == (1, 12):
+            if start.year == end.year:
+                return
+            self.period, other = CalendarPeriod(unit="year", year=end.year), CalendarPeriod(unit="year", year=start.year)
+        else:
+            self.period = CalendarPeriod(unit="month", number=end.month, year=end.year)
+            other = CalendarPeriod(unit="month", number=start.month, year=start.year)
+        self.comparison = Comparison(kind="period", period=other)
 
     def _span(self, earlier: Period, later: Period, base: list[PeriodMention]) -> None:
         start, end = self._start(earlier), self._start(later)
