@@ -38,7 +38,7 @@ def draft_layer(catalog: Catalog, *, name: str = "Brouillon") -> Layer:
         name=name,
         status="draft",
         sql_dialect=catalog.dialect,
-        entities={t.name: t.entity() for t in draft.tables.values()},
+        entities={t.name: t.entity(catalog.default_schema) for t in draft.tables.values()},
         joins=draft.joins,
         questions=draft_questions(draft),
     )

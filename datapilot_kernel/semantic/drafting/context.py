@@ -60,10 +60,10 @@ class TableDraft:
         """Return the foreign key that this column alone makes; None when it makes none."""
         return next((fk for fk in self.table.foreign_keys if fk.columns == (column,)), None)
 
-    def entity(self) -> Entity:
-        """Return the finished entity."""
+    def entity(self, default_schema: str) -> Entity:
+        """Return the finished entity. A table of the default schema is named alone: the layer then serves copies elsewhere."""
         return Entity(
-            table=self.table.key,
+            table=self.table.name if self.table.db_schema == default_schema and "." not in self.table.name else self.table.key,
             label=self.label,
             plural=self.plural,
             gender=self.gender,
