@@ -136,7 +136,7 @@ def field_condition(context: Context, field: Field, one: Filter) -> exp.Expr:
     if op in ("older_than", "within_last"):
         return _span_condition(context, field, one)
     if op == "day_type":
-        return _day_type(context, field, str(one.values[0]))
+        return _day_type(context, field, one)
     if op in ("contains", "not_contains", "starts_with", "ends_with"):
         text = context.forms.like(expression.copy(), str(one.values[0]), before=op != "starts_with", after=op != "ends_with")
         return text if op != "not_contains" else one_of([exp.Not(this=text), is_null(expression)])
@@ -200,13 +200,13 @@ def _span_condition(context: Context, field: Field, one: Filter) -> exp.Expr:
     )
 
 
-def _day_type(context: Context, field: Field, kind: str) -> exp.Expr:
-    forms, calendar = context.forms, context.layer.calendar
+def _day_type(context: Context, field: Field, one: Filter) -> exp.Expr:
+    forms, calendar, kind = context.forms, context.layer.calendar, one.values[0]
     local = forms.local(field.expression.copy(), field.dimension.zoned)
     weekday = forms.bucket(local, "day_of_week")
     if kind == "weekend":
         return exp.GTE(this=weekday, expression=number(6))
-    listed = _holidays_in(context)
+    listed = _holidays_in(context, one.field)
     days = [forms.day(day) for day in listed]
     holiday: exp.Expr = exp.In(this=forms.bucket(local.copy(), "day"), expressions=days) if days else exp.false()
     if kind == "holiday":
@@ -215,12 +215,15 @@ def _day_type(context: Context, field: Field, kind: str) -> exp.Expr:
     return exp.and_(worked, exp.Not(this=holiday), copy=False) if days else worked
 
 
-def _holidays_in(context: Context) -> list[date]:
-    region = context.layer.calendar.holidays
-    period = context.period or DateRange(None, None, "")
-    first = period.start.year - 1 if period.start else _WIDE_YEARS[0]
-    last = period.end.year if period.end else max(_WIDE_YEARS[1], context.today.year)
-    return [day for year in range(first, last + 1) for day in holidays(year, region)]
+def _holidays_in(context: Context, ref: str) -> list[date]:
+    """Return the holidays that a filter must list: those of the period, when it limits this very date."""
+    region, period, plan = context.layer.calendar.holidays, context.period, context.plan
+    first, last = date(_WIDE_YEARS[0], 1, 1), date(_WIDE_YEARS[1], 12, 31)
+    limited = plan.time == ref or (plan.time is None and time_of(context, ref.partition(".")[0]) == ref)
+    if period is not None and limited and plan.comparison is None:
+        first, last = period.start or first, period.end or last
+    years = range(first.year, last.year + 1)
+    return [day for year in years for day in holidays(year, region) if first <= day <= last]
 
 
 # ── the many side ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -104,7 +104,9 @@ class Forms:
             )
             subject: exp.Expr = exp.Collate(this=converted, expression=exp.var("utf8mb4_general_ci"))
         else:
-            subject = exp.Lower(this=call("TRANSLATE", expression, string(_ACCENTED), string(_PLAIN)))
+            # An enumeration or a uuid is no text to PostgreSQL's functions.
+            text = cast(expression, "text") if self.dialect == "postgres" else expression
+            subject = exp.Lower(this=call("TRANSLATE", text, string(_ACCENTED), string(_PLAIN)))
             escaped = "".join(_unaccented(c) for c in escaped).lower()
         pattern = f"{'%' if before else ''}{escaped}{'%' if after else ''}"
         found: exp.Expr = exp.Like(this=subject, expression=string(pattern))
@@ -151,12 +153,6 @@ class Forms:
     def _bare(expression: exp.Expr, descending: bool) -> exp.Ordered:
         # What MySQL does by itself (NULL is the smallest), said so that sqlglot adds nothing.
         return exp.Ordered(this=expression, desc=descending, nulls_first=not descending)
-
-    def code_points(self, expression: exp.Expr) -> exp.Expr:
-        """Return a text to order by that sorts alike in all engines (not as in a dictionary)."""
-        if self.dialect == "postgres":
-            return exp.Collate(this=expression, expression=exp.Identifier(this="C", quoted=True))
-        return expression
 
     # ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -58,7 +58,7 @@ def holidays(year: int, region: Region = "FR") -> dict[date, str]:
     found = {date(year, month, day): name for (month, day), name in _FIXED.items()}
     sunday = easter(year)
     for days, name in _AFTER_EASTER.items():
-        # Ascension and 8 May may fall on one day (2008): either name is right, the date is what counts.
+        # Ascension may fall on 1 May (2008) or 8 May (1997): one day off, not two.
         found.setdefault(sunday + timedelta(days=days), name)
     if region == "FR-57":
         found[sunday - timedelta(days=2)] = "good_friday"

@@ -258,7 +258,7 @@ def kind_of(context: Context, leaf: Leaf) -> Kind:
     """Return how a leaf is computed."""
     if leaf.measure is not None and context.layer.measure(leaf.measure).additivity == "semi_additive":
         return "semi_additive"
-    # A branch of its own everywhere, though only MySQL has to compute it apart: which groups show must not depend on the engine.
+    # A branch of its own everywhere, though only MySQL has to compute it apart: groups must not depend on the engine.
     if _median_argument(context, leaf) is not None:
         return "median"
     return "plain"

@@ -43,7 +43,7 @@ def _unit_label(start: date, end: date, unit: Unit | None, calendar: Calendar) -
     if unit == "week" and (end - start).days == 7:
         monday = start + _DAY if calendar.week_start == "sunday" else start
         year, week, _ = monday.isocalendar()
-        return text("plan.label.week", number=week, year=year, start=day_label(start, year=False), end=day_label(end - _DAY))
+        return text("plan.label.week", number=week, year=year, days=_stretch_label(start, end))
     if unit in ("fiscal_year", "fiscal_quarter") and calendar.fiscal_year_start > 1 and months in (3, 12):
         lag = (start.month - calendar.fiscal_year_start) % 12
         first_year = start.year - (start.month < calendar.fiscal_year_start)
@@ -74,4 +74,7 @@ def _stretch_label(start: date, end: date) -> str:
             first_part = text("plan.label.with_year", part=first_part, year=start.year)
         last_part = text("plan.label.with_year", part=month_name(last.month), year=last.year)
         return text("plan.label.months", start=first_part, end=last_part)
+    if (start.year, start.month) == (last.year, last.month):
+        alone = text("plan.label.first_alone" if start.day == 1 else "plan.label.day_alone", day=start.day)
+        return text("plan.label.days", start=alone, end=day_label(last))
     return text("plan.label.days", start=day_label(start, year=start.year != last.year), end=day_label(last))
