@@ -52,7 +52,7 @@ def apply_edit(plan: Plan, path: str, new_value: Any, *, layer: Layer | None = N
         _set(data, steps, value, path)
     if not (data["measures"] or data["dimensions"] or data["kind"] == "rows"):
         raise BadInput("answers.edit.last_measure")
-    _drop_orphans(data, {item.alias for item in (*plan.measures, *plan.dimensions, *plan.columns)})
+    _drop_orphans(data, _aliases(plan))
     try:
         edited = Plan.model_validate(data)
     except ValidationError as error:
@@ -60,6 +60,10 @@ def apply_edit(plan: Plan, path: str, new_value: Any, *, layer: Layer | None = N
     if layer is not None:
         _check_names(edited, plan, layer)
     return edited
+
+
+def _aliases(plan: Plan) -> set[str]:
+    return {m.alias for m in plan.measures} | {d.alias for d in plan.dimensions} | {c.alias for c in plan.columns}
 
 
 def _ignore(data: dict[str, Any], steps: list[str], value: Any, path: str) -> None:
@@ -142,7 +146,7 @@ def _child(target: Any, step: str, path: str) -> Any:
 
 
 def _drop_orphans(data: dict[str, Any], before: set[str]) -> None:
-    """Take away what refers to a column that is gone (one that never was is a fault of the edit, and stays to be refused)."""
+    """Take away what refers to a column that is gone; one that never was stays, to be refused."""
     measures = {m.get("alias") for m in data["measures"] if isinstance(m, dict)}
     dimensions = {d.get("alias") for d in data["dimensions"] if isinstance(d, dict)}
     columns = {c.get("alias") for c in data["columns"] if isinstance(c, dict)}

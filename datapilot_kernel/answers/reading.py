@@ -15,6 +15,7 @@ from datapilot_kernel.answers.wording import (
     describe_period,
     dimension_label,
     entity_label,
+    find_dimension,
     grain_label,
     listed,
     measure_label,
@@ -173,7 +174,7 @@ class _Reader:
         plan = self.plan
         found = []
         for i, order in enumerate(plan.order):
-            direction = self.say("descending" if order.descending else "ascending")
+            direction = self.say(f"{self._order_kind(order.by)}{'descending' if order.descending else 'ascending'}")
             value = self.say("ordered", name=lower_first(self._alias(order.by)), direction=direction)
             found.append(self.part(f"/order/{i}", "order", "order", value))
         if plan.limit is not None:
@@ -199,6 +200,15 @@ class _Reader:
             if column.alias == alias:
                 return column.label or dimension_label(column.field, self.layer)
         return alias
+
+    def _order_kind(self, alias: str) -> str:
+        """Return ``time_`` or ``text_`` for an order by such a column, nothing for one by figures."""
+        fields = {d.alias: d.field for d in self.plan.dimensions} | {c.alias: c.field for c in self.plan.columns}
+        field = fields.get(alias)
+        dimension = find_dimension(field, self.layer) if field else None
+        if dimension is None:
+            return ""
+        return {"date": "time_", "timestamp": "time_", "text": "text_"}.get(dimension.type, "")
 
     def _defaults(self) -> list[ReadingPart]:
         """Return the default filters that apply, each with the pointer that leaves them out."""

@@ -270,8 +270,10 @@ class _Writer:
         )  # fmt: skip
         if followers:
             sentence += self.say("ahead_of", names=self._joined(followers))
-        if len(rest) > 3 and self._complete():
-            last = ordered[-1]
+        # « (non renseigné) » is no name: it does not come last among those that have one.
+        named = [r for r in rest if self.table.rows[r][shape.dimensions[0]] is not None]
+        if len(named) > 3 and self._complete():
+            last = named[-1]
             sentence += self.say("closes", name=self._named(last, shape), value=self._shown(last, measure))
         return opening + sentence + "."
 

@@ -183,7 +183,8 @@ class LocalClient:
         return self._engine.layer
 
     def status(self) -> SourceStatus:
-        """Introspect if that was not done yet, and describe."""
+        """Do what the first question would have to wait for, and describe."""
+        self._engine.prepare()
         layer = self._engine.layer
         return SourceStatus(
             name=self.name,

@@ -24,7 +24,7 @@ def demo_source(slug: str | None, told: Callable[[], None]) -> tuple[str, str, s
     from datapilot_kernel.demo.loader import layer_path, load_tenant, tenants
     from datapilot_kernel.engine import today
     from datapilot_kernel.errors import BadInput
-    from datapilot_kernel.sources import cache_folder
+    from datapilot_kernel.sources.location import cache_folder
 
     known = tenants()
     chosen = slug or next(iter(known))

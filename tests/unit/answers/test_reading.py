@@ -88,6 +88,13 @@ def test_a_list_without_related_rows() -> None:
     assert parts["/filters/0"] == "Nom | depuis plus de 30 jours"
 
 
+def test_an_order_is_said_as_what_it_orders() -> None:
+    orders = (Order(by="mois", descending=False), Order(by="region", descending=True))
+    parts = read(plan(dimensions=(BY_MONTH, BY_REGION), order=orders))
+    assert parts["/order/0"] == "Tri | mois (date de commande), du plus ancien au plus récent"
+    assert parts["/order/1"] == "Tri | région, de Z à A"
+
+
 def test_rollup_transform_and_measure_filters() -> None:
     item = MeasureItem(
         alias="ca", measure="commande.ca", transform="share", filters=(Filter(field="commande.region", values=("Corse",)),)

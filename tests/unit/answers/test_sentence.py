@@ -63,6 +63,10 @@ GOLDENS: list[tuple[str, dict[str, Any]]] = [
      {"columns": [REGION, CA], "rows": [("Corse", D(50)), ("Bretagne", D(100))], "of_plan": plan(dimensions=(BY_REGION,))}),
     ("Sur 5 régions, A arrive en tête avec 9 commandes, devant B (7) et C (5) ; E ferme la marche (1).",
      {"columns": [REGION, NB], "rows": [("A", 9), ("B", 7), ("C", 5), ("D", 3), ("E", 1)], "of_plan": plan(dimensions=(BY_REGION,))}),
+    # No name is no last one.
+    ("A arrive en tête avec 9 commandes, devant B (7) et C (5) ; E ferme la marche (2).",
+     {"columns": [REGION, NB], "rows": [("A", 9), ("B", 7), ("C", 5), ("D", 3), ("E", 2), (None, 1)],
+      "of_plan": plan(dimensions=(BY_REGION,))}),
     # Limited to the first: nothing is said of the others, which were not looked at.
     ("A arrive en tête avec 9 commandes, devant B (7) et C (5).",
      {"columns": [REGION, NB], "rows": [("A", 9), ("B", 7), ("C", 5), ("D", 3), ("E", 1)],
