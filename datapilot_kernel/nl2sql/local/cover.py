@@ -123,6 +123,7 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
             total = cheapest[i] + cost
             if not reached[item.end] or total < cheapest[item.end] - 1e-9:
                 cheapest[item.end], back[item.end], reached[item.end] = total, item, True
+    _explain_leftovers(back, tokens, lexicon)
     items, place = list[Item](), n
     while place > 0:
         last = back[place]
@@ -130,6 +131,35 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         items.append(last)
         place = last.start
     return Cover(items[::-1], tokens)
+
+
+def _explain_leftovers(back: list[Item | None], tokens: list[Token], lexicon: Lexicon) -> None:
+    """Explain single leftover words: by the phrase beside them, of whose names they are a word, or as a dated participle."""
+    path, place = list[Item](), len(tokens)
+    while place > 0 and (item := back[place]) is not None:
+        path.append(item)
+        place = item.start
+    path.reverse()
+    for at, item in enumerate(path):
+        if item.kind != "unknown":
+            continue
+        token = tokens[item.start]
+        for other in (_neighbour(path, at, -1), _neighbour(path, at, 1)):
+            if other is not None and len(token.stem) >= 4:
+                keeping = tuple(o for o in other.options if token.stem in lexicon.words_of(o))
+                if keeping and len(other.options) >= len(keeping):
+                    other.options = keeping
+                    item.kind = "filler"
+                    break
+        if item.kind == "unknown" and (dates := lexicon.dated_by(token)):
+            item.kind, item.options = "lex", dates
+
+
+def _neighbour(path: list[Item], at: int, step: int) -> Item | None:
+    at += step
+    while 0 <= at < len(path) and path[at].kind == "filler" and path[at].norm in ("de", "d", "du", "des", "la", "le", "les", "l", "of", "the"):
+        at += step
+    return path[at] if 0 <= at < len(path) and path[at].kind == "lex" else None
 
 
 def _honest_short_values(options: tuple[Option, ...], token: Token, grammar: Grammar) -> tuple[Option, ...]:

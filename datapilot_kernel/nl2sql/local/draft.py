@@ -51,6 +51,7 @@ class ValueMention(Mention):
     negated: bool = False
     named: tuple[Option, ...] = ()
     named_text: str = ""
+    end: int = 0
     joined_by: Literal["and", "or", ""] = ""
 
 
@@ -74,6 +75,7 @@ class Condition:
     percent: bool = False
     unit: Unit | None = None
     text: str = ""
+    owner: Mention | None = None
 
 
 @dataclass
@@ -161,6 +163,7 @@ class Draft:
     and_first: bool = False
     remove_filter: bool = False
     extremes: bool = False
+    included: list[Mention] = field(default_factory=list)
     actual: bool = False
     now: str = ""
     tax: Literal["net_of_tax", "with_tax", None] = None

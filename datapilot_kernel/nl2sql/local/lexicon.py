@@ -8,6 +8,7 @@ Small words inside a phrase (« de », « la ») are optional.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,6 +22,9 @@ from datapilot_kernel.semantic.model import Entity, Layer
 OptionKind = Literal["entity", "measure", "dimension", "value", "way"]
 
 _SMALL = {"de", "d", "du", "des", "la", "le", "les", "l", "un", "une", "of", "the", "a", "au", "aux"}
+_PARTICIPLE = re.compile(r"(?:ee?s?|ies?|is|us?|ues?|ts?|tes?)$")
+_TELLING_FIRST = {"au", "aux", "a"}
+"""« au catalogue » is not « catalogue »."""
 _SAYS_NOTHING = {
     stem(fold(w))
     for w in (
@@ -72,8 +76,9 @@ class LexSpan:
 
 def content(words: Iterable[str]) -> Phrase:
     """Drop the small words of a phrase (all of them kept when nothing else is there)."""
-    kept = tuple(w for w in words if w not in _SMALL)
-    return kept or tuple(words)
+    every = tuple(words)
+    kept = tuple(w for i, w in enumerate(every) if w not in _SMALL or (i == 0 and w in _TELLING_FIRST))
+    return kept or every
 
 
 def is_participle(text: str) -> bool:
@@ -108,6 +113,7 @@ class Lexicon:
                     rest = tuple(w for w in content(phrase(text)) if w not in whose)
                     if rest and len(rest) < len(content(phrase(text))) and not set(rest) <= _SAYS_NOTHING:
                         self._put(rest, Option("way", name, SHORT))
+        self._dated = self._date_roots()
         self._parts(_reserved())
         self._translations()
         self._longest = {}
@@ -150,6 +156,47 @@ class Lexicon:
                 for text in (dimension.label, dimension.plural, *dimension.synonyms):
                     if text:
                         self._add(text, Option("value", ref, 0.95, value=True))
+
+    def _date_roots(self) -> list[tuple[str, str]]:
+        """Return (root of the noun, reference) of dates of something that happens: « date d'ouverture » dates « ouverts »."""
+        found = []
+        for name, entity in self.layer.entities.items():
+            for dimension_name, dimension in entity.dimensions.items():
+                if dimension.type in ("date", "timestamp") and not dimension.hidden and not entity.hidden:
+                    for text in (dimension.label, *dimension.synonyms):
+                        own = {w for t in (entity.label, entity.plural or "", *entity.synonyms) for w in phrase(t)}
+                        for word in phrase(text):
+                            if len(word) >= 6 and word not in own and word not in ("creation", "dernier", "premier"):
+                                found.append((word, f"{name}.{dimension_name}"))
+        return found
+
+    def dated_by(self, token: Token) -> tuple[Option, ...]:
+        """Return the dates that a past participle may speak of: of the same root as the noun that names them.
+
+        The participle shares all but its ending with the noun (« ouverts », ouverture; « embauchés », embauche).
+        """
+        typed = token.stem
+        if token.kind != "word" or len(typed) < 5 or not _PARTICIPLE.search(token.norm):
+            return ()
+        root = max(4, len(typed) - 2)
+        refs = dict.fromkeys(ref for noun, ref in self._dated if noun[:root] == typed[:root])
+        return tuple(Option("dimension", ref, 0.8) for ref in refs)
+
+    def words_of(self, option: Option) -> set[str]:
+        """Return the stems of every label and synonym of what an option names."""
+        layer = self.layer
+        if option.kind == "measure":
+            said = layer.measure(option.ref)
+            texts = [said.label, *said.synonyms]
+        elif option.kind == "dimension":
+            dimension = layer.dimension(option.ref)
+            texts = [dimension.label, *dimension.synonyms]
+        elif option.kind == "entity":
+            entity = layer.entities[option.ref]
+            texts = [entity.label, *entity.synonyms]
+        else:
+            return set()
+        return {w for t in texts for w in phrase(t)}
 
     def _add(self, text: str, option: Option) -> None:
         self._spelled.update(t.norm for t in tokenize(text) if len(t.norm) >= 4 and t.norm.isalpha())

@@ -48,7 +48,7 @@ class Reader:
             "which": self._which, "sum": self._sum, "share": self._share, "distribution": self._distribution, "list": self._list,
             "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
             "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort, "amount": self._amount,
-            "actual": self._actual, "share_by": self._share_by,
+            "include": self._include, "actual": self._actual, "share_by": self._share_by,
         }  # fmt: skip
 
     # ── movement ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -182,6 +182,8 @@ class Reader:
             if beyond is not None and beyond.is_op("filled"):
                 draft.presences.append(Presence(_mention(item, dims), empty=True))
                 return (self.next(following + 1) or following) + 1
+        if dims and len(dims) == len(item.options) and item.options[0].quality == 0.8 and all(self._temporal(o) for o in dims):
+            return self._event(i, dims)
         if item.of("way") and not item.of("dimension", "entity", "measure") and (self.negated or draft.related):
             joins = {o.ref: self.lexicon.layer.joins[o.ref] for o in item.of("way")}
             options = tuple(Option("entity", j.from_entity) for j in joins.values())
@@ -277,7 +279,18 @@ class Reader:
             return True
         if self._age_follows(comparator):
             numeric = [o for o in numeric if self._in_days(o)]
+        elif self._money_follows(comparator):
+            numeric = [o for o in numeric if self._in_money(o)]
         return bool(numeric)
+
+    def _money_follows(self, comparator: int) -> bool:
+        number = self.next(comparator + 1)
+        return number is not None and self._unit_marks(number + 1, False, False)[1]
+
+    def _in_money(self, option: Option) -> bool:
+        layer = self.lexicon.layer
+        form = layer.measure(option.ref).format if option.kind == "measure" else layer.dimension(option.ref).format
+        return form is None or form.kind in ("currency", "decimal")
 
     def _target_follows(self, comparator: int) -> bool:
         """Tell whether what is compared stands after the number: « plus de 3 commandes », « plus de 10 000 € de CA »."""
@@ -307,7 +320,7 @@ class Reader:
             last = self.draft.values[-1] if self.draft.values else None
             if before is not None and before.is_op("and", "or", "comma", "neg", "versus") and last is not None:
                 named, named_text = last.named, last.named_text
-            elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and not before.of("value"):
+            elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and self._placed(before):
                 named, named_text = before.of("entity", "dimension"), before.text
         inside = self._entity_inside(item, options)
         if inside is not None and not negated and not any(o.ref == inside.ref for s in self.draft.subjects for o in s.of("entity")):
@@ -322,8 +335,12 @@ class Reader:
             joined = "or"
         elif before is not None and before.is_op("and", "comma", "versus"):
             joined = "and"
-        self.draft.values.append(ValueMention(options, item.text, item.start, negated=negated, named=named, named_text=named_text, joined_by=joined))
+        self.draft.values.append(ValueMention(options, item.text, item.start, negated=negated, named=named, named_text=named_text, end=item.end, joined_by=joined))
         return i + 1
+
+    def _placed(self, item: Item) -> bool:
+        """Tell whether a phrase was read as an entity or a dimension, not as a value."""
+        return not any(v.start == item.start for v in self.draft.values)
 
     def _entity_inside(self, item: Item, options: tuple[Option, ...]) -> Option | None:
         stems = [t.stem for t in self.tokens[item.start : item.end]]
@@ -424,9 +441,16 @@ class Reader:
         if self.negated:
             op = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "eq": "ne"}.get(op, op)
             self.negated = False
+        owner = None
+        before = self.before(self.items.index(comparator))
+        if target is None and before is not None and before.kind == "lex" and before.of("entity"):
+            owner = _mention(before, before.of("entity"))
         self.draft.conditions.append(
-            Condition(cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money, percent, unit, comparator.text)
-        )
+            Condition(
+                cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money, percent, unit,
+                comparator.text, owner,
+            )
+        )  # fmt: skip
         return i
 
     def _bare_unit(self, place: int) -> bool:
@@ -638,6 +662,20 @@ class Reader:
             self.pending = None
         else:
             self.draft.subjects.append(Mention(options, item.text, item.start))
+        return i + 1
+
+    def _include(self, i: int) -> int:
+        """« y compris les annulées »: what a default filter leaves out is wanted too."""
+        place = self.next(i + 1)
+        before = self.before(i)
+        if place is not None and self.items[place].kind == "lex" and self.items[place].of("value"):
+            self.draft.included.append(_mention(self.items[place], self.items[place].of("value")))
+            return place + 1
+        if before is not None and self.draft.values and before.start == self.draft.values[-1].start:
+            value = self.draft.values.pop()
+            self.draft.included.append(Mention(value.options, value.text, value.start))
+            return i + 1
+        self.draft.unexplained.append(self.items[i].text)
         return i + 1
 
     def _actual(self, i: int) -> int:

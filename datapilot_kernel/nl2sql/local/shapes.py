@@ -15,7 +15,7 @@ from datapilot_kernel.nl2sql.local.builder import Builder
 from datapilot_kernel.nl2sql.local.columns import default_columns
 from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention, Mention, RelatedMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
-from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.plan.model import (
@@ -80,11 +80,23 @@ class Shaper(Builder):
             if measure.count and measure.of("entity"):
                 return measure.of("entity")[0].ref
         draft = self.draft
+        if draft.conditions and not draft.groups and not draft.subjects and (inside := self._thing_measured()) is not None:
+            return inside
         if (draft.which or draft.listed or draft.count) and draft.values and not draft.measures and not draft.subjects and not draft.groups and not draft.rank:
             # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
             kinds = [o for o in draft.values[0].of("value") if o.value in self.layer.dimension(o.ref).values]
             if kinds and not draft.values[0].negated:
                 return kinds[0].entity
+        return None
+
+    def _thing_measured(self) -> str | None:
+        """« produits vendus à moins de 20 »: the measure's own words begin with the thing it is measured of."""
+        for mention in self.draft.measures:
+            words = content(phrase(mention.text))
+            for name, entity in self.layer.entities.items():
+                own = {content(phrase(t)) for t in (entity.label, entity.plural or entity.label)}
+                if not entity.hidden and any(words[: len(o)] == o and len(words) > len(o) for o in own):
+                    return name
         return None
 
     def _is_values(self) -> bool:
@@ -200,6 +212,7 @@ class Shaper(Builder):
         filters, any_of = self.filters([], subject)
         self.filters_out += filters
         self._leave_defaults(frozenset({subject}))
+        self._include(frozenset({subject}))
         rank = draft.rank
         order: tuple[Order, ...] = ()
         limit: int | None = None
@@ -264,6 +277,9 @@ class Shaper(Builder):
         """A comparison on a column of each row."""
         roots = frozenset({subject}) if subject else frozenset[str]().union(*(self.item_roots(i) for i in self.items))
         target = condition.target
+        if condition.owner is not None and target is None:
+            owners = [o.ref for o in condition.owner.of("entity") if self.k.farthest(roots, o.ref) is not None]
+            roots = frozenset(owners[:1]) or roots
         if target is None and condition.unit is not None:
             self._age(condition, roots)
             return
@@ -288,7 +304,8 @@ class Shaper(Builder):
             raise NotSure(condition.text)
         form = self.layer.dimension(ref).format
         percent = condition.percent and form is not None and form.kind == "percent"
-        root = next(iter(roots)) if roots else None
+        starts = [r for i in self.items for r in self.item_roots(i)] or list(roots)
+        root = starts[0] if starts else None
         self.filters_out.append(
             Filter(field=ref, op=condition.op, values=self.numbers(condition.numbers, percent=percent), via=self.via(root, ref) if root else ())
         )
@@ -370,6 +387,16 @@ class Shaper(Builder):
                 if any(literal in sql for sql in model.default_filters for literal in literals):
                     self.ignored.add(name)
 
+    def _include(self, roots: frozenset[str]) -> None:
+        """« y compris les annulées »: leave out the default filters that exclude them."""
+        for mention in self.draft.included:
+            literals = {f"'{o.value}'" for o in mention.of("value") if isinstance(o.value, str)}
+            entities = {o.entity for o in mention.of("value")} | roots
+            touched = {e for e in entities if any(x in sql for sql in self.layer.entities[e].default_filters for x in literals)}
+            if not touched:
+                raise NotSure(mention.text)
+            self.ignored |= touched
+
     def _leave_grouped(self, roots: frozenset[str]) -> None:
         """Grouped by the very column that a default filter looks at: every value is asked for, the excluded one too."""
         for item in self.dims:
@@ -442,6 +469,7 @@ class Shaper(Builder):
         roots = frozenset[str]().union(*(self.item_roots(i) for i in self.items))
         self._leave_defaults(roots)
         self._leave_grouped(roots)
+        self._include(roots)
         self._taxes()
         if draft.extremes:
             raise NotSure(draft.rank.text if draft.rank else "")

@@ -68,8 +68,9 @@ class Timing:
 
     def _participle_time(self, subject: str) -> str | None:
         """« commandes livrées en mai »: delivered in May, or ordered in May and since delivered? Ask, where both exist."""
+        starts = {p.start for p in self.draft.periods}
         for value in self.draft.values:
-            if value.negated:
+            if value.negated or value.end not in starts:
                 continue
             stems = set(phrase(value.text))
             for name, dimension in self.s.layer.entities[subject].dimensions.items():
