@@ -54,7 +54,7 @@ _PEOPLE_TABLES = ("employe", "salarie", "collaborateur", "utilisateur", "personn
 _ROLES = {
     "manager", "responsable", "chef", "superviseur", "supervisor", "approver", "approbateur", "validateur", "owner", "proprietaire", "author", "auteur",
     "assignee", "assigned", "created", "updated", "cree", "createur", "creator", "reporter", "demandeur", "requester", "assigne", "sponsor", "leader",
-    "valideur", "n1", "reports", "superieur", "tuteur", "mentor", "agent", "sales", "rep",
+    "valideur", "n1", "modificateur", "reports", "superieur", "tuteur", "mentor", "agent", "sales", "rep",
 }  # fmt: skip
 _SELF = {
     "parent",

@@ -68,6 +68,11 @@ _UNITS = {
     "pieces": "pièces", "pcs": "pièces", "ms": "ms",
 }  # fmt: skip
 _UNIT_HEADS_KEPT = frozenset({"nb", "nbr", "nbre", "nombre", "number", "count", "total", "date"})
+_ENGLISH_ABBREVIATIONS = frozenset(
+    "qty amt num no nr desc descr ref cat cust inv prod emp dept addr cnt min max vol temp org proj sub promo src stat st sts img doc msg param hist trans trx "
+    "txn loc rep app opp camp comm cred obj real act int ext init seg lat lng lon dest dist mod pos id uuid guid total unit client article date".split()
+)
+_DOCUMENTS = frozenset({"commande", "facture", "vente", "devis", "commande d’achat", "écriture"})
 _ENGLISH_MARKS = frozenset({"is", "has", "at", "on", "of", "by", "the"})
 
 
@@ -221,8 +226,23 @@ def read_name(name: str, kind: Literal["table", "column", "boolean"] = "column")
     pieces = _segments(words)
     if not any(entry for entry, _ in pieces) or any(w in LINKING for w in words):
         pieces = _best(pieces, _segments(tuple(w for w in words if w not in LINKING) or words))
+    pieces = _lines_of_documents(pieces)
     read = _compose(pieces, kind, identifier, english_mark, words)
     return replace(read, unit=unit) if unit else read
+
+
+def _lines_of_documents(pieces: list[tuple[Entry | None, tuple[str, ...]]]) -> list[tuple[Entry | None, tuple[str, ...]]]:
+    """Read ``cde_lig`` as ``lig_cde``: a line of a document, in whichever order."""
+    found: list[tuple[Entry | None, tuple[str, ...]]] = []
+    for entry, words in pieces:
+        before = found[-1][0] if found else None
+        if entry and before and entry.concept.french in {"ligne", "détail"} and before.concept.french in _DOCUMENTS:
+            whole = lookup(("ligne", fold(before.concept.french)))
+            if whole is not None:
+                found[-1] = (whole, (*found[-1][1], *words))
+                continue
+        found.append((entry, words))
+    return found
 
 
 def _without_unit(words: tuple[str, ...], kind: str) -> tuple[tuple[str, ...], str | None]:
@@ -326,7 +346,7 @@ def _french_only(entry: Entry, piece: tuple[str, ...]) -> bool:
     if entry.english:
         return False
     if entry.abbreviation:
-        return False
+        return not set(piece) <= _ENGLISH_ABBREVIATIONS
     from datapilot_kernel.catalog.lexicon import words as words_of
 
     both = any(words_of(e) == piece or words_of(e + "s") == piece for e in entry.concept.english)
@@ -357,6 +377,8 @@ def _phrase(
             parts.append(_spelled(entry, piece))
         elif entry.concept.kind == "qualifier":
             parts.append(entry.concept.agreed(head.gender, plural))
+        elif head.french in {"quantité", "valeur"} and entry.concept.french == "stock":
+            parts.append("en stock")
         elif head.french in _NO_DE_HEADS:
             parts.append(entry.concept.french)
         else:
@@ -376,7 +398,7 @@ def _de(word: str) -> str:
 def _spelled(entry: Entry | None, piece: tuple[str, ...]) -> str:
     if entry is not None:
         return entry.concept.french
-    return " ".join(restore_accents(word) for word in piece)
+    return " ".join("par" if word == "by" else restore_accents(word) for word in piece)
 
 
 def restore_accents(word: str) -> str:

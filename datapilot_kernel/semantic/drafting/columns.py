@@ -140,6 +140,14 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
         if reading.head.french not in {"durée", "temps", "délai", "temps de cycle", "ancienneté", "âge", "durée"} and "durée" not in label:
             synonyms.append(label)
             label = f"durée {_of(label)}"
+    if reading.head is not None and reading.head.french == "code" and len(reading.nouns) > 1 and not table.foreign(column.name):
+        meant = reading.nouns[1].french
+        others = [c for c in table.table.columns if c is not column and table.column_readings[c.name].head is not None]
+        if meant != own_concept(table) and not any(table.column_readings[c.name].head.french == meant for c in others):  # type: ignore[union-attr]
+            synonyms.append(meant)  # « code pays » is what there is of « pays »
+    if table.is_a("paiement", "règlement", "encaissement") and label in {"méthode", "mode", "type", "moyen"}:
+        synonyms += [label, "moyen de paiement", "mode de règlement" if table.concept != "règlement" else "mode de paiement"]
+        label = "mode de règlement" if table.concept == "règlement" else "mode de paiement"
     own = table.concept
     if own and reading.head is not None and reading.head.french in _NAMES and reading.head.french != own:
         tail = {c.french for c in reading.nouns[1:]}
@@ -157,6 +165,11 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
     return label, distinct(synonyms, label)
+
+
+def own_concept(table: TableDraft) -> str:
+    """Return what the table is about."""
+    return table.concept
 
 
 def _of(word: str) -> str:

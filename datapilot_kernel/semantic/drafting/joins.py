@@ -15,6 +15,7 @@ _ROLES = {
     "source": ("d’origine", "d’origine"), "arrivée": ("d’arrivée", "d’arrivée"), "destination": ("de destination", "de destination"),
     "parent": ("parent", "parente"), "retrait": ("de retrait", "de retrait"),
 }  # fmt: skip
+_NEUTRAL = {"code", "numéro", "référence", "identifiant", "matricule"}
 
 
 def draft_joins(draft: Draft) -> None:
@@ -64,8 +65,9 @@ def _plain(fk: ForeignKey, target: TableDraft) -> bool:
     if len(fk.columns) != 1:
         return False
     reading = read_name(fk.columns[0])
-    words = {fold(c.french) for c in (*reading.nouns, *reading.qualifiers)}
-    return reading.known and len(words) <= 1 and bool(words & {fold(c.french) for c in target.reading.nouns})
+    said = {c.french for c in (*reading.nouns, *reading.qualifiers)} - _NEUTRAL
+    own = {c.french for c in target.reading.nouns}
+    return reading.known and (said <= own if said else True)
 
 
 def _label(table: TableDraft, target: TableDraft, fk: ForeignKey, *, alone: bool) -> str | None:
@@ -80,7 +82,7 @@ def _label(table: TableDraft, target: TableDraft, fk: ForeignKey, *, alone: bool
         said = None
     if _plain(fk, target):
         return None if alone else said or target.label
-    concepts = [c.french for c in (*reading.nouns, *reading.qualifiers)]
+    concepts = [c.french for c in (*reading.nouns, *reading.qualifiers) if c.french not in _NEUTRAL]
     others = [c for c in concepts if c != target.concept]
     if target.concept in concepts and others:
         role = _ROLES.get(others[0])

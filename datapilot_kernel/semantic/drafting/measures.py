@@ -33,6 +33,7 @@ _NOT_MEASURES = frozenset({
 _AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne", "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
 _THING_AVERAGED = frozenset({"salaire", "salaire brut", "salaire net", "poids", "durée", "coût", "montant", "valeur", "prime", "loyer"})
 _PEOPLE = ("employé", "salarié", "collaborateur", "utilisateur", "personne")
+_GOODS = ("produit", "article", "référence", "pièce", "composant", "matière", "matière première", "prestation", "machine", "formule", "offre", "opération")
 _SUM_WORDS = {"salaire": "masse salariale", "salaire brut": "masse salariale brute", "salaire net": "masse salariale nette"}
 _SNAPSHOT = re.compile(r"photograph|snapshot|fin de mois|fin de journ|end of (month|day|period)|inventaire|stock au ", re.I)
 _LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût", "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
@@ -69,7 +70,7 @@ def measure_kind(table: TableDraft, column: Column) -> Kind:
         return "none"
     if is_rate(reading) or head in _AVERAGED or set(split_name(column.name)) & _AVERAGED_WORDS or reading.has("moyen", "unitaire"):
         return "average"
-    if head == "poids" and table.role == "thing":
+    if table.role == "thing" and (head == "poids" or (head in {"coût", "montant", "valeur", "durée"} and table.is_a(*_GOODS))):
         return "average"
     return "sum"
 
@@ -119,7 +120,7 @@ def _sum(draft: Draft, table: TableDraft, column: Column, reading: Reading, snap
     if snapshot or (head in {"solde", "stock"} and table.role == "fact" and table.time is not None and "ligne" not in table.concept and not table.is_a("commande", "facture", "mouvement de stock")):  # noqa: E501  # fmt: skip
         additivity = "semi_additive"
     synonyms += _variants(table, column, reading, label)
-    if snapshot and reading.has("quantité", "stock"):
+    if reading.has("stock") or (snapshot and reading.has("quantité")):
         synonyms += ["stock", "quantité en stock", "niveau de stock", "stock disponible"]
     if reading.has("quantité") and table.concept.startswith("ligne de") and not reading.qualifiers and len(reading.nouns) == 1:
         sold = {"ligne de commande": "quantité commandée"}.get(table.concept)
@@ -156,7 +157,10 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
     if head is not None and head.french in {"montant total", "total"}:
         found += ["montant", "montant total"]
     if reading.unit in {"minutes", "heures", "jours"} and "durée" in label:
-        found.append(label.replace("durée", "temps", 1))
+        if label == "durée":
+            found += [f"durée {of(table.label)}", f"temps {of(table.label)}", f"durée totale {of(table.label)}", f"temps total {of(table.label)}"]
+        else:
+            found.append(label.replace("durée", "temps", 1))
     found.append(qualified(label, table))
     return found
 

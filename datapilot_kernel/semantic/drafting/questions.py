@@ -20,7 +20,7 @@ def draft_questions(draft: Draft) -> tuple[str, ...]:
         questions += _about(draft, table, measure)
     for table in facts:
         count = table.measures.get("nombre")
-        if count is None or (main is not None and table is main[0]):
+        if count is None or (main is not None and table is main[0]) or table.concept.startswith("ligne"):
             continue
         group = _group(draft, table)
         if group:
@@ -28,7 +28,7 @@ def draft_questions(draft: Draft) -> tuple[str, ...]:
         if table.time:
             questions.append(f"Évolution du {count.label} par mois")
     if main is not None and (count := main[0].measures.get("nombre")) is not None:
-        questions.insert(min(3, len(questions)), f"Combien de {main[0].plural} {'ce mois-ci' if main[0].time else 'au total'} ?".replace("de a", "d’a").replace("de é", "d’é"))
+        questions.insert(min(3, len(questions)), f"Combien {_de(main[0].plural)} {'ce mois-ci' if main[0].time else 'au total'} ?")
     for table in facts:
         for measure in table.measures.values():
             if measure.formula and measure.format.kind in {"percent", "currency"}:

@@ -215,7 +215,7 @@ def _same_tax(one: MeasureDraft, other: MeasureDraft) -> bool:
 
 def _is_turnover(measure: MeasureDraft) -> None:
     measure.synonyms = [*_CA, *(_CA_HT if _tax(measure) != "TTC" else ["CA TTC", "chiffre d’affaires TTC"]), measure.wishes[0], *measure.synonyms]
-    measure.wishes = ["chiffre d’affaires"]
+    measure.was, measure.wishes = measure.wishes[0], ["chiffre d’affaires"]
     measure.format = _MONEY
     measure.priority = 0
     measure.name = "ca" if "ca" not in measure.table.dimensions else "chiffre_affaires"
@@ -236,7 +236,7 @@ def _with_tax(draft: Draft, table: TableDraft, measures: list[MeasureDraft], mai
             continue
         if table is main.table:
             measure.synonyms = ["CA TTC", "chiffre d’affaires toutes taxes comprises", "ventes TTC", measure.wishes[0], *measure.synonyms]
-            measure.wishes = ["chiffre d’affaires TTC"]
+            measure.was, measure.wishes = measure.wishes[0], ["chiffre d’affaires TTC"]
             measure.priority = 1
         elif main.finer and main.finer.startswith(f"{table.name}."):
             header = next((m for m in measures if m.wishes[0] == "chiffre d’affaires TTC" and m.table is main.table), None)
@@ -370,7 +370,7 @@ def _sold_quantity(table: TableDraft, measures: list[MeasureDraft]) -> None:
         "nombre de produits vendus", "volume vendu", "volume des ventes", "volume de ventes", "quantité commandée", "quantities sold", "units sold",
         measure.wishes[0], *measure.synonyms,
     ]  # fmt: skip
-    measure.wishes, measure.priority = [label], 1
+    measure.was, measure.wishes, measure.priority = measure.wishes[0], [label], 1
     measure.format = Format(kind="integer") if measure.format.kind == "integer" else measure.format
 
 

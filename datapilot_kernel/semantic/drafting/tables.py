@@ -26,6 +26,20 @@ _FACT_CONCEPTS = frozenset({
     "opportunité", "avis", "sinistre", "location", "inscription", "cotisation", "don", "événement", "session", "encaissement", "réclamation", "incident",
     "demande", "embauche", "candidature", "non-conformité", "opération", "panier", "résiliation", "facturation", "récolte", "emprunt", "page",
 })  # fmt: skip
+_THING_CONCEPTS = frozenset({
+    "client", "employé", "salarié", "collaborateur", "utilisateur", "personne", "contact", "fournisseur", "produit", "article", "machine", "équipement",
+    "magasin", "entrepôt", "dépôt", "site", "agence", "société", "entreprise", "compte", "commercial", "vendeur", "représentant", "opérateur", "patient",
+    "médecin", "étudiant", "élève", "enseignant", "adhérent", "véhicule", "bien", "logement", "hôtel", "chambre", "projet", "service", "catégorie",
+    "famille", "ville", "région", "pays", "formule", "cours", "livre", "film", "composant", "pièce", "matière première", "campagne", "bâtiment",
+    "technicien", "chauffeur", "camion", "partenaire", "courtier", "assuré", "locataire", "propriétaire", "joueur", "candidat", "agent", "membre",
+})  # fmt: skip
+_ALSO_CALLED = {
+    "compte": ("client", "clients"), "organisation": ("client", "clients"), "congé": ("absence", "absences"), "article": ("produit", "produits"),
+    "produit": ("article", "articles"), "employé": ("salarié", "collaborateur"), "arrêt machine": ("arrêt", "arrêts"), "abonné": ("client", "clients"),
+    "ordre de fabrication": ("OF",), "expédition": ("livraison", "livraisons"), "livraison": ("expédition", "expéditions"), "pièce": ("article", "articles"),
+    "règlement": ("paiement", "paiements"), "paiement": ("règlement", "règlements"), "opportunité": ("affaire", "affaires"), "évaluation": ("entretien",),
+    "acheteur": ("client", "clients"), "société": ("entreprise", "entreprises"), "entreprise": ("société", "sociétés"),
+}  # fmt: skip
 _NUMERIC = {"integer", "decimal", "float"}
 _DATES = {"date", "timestamp", "timestamptz"}
 
@@ -100,6 +114,8 @@ def _role(table: Table, catalog: Catalog) -> Role:
     reading = read_name(table.name, "table")
     if reading.head is not None and reading.head.french in _FACT_CONCEPTS:
         return "fact"
+    if reading.head is not None and reading.head.french in _THING_CONCEPTS:
+        return "thing"
     has_date = any(c.type in _DATES and not _bookkeeping(c.name) for c in table.columns)
     has_number = any(c.type in _NUMERIC and c.name not in own_keys and c.name not in table.primary_key for c in table.columns)
     return "fact" if table.foreign_keys and has_date and has_number else "thing"
@@ -141,6 +157,12 @@ def _tell_apart(drafts: list[TableDraft]) -> None:
             owner = taken.setdefault(fold(synonym), draft)
             if owner is draft:
                 draft.synonyms.append(synonym)
+    # What a table is also called, where no other table is called so: an account is the customer of who has no customers.
+    for draft in drafts:
+        if draft.role != "technical" and draft.reading.head is not None and same(draft.reading.head.french, draft.label):
+            for synonym in _ALSO_CALLED.get(draft.concept, ()):
+                if taken.setdefault(fold(synonym), draft) is draft and fold(synonym) not in {fold(s) for s in draft.synonyms}:
+                    draft.synonyms.append(synonym)
 
 
 def _singular(phrase: str) -> str:

@@ -38,6 +38,8 @@ class MeasureDraft:
     column: str | None = None
     """The column that it adds up, when it is one."""
     label: str = ""
+    was: str | None = None
+    """The column's own label, where the measure has got a better one: others do not get it alone."""
 
     @property
     def ref(self) -> str:
@@ -71,7 +73,7 @@ def qualified(label: str, table: TableDraft) -> str:
 def settle(measures: list[MeasureDraft]) -> None:
     """Give every measure its label and synonyms, and put it into its table."""
     measures = sorted(measures, key=lambda m: m.priority)  # stable: the tables' importance decides the rest
-    wanted = Counter(words(m.wishes[0]) for m in measures if not m.yields)
+    wanted = Counter(words(label) for m in measures if not m.yields for label in {m.wishes[0], m.was or m.wishes[0]})
     openings = {words(m.wishes[0])[:n] for m in measures for n in (1, 2) if len(words(m.wishes[0])) > n}
     taken: dict[tuple[str, ...], str] = {}
     bare: list[tuple[MeasureDraft, str]] = []
