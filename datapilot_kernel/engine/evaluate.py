@@ -14,8 +14,8 @@ from typing import Any
 
 from datapilot_kernel.engine.engine import Choice, Engine
 from datapilot_kernel.engine.matching import results_match
-from datapilot_kernel.engine.outcome import Answer, Clarification, Failure, Outcome, Refusal
-from datapilot_kernel.engine.wire import json_value
+from datapilot_kernel.engine.outcome import Answer, Outcome
+from datapilot_kernel.engine.wire import kind_of, wire_value
 from datapilot_kernel.errors import BadInput
 from datapilot_kernel.nl2sql.conversation import Conversation
 
@@ -102,7 +102,7 @@ def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -
     answer = outcome if isinstance(outcome, Answer) else None
     line: dict[str, Any] = {key: value for key, value in record.items() if key not in _OWN_KEYS}
     line |= {
-        "outcome": _KIND[type(outcome)],
+        "outcome": kind_of(outcome),
         "trust": answer.trust if answer else None,
         "engine": outcome.engine,
         "sql": answer.sql if answer else None,
@@ -114,16 +114,8 @@ def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -
     }
     if rows:
         taken = answer.table.rows[:rows] if answer else []
-        line["rows"] = [[json_value(value) for value in row] for row in taken]
+        line["rows"] = [[wire_value(value) for value in row] for row in taken]
     return line
-
-
-_KIND: dict[type, str] = {
-    Answer: "answer",
-    Clarification: "clarification",
-    Refusal: "refusal",
-    Failure: "failure",
-}
 
 
 def _verdict(engine: Engine, record: dict[str, Any], answer: Answer | None) -> bool | None:
