@@ -21,6 +21,7 @@ from pathlib import Path
 
 from datapilot_kernel.errors import SourceProblem
 from datapilot_kernel.sources.files_import.report import FilesOptions, ImportReport
+from datapilot_kernel.sources.location import cache_folder
 
 VERSION = "1"
 _IMPORT_MEMORY_BYTES = 1 << 30
@@ -28,15 +29,6 @@ _LONGEST_IMPORT_S = 1800.0
 _SUFFIXES = frozenset(
     {".csv", ".tsv", ".txt", ".tab", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".parquet"}
 )  # as in load, which this module does not import: it would bring duckdb's reader into every process
-
-
-def cache_folder() -> Path:
-    """Return where imports are kept: ``DATAPILOT_CACHE_DIR``, else the XDG cache folder."""
-    given = os.environ.get("DATAPILOT_CACHE_DIR")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "datapilot"
 
 
 def files_at(path: Path) -> list[Path]:
@@ -93,8 +85,8 @@ def imported(path: Path, options: FilesOptions) -> tuple[Path, ImportReport]:
 
 
 def _usable_folder() -> Path:
-    folder = cache_folder() / "files"
     try:
+        folder = cache_folder() / "files"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.access(folder, os.W_OK):
             return folder
@@ -118,11 +110,12 @@ def _key(files: list[Path], options: FilesOptions) -> str:
 
 
 def _kept(database: Path) -> ImportReport | None:
+    """Return the report of an earlier import; None when there is none, or when another version of us wrote it."""
     try:
         text = database.with_suffix(".json").read_text(encoding="utf-8")
-    except OSError:
+        return ImportReport.model_validate_json(text) if database.exists() else None
+    except (OSError, ValueError):
         return None
-    return ImportReport.model_validate_json(text) if database.exists() else None
 
 
 @contextmanager
