@@ -143,13 +143,22 @@ class _Writer:
         parts = []
         for column in shape.measures:
             subject, value = self._subject(column), self._shown(0, column)
-            if subject is None or self.plan is None:
+            plural_count = self.columns[column].format.kind == "integer" and is_plural(self._label(column))
+            if self.plan is not None and self._is_count_of(column, 0):
+                parts.append(self.say("counted", value=value, label=self._label(column)))
+            elif subject is None or self.plan is None or (plural_count and self.formatter.language == "fr"):
                 parts.append(self.say("value_neutral", label=self._label(column), value=value))
             else:
                 parts.append(self.say("value", subject=subject, be=self._be(column), value=value))
         if shape.dimensions:
             return self.say("of_one", name=self._named(0, shape), rest=self._joined(parts), where=self._where())
         return f"{self._when()}{self._joined(parts)}."
+
+    def _is_count_of(self, column: int, row: int) -> bool:
+        """Tell whether a figure counts what its label names (« clients actifs »), two of them or more."""
+        number = self._number(row, column)
+        counts = self.columns[column].format.kind == "integer" and is_plural(self._label(column))
+        return self.formatter.language == "fr" and counts and number is not None and abs(number) >= 2
 
     def _joined(self, parts: list[str]) -> str:
         return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + self.say("and") + parts[-1]
@@ -175,7 +184,9 @@ class _Writer:
         main = shape.measures[0]
         subject = self._subject(main)
         value = self._shown(0, main)
-        if subject is None:
+        if self._is_count_of(main, 0):
+            opening = self._when() + self.say("counted", value=value, label=self._label(main))
+        elif subject is None:
             opening = self._when() + self.say("value_neutral", label=self._label(main), value=value)
         else:
             opening = self._when() + self.say("value", subject=subject, be=self._be(main), value=value)
@@ -308,6 +319,8 @@ class _Writer:
             for counted in ("nombre de ", "nombre d’"):
                 if label.startswith(counted) and abs(number) >= 2 and kind in ("integer", "decimal"):
                     return f"{value} {label.removeprefix(counted)}"
+            if self._is_count_of(column, row):
+                return f"{value} {label}"
             if kind == "currency" and not is_plural(label):
                 return f"{value} {of(label)}"
         return f"{value} ({label})"

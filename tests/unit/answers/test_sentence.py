@@ -25,6 +25,8 @@ PREVIOUS = CompiledColumn("ca_n1", "CA (mai 2025)", "previous", CA.format, of="c
 GROWTH = CompiledColumn("ca_evo", "Évolution", "growth", PERCENT, of="ca")
 SHARE = CompiledColumn("part", "Part", "share", PERCENT, of="ca")
 DELAY = CompiledColumn("delai", "Délai moyen", "measure", Format(kind="days"), "commande.delai", lower_is_better=True)
+ACTIVE = CompiledColumn("actifs", "Clients actifs", "measure", Format(kind="integer"), "commande.actifs")
+SALES = CompiledColumn("ventes", "Ventes", "measure", Format(kind="currency"), "commande.ventes")
 ZORG = CompiledColumn("zorg", "Zorglub", "measure", Format(kind="decimal"), "commande.zorg")
 LIST = Plan(kind="rows", entity="commande", columns=(ColumnItem(alias="region", field="commande.region"),))
 NEXT_YEAR = Comparison(kind="previous_year")
@@ -45,6 +47,11 @@ GOLDENS: list[tuple[str, dict[str, Any]]] = [
     ("En mai 2026, le chiffre d’affaires est de 1 234 567,89 €.",
      {"columns": [CA], "rows": [(D("1234567.89"),)], "of_plan": plan(), "period": MAY}),
     ("Le délai moyen est de 2,5 jours.", {"columns": [DELAY], "rows": [(D("2.5"),)], "of_plan": plan()}),
+    ("On compte 345 clients actifs.", {"columns": [ACTIVE], "rows": [(345,)], "of_plan": plan()}),
+    ("Clients actifs : 1.", {"columns": [ACTIVE], "rows": [(1,)], "of_plan": plan()}),
+    ("Les ventes s’élèvent à 12,00 €.", {"columns": [SALES], "rows": [(D(12),)], "of_plan": plan()}),
+    ("A arrive en tête avec 9 clients actifs, devant B (7).",
+     {"columns": [REGION, ACTIVE], "rows": [("A", 9), ("B", 7)], "of_plan": plan(dimensions=(BY_REGION,))}),
     ("Zorglub : 3,00.", {"columns": [ZORG], "rows": [(D("3.00"),)], "of_plan": plan()}),
     ("Chiffre d’affaires : aucune valeur, rien ne correspond (mai 2026).",
      {"columns": [CA], "rows": [(None,)], "of_plan": plan(), "period": MAY}),
