@@ -48,7 +48,7 @@ def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def text(key: str, /, *, language: Language | None = None, **values: object) -> str:
+def text(key: str, /, *, language: Language | None = None, **values: Any) -> str:
     """Return the text of ``key`` with its placeholders filled in.
 
     Parameters

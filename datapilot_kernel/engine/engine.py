@@ -364,12 +364,9 @@ class _Caught:
                 return Failure(run.id, fault.message, (), engine, run.done(), fault.incident)
 
 
-def _without_text(error: Exception | None) -> tuple[type[BaseException], BaseException, object] | None:
-    """Return exception info whose message is left out, for the log."""
-    if error is None:
-        return None
-    bare = RuntimeError(type(error).__name__)
-    return (RuntimeError, bare, error.__traceback__)
+def _without_text(error: Exception | None) -> BaseException | None:
+    """Return an exception with the traceback of ``error`` and none of its text, for the log."""
+    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__) if error else None
 
 
 class _Run:
