@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from datapilot_kernel.sources.location import DatabaseLocation, parse_location, redact
+from datapilot_kernel.sources.location import DatabaseLocation, cache_folder, parse_location, redact
 from datapilot_kernel.sources.model import (
     CancelToken,
     Dialect,
@@ -35,6 +35,7 @@ __all__ = [
     "ResultTable",
     "RoleFinding",
     "Source",
+    "cache_folder",
     "open_source",
     "redact",
 ]

@@ -10,6 +10,7 @@ them read files or run commands.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,3 +124,15 @@ def redact(location: str) -> str:
     if "@" in rest:
         rest = "***@" + rest.rpartition("@")[2]
     return f"{scheme}://{re.split('[?#]', rest, maxsplit=1)[0]}"
+
+
+def cache_folder() -> Path:
+    """Return where this package keeps what it can make again: ``DATAPILOT_CACHE_DIR``, else the XDG cache folder.
+
+    It is made if it is not there, for its owner alone. Raises OSError when that cannot be.
+    """
+    given = os.environ.get("DATAPILOT_CACHE_DIR")
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(given) if given else (Path(base) if base else Path.home() / ".cache") / "datapilot"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder

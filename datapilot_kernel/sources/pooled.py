@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 DEFAULT_TIME_ZONE = "Europe/Paris"
-CHUNK_ROWS = 500
+CHUNK_ROWS = 250
 _INTROSPECTION = Limits(max_rows=10**9, max_bytes=2**40, timeout_ms=60_000)
 
 

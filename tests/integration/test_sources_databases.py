@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -267,6 +269,16 @@ def test_cancelled_from_another_thread(source: OpenedSource, place: Place, delay
         source.execute(FOREVER[place.kind].format(mark=mark), cancel=token)
     assert time.monotonic() - began < 5
     assert _until(lambda: place.running(mark) == 0)
+    assert source.execute("SELECT 1").rows == [(1,)]
+
+
+def test_an_interrupt_of_the_kernel_stops_the_server_too(source: OpenedSource, place: Place) -> None:
+    """Jupyter's Stop is a SIGINT in the thread that waits."""
+    source.execute("SELECT 1")
+    threading.Timer(0.4, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        source.execute(FOREVER[place.kind].format(mark="clavier"))
+    assert _until(lambda: place.running("clavier") == 0)
     assert source.execute("SELECT 1").rows == [(1,)]
 
 

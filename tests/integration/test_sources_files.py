@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -203,6 +205,16 @@ def test_cancelled_from_another_thread(source: FilesSource, delay_ms: int) -> No
         source.execute(FOREVER, cancel=token)
     assert time.monotonic() - began < 3
     assert _until(lambda: all(p.cpu_percent(0.1) < 50 for p in _children()))
+    assert source.execute("SELECT 1").rows == [(1,)]
+
+
+def test_an_interrupt_of_the_kernel_ends_the_process(source: FilesSource) -> None:
+    source.execute("SELECT 1")
+    busy = _children()
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        source.execute(FOREVER)
+    assert _until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in busy))
     assert source.execute("SELECT 1").rows == [(1,)]
 
 

@@ -4,7 +4,7 @@ Each case is a small file with what a careful person would read in it. Every cas
 the sure one) and must come out the same.
 """
 
-# ruff: noqa: DTZ001 -- files hold times without a zone
+# ruff: noqa: DTZ001, DTZ007 -- files hold times without a zone
 
 from __future__ import annotations
 
@@ -153,6 +153,7 @@ CASES = [
         {"date": "date", "compte": "text", "libelle": "text", "debit": "decimal"},
         [(date(2025, 1, 5), "411000", "Facture 1", D("100.00")), (date(2025, 1, 6), "411000", "Facture 2", D("50.50"))],
         notes=("sources.note_totals", "sources.note_preamble"),
+        doubts={"date": "sources.note_day_or_month"},
         header_line=4,
     ),
     Case(
@@ -235,6 +236,26 @@ CASES = [
         "Le;X\n01/31/2026;1\n02/06/2026;2\n",
         {"le": "date", "x": "integer"},
         [(date(2026, 1, 31), 1), (date(2026, 2, 6), 2)],
+    ),
+    Case(
+        "one_column_tells_the_order_of_days_for_all",
+        "Le;Du\n01/02/2026;01/31/2026\n02/06/2026;02/06/2026\n",
+        {"le": "date", "du": "date"},
+        [(date(2026, 1, 2), date(2026, 1, 31)), (date(2026, 2, 6), date(2026, 2, 6))],
+    ),
+    Case(
+        "subtotals_inside_are_kept_and_told",
+        "Compte;Libellé;Débit\n411;Vente;10,00\n;Sous-total 411;10,00\n512;Banque;5,00\n",
+        {"compte": "text", "libelle": "text", "debit": "decimal"},
+        [("411", "Vente", D("10")), (None, "Sous-total 411", D("10")), ("512", "Banque", D("5"))],
+        notes=("sources.note_subtotals",),
+    ),
+    Case(
+        "three_decimals_without_doubt",
+        "Poids\n1,250\n0,500\n",
+        {"poids": "decimal"},
+        [(D("1.250"),), (D("0.500"),)],
+        doubts={},
     ),
     Case(
         "english_numbers",
@@ -349,6 +370,9 @@ def test_corpus(case: Case, road: str, tmp_path: Path, monkeypatch: pytest.Monke
     assert file.rows == len(rows)
     assert (file.encoding, file.header_line) == (case.encoding, case.header_line)
     assert [n.key for n in file.notes] == list(case.notes)
+    told = {c.name: [n.key for n in c.doubts if not n.key.startswith("sources.note_code")] for c in file.columns}
+    wanted = {name: [key] for name, key in case.doubts.items() if not key.startswith("sources.note_code")}
+    assert {name: keys for name, keys in told.items() if keys} == wanted
     for name, doubt in case.doubts.items():
         assert doubt in [n.key for n in file.column(name).doubts]
     assert sorted((b.line, b.column, b.value) for c in file.columns for b in c.bad_cells) == case.bad
@@ -456,6 +480,69 @@ def test_any_text_comes_in_as_it_was_written(
     nothing = {"", "-", "–", "—", "null", "n/a", "#n/a", "#n/d", "nan", "none", "(vide)"}
     wanted = [tuple(None if (_tidy(c) or "").lower() in nothing else _tidy(c) for c in row) for row in rows]
     assert [row[1:] for row in read] == wanted
+
+
+def _grouped(digits: str, space: str) -> str:
+    head = len(digits) % 3
+    return space.join(part for part in (digits[:head], *(digits[i : i + 3] for i in range(head, len(digits), 3))) if part)
+
+
+@st.composite
+def _written_amounts(draw: st.DrawFn) -> tuple[str, Decimal]:
+    """An amount, and one of the ways in which French people and programs write it."""
+    cents = draw(st.integers(-(10**11), 10**11))
+    digits, fraction = f"{abs(cents) // 100}", f"{abs(cents) % 100:02d}"
+    body = _grouped(digits, draw(st.sampled_from(["", " ", "\u00a0", "\u202f"]))) + "," + fraction
+    unit = draw(st.sampled_from(["", " €", "€", "\u00a0€", " EUR"]))
+    if cents >= 0:
+        return draw(st.sampled_from(["", "+"])) + body + unit, Decimal(cents) / 100
+    form = draw(st.sampled_from(["-{}{}", "{}{}-", "({}{})", "\u2212{}{}", "- {}{}"]))
+    return form.format(body, unit), Decimal(cents) / 100
+
+
+@settings(max_examples=60, deadline=None)
+@given(amounts=st.lists(_written_amounts(), min_size=1, max_size=25), encoding=st.sampled_from(["utf-8", "utf-16"]))
+def test_any_amount_comes_in_right(
+    amounts: list[tuple[str, Decimal]], encoding: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("amounts")
+    path = folder / "t.csv"
+    path.write_text("Id;Montant\n" + "".join(f"{i};{w}\n" for i, (w, _) in enumerate(amounts)), encoding=encoding)
+    file, read, _ = _read(path, folder, FileOptions())
+    assert file.column("montant").type == "decimal"
+    assert [row[1] for row in read] == [value for _, value in amounts]
+
+
+_FORMATS = (
+    "%d/%m/%Y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%d/%m/%y",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    moments=st.lists(st.datetimes(datetime(1969, 1, 1), datetime(2068, 12, 31)), min_size=1, max_size=25),
+    written=st.sampled_from(_FORMATS),
+)
+def test_any_day_comes_in_right(moments: list[datetime], written: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("days")
+    path = folder / "t.csv"
+    path.write_text("Id;Le\n" + "".join(f"{i};{m.strftime(written)}\n" for i, m in enumerate(moments)), encoding="utf-8")
+    file, read, _ = _read(path, folder, FileOptions())
+    wanted = [datetime.strptime(m.strftime(written), written) for m in moments]
+    if file.column("le").type == "date":
+        assert all(w.time() == datetime.min.time() for w in wanted)
+        assert [row[1] for row in read] == [w.date() for w in wanted]
+    else:
+        assert file.column("le").type == "timestamp"
+        assert [row[1] for row in read] == wanted
 
 
 @given(st.lists(st.text(max_size=20), max_size=12))

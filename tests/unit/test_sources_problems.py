@@ -147,4 +147,5 @@ def test_the_worker_knows_every_type_of_duckdb() -> None:
         "INVALID",
         "LIST",
         "ARRAY",
+        "TUPLE",
     }

@@ -79,17 +79,21 @@ def _accepts(good: int, bad: int, bad_values: Sequence[str]) -> bool:
     return good > 0 and (bad <= 0.02 * good or (bad <= 3 and good >= 4 * bad))
 
 
-def decide(name: str, header: str, counts: Mapping[str, int], override: ColumnOverride | None, comma_file: bool) -> Decision:
+def decide(
+    name: str, counts: Mapping[str, int], override: ColumnOverride | None, comma_file: bool, day_order: str | None = None
+) -> Decision:
     """Decide a column's type.
 
     Parameters
     ----------
-    name, header
-        The SQL name, and the words above the column.
+    name
+        The SQL name: its words tell identifiers and dates.
     counts
         Its distinct cells, as written, with how often each occurs.
     comma_file
         Other columns of the file have a decimal comma: a point then groups thousands.
+    day_order
+        ``dmy`` or ``mdy`` when other columns of the file leave no doubt about it.
     """
     values: Counter[str] = Counter()
     for cell, count in counts.items():
@@ -100,7 +104,8 @@ def decide(name: str, header: str, counts: Mapping[str, int], override: ColumnOv
     if not typed:
         return Decision("text", "VARCHAR")
     tokens = frozenset(name.split("_"))
-    for candidate in (_boolean(typed), _date(typed, None, bool(tokens & _DATE_WORDS)), _number(typed, None, comma_file)):
+    dated = _date(typed, day_order if _undecided(typed) else None, bool(tokens & _DATE_WORDS))
+    for candidate in (_boolean(typed), dated, _number(typed, None, comma_file)):
         if candidate is None:
             continue
         good, bad_values = _fit(candidate, typed)
@@ -173,8 +178,9 @@ def _decimal_sign(bodies: list[str], comma_file: bool, doubts: list[Note]) -> st
         return max(",", ".", key=lambda s: sum(b.rfind(s) > b.rfind("," if s == "." else ".") for b in both))
     commas = [b for b in bodies if "," in b]
     points = [b for b in bodies if "." in b]
-    grouped_comma = bool(commas) and all(re.fullmatch(r"\d{1,3}(,\d{3})+", b) for b in commas)
-    grouped_point = bool(points) and all(re.fullmatch(r"\d{1,3}(\.\d{3})+", b) for b in points)
+    # "0,250" is no group of thousands.
+    grouped_comma = bool(commas) and all(re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", b) for b in commas)
+    grouped_point = bool(points) and all(re.fullmatch(r"[1-9]\d{0,2}(\.\d{3})+", b) for b in points)
     if commas and not points:
         if grouped_comma and any(b.count(",") > 1 for b in commas):
             return "."
@@ -319,6 +325,12 @@ def _shape(match: re.Match[str], order: str, midnight: bool) -> tuple[str, str]:
     if match["f"]:
         pattern, written = pattern + r"\.\d{1,9}", written + ".%n"
     return pattern, written
+
+
+def _undecided(values: Mapping[str, int]) -> bool:
+    """Tell whether no day of a column says by itself what is day and what is month."""
+    found = [m for v in values if (m := _DAY.fullmatch(v)) and m["a"]]
+    return bool(found) and all(int(m["a"]) <= 12 and int(m["b"]) <= 12 for m in found)
 
 
 def _day_order(found: Mapping[str, re.Match[str]], values: Mapping[str, int], doubts: list[Note]) -> str:

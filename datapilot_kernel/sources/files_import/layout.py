@@ -75,6 +75,10 @@ def _filled(cells: Sequence[str]) -> int:
     return sum(1 for cell in cells if stripped(cell))
 
 
+def _worded(cells: Sequence[str]) -> bool:
+    return any(stripped(cell) and not looks_typed(cell) for cell in cells)
+
+
 def choose_delimiter(text: str) -> str:
     """Return the delimiter whose lines agree best on a width; ``;`` when nothing separates anything."""
     directive = _SEP_LINE.match(text.split("\n", 1)[0].rstrip("\r"))
@@ -89,6 +93,8 @@ def choose_delimiter(text: str) -> str:
         width, lines = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
         if width < 2:
             continue
+        if delimiter == "," and not any(_worded(cells) for cells in records if len(cells) == width):
+            continue  # nothing but digits around the commas: they are decimal commas
         agreed = lines / len(records)
         # A decimal comma and the commas of a text cut lines too, but never so evenly, nor into so many.
         score = agreed * agreed * (width - 1) ** 0.5 * (1.0 if delimiter != "," else 0.8)

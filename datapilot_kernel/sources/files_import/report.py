@@ -100,7 +100,6 @@ class FileReport(_Data):
     rows: int = 0
     columns: tuple[ColumnReport, ...] = ()
     notes: tuple[Note, ...] = ()
-    total_lines: tuple[int, ...] = ()
 
     def column(self, name: str) -> ColumnReport:
         """Return the column of that SQL name. Raises KeyError."""
