@@ -47,6 +47,12 @@ class Place:
     dialect: str
     connection: Any
 
+    def localised(self, sql: str) -> str:
+        """MySQL: the corpora call the database ``bi``; here it has a name of its own."""
+        if self.dialect != "mysql":
+            return sql
+        return re.sub(r"(?<![\w`'.])`?bi`?\s*\.\s*(?=[`\w])", f"`{self.connection.db.decode()}`.", sql)
+
     def run(self, sql: str) -> list[tuple[Any, ...]]:
         if self.dialect == "duckdb":
             import duckdb
@@ -70,7 +76,7 @@ class Place:
         try:
             with self.connection.cursor() as cursor:
                 cursor.execute("SET max_statement_time = 8")
-                cursor.execute(re.sub(r"(?<![\w`'])`?bi`?\.(?=[`\w])", f"`{self.connection.db.decode()}`.", sql))
+                cursor.execute(self.localised(sql))
                 return list(cursor.fetchall())
         except pymysql.Error as error:
             raise Failed(str(error)) from None

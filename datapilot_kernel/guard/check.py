@@ -153,7 +153,8 @@ class Guard:
                 replacements[id(table)] = "DUAL"
         for select_id, info in found.wrapped.items():
             replacements[select_id] = info.body
-        renderer = Renderer(self.rules, replacements, names)
+        filtered = any(info.filtered for info in (*found.tables.values(), *found.wrapped.values()))
+        renderer = Renderer(self.rules, replacements, names, filtered=filtered)
         return renderer.sql(tree)
 
     def _confirm(self, text: str, read: set[str]) -> None:

@@ -37,7 +37,7 @@ def _units_as_words(names: frozenset[str], first: int) -> Callable[[Renderer, ex
     def write(r: Renderer, node: exp.Anonymous) -> str:
         arguments = []
         for at, argument in enumerate(node.expressions):
-            if at == first and isinstance(argument, exp.Column):
+            if at == first and isinstance(argument, exp.Var):
                 text = argument.name.upper().removeprefix("SQL_TSI_")
                 arguments.append(r.word(text, names))
             else:
@@ -126,8 +126,26 @@ class DialectRules:
                 return "E'" + doubled.replace("\\", "\\\\") + "'"
         return f"'{doubled}'"
 
-    def pattern(self, node: exp.Expr, r: Renderer, *, regexp: bool = False) -> str:
-        return r.sql(node)
+    def pattern(self, node: exp.Expr, r: Renderer, *, regexp: bool = False, escaped: bool = False) -> str:
+        """Write the pattern of LIKE or of a regular expression.
+
+        PostgreSQL's planner tries a constant pattern on the column's most common values, other tenants' included, so a
+        pattern that fails (a trailing backslash) or takes long there tells of them. Where a row filter stands, such a
+        pattern is put into a scalar subquery: it then is not a constant, and runs on the filtered rows only.
+        """
+        text = r.sql(node)
+        if self.name != "postgres" or not r.filtered or isinstance(node, exp.Subquery):
+            return text
+        if isinstance(node, exp.Literal):
+            trailing = len(node.this) - len(node.this.rstrip("\\"))
+            plain = trailing % 2 == 0 and not escaped if not regexp else not re.search(r"\\\d", node.this)
+            return text if plain else f"(SELECT {text})"
+        if isinstance(node, (exp.Any, exp.All)):
+            literals = list(node.find_all(exp.Literal))
+            if any(n.is_string and (n.this.endswith("\\") or regexp) for n in literals) or node.find(exp.Anonymous, exp.DPipe):
+                raise RefusedSql("forbidden_syntax", what="LIKE ANY (…)", log="pattern list that could fail")
+            return text
+        return text if any(c for c in node.find_all(exp.Column)) else f"(SELECT {text})"
 
     def operator(self, word: str) -> str:
         found = self.operators.get(word, word)
@@ -198,16 +216,21 @@ class DialectRules:
             written += f"({', '.join([r.sql(p.this) for p in inner])})"
         return written
 
+    def column_type(self, node: exp.Expr | None, r: Renderer) -> str:
+        """Write the type of a JSON_TABLE column (MySQL's column types, not its cast types)."""
+        kind = node.this.name if isinstance(node, exp.DataType) and not isinstance(node.this, str) else ""
+        if kind not in {"INT", "BIGINT", "SMALLINT", "DECIMAL", "DOUBLE", "FLOAT", "VARCHAR", "CHAR", "TEXT", "DATE", "DATETIME", "TIME", "JSON"}:
+            raise RefusedSql("forbidden_type", name=kind or "?", log="json_table column type")
+        assert isinstance(node, exp.DataType)
+        inner = [r.sql(p.this) for p in node.expressions if isinstance(p, exp.DataTypeParam)]
+        return kind + (f"({', '.join(inner)})" if inner else "")
+
     def cast(self, word: str, value: str, to: exp.Expr, r: Renderer, *, literal: bool) -> str:
         """Write a cast; MySQL's typed literals (``DATE '…'``) are casts in the tree."""
         return f"{word}({value} AS {self.type_sql(to, r)})"
 
     def method_call(self, r: Renderer, left: exp.Expr, call: exp.Anonymous) -> str:
-        """Write ``x.f(y)`` as ``f(x, y)`` where that is DuckDB's chaining; a qualified function name is refused elsewhere."""
-        if self.name == "postgres" and isinstance(left, (exp.Identifier, exp.Column)) and left.name.lower() == "pg_catalog":
-            return r.sql(call)
-        if self.name == "duckdb" and not isinstance(left, exp.Identifier):
-            return f"{r.function(call.name)}({', '.join([r.sql(left), *[r.sql(e) for e in call.expressions]])})"
+        """Refuse a qualified function name (``tree`` has already taken apart the forms that mean something else)."""
         raise RefusedSql("forbidden_function", name=call.name[:60], log="qualified function name")
 
 
@@ -237,6 +260,7 @@ MYSQL = DialectRules(
     types=mysql.TYPES,
     barrier=" LIMIT 18446744073709551615",
     units=_UNITS_MYSQL,
+    extract_parts=_PARTS | _UNITS_MYSQL,
     collations=re.compile(r"(?:utf8|utf8mb3|utf8mb4|latin1|ascii)_[a-z0-9_]{2,40}|binary", re.IGNORECASE),
     operators=dict.fromkeys(
         ("GLOB", "SIMILAR TO", "@>", "<@", "&&", "?", "?|", "?&", "#>", "#>>", "OVERLAPS", ":", "||"), ""

@@ -31,9 +31,9 @@ MAX_CHAIN = 700  # operands of one chain of operators
 # What may stand before a parenthesis without being a function.
 SYNTAX = frozenset(
     """
-    ALL AND ANTI ANY AS ASC ASOF BETWEEN BY CASE CROSS CUBE DESC DISTINCT DISTINCTROW DIV ELSE END ESCAPE EXCEPT EXCLUDE EXISTS
-    FETCH FILTER FIRST FOLLOWING FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT_JOIN
-    LIKE LIMIT MATERIALIZED MINUS NATURAL NEXT NOT OFFSET ON OR ORDER OVER OVERLAPS PIVOT PRECEDING QUALIFY RECURSIVE REGEXP
+    ALL AND ANTI ANY AS ASC ASOF BETWEEN BY CASE CROSS CUBE DESC DISTINCT DISTINCTROW ELSE END ESCAPE EXCEPT EXCLUDE EXISTS
+    FETCH FILTER FOLLOWING FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT_JOIN
+    LIKE LIMIT MATERIALIZED MINUS NATURAL NOT OFFSET ON OR ORDER OVER OVERLAPS PIVOT PRECEDING QUALIFY RECURSIVE REGEXP
     RENAME RLIKE ROLLUP SELECT SEMI SEPARATOR SETS SIMILAR SOME SOUNDS THEN TO UNION UNPIVOT USING VALUES WHEN WHERE WINDOW WITH XOR ZONE
     DECIMAL NUMERIC DEC VARCHAR NVARCHAR NCHAR CHARACTER VARYING VARBINARY BPCHAR FLOAT INTEGER INT BIGINT SMALLINT TINYINT BINARY STRUCT UNION
     AGAINST ONLY PARTITION SAMPLE RETURNING
@@ -55,6 +55,7 @@ SPECIAL: dict[str, frozenset[str]] = {
     "OVERLAY": frozenset({"PLACING"}),
     "CONVERT": frozenset({"USING", ","}),
     "GROUP_CONCAT": frozenset({"SEPARATOR"}),
+    "JSON_TABLE": frozenset({"COLUMNS"}),
 }
 _OPERAND_END = frozenset({"word", "string", "quoted", "number", ")", "]"})
 _PREFIXES = frozenset({"-", "+", "~", "!", "@", "NOT"})
@@ -338,7 +339,11 @@ def canonicalise(text: str, dialect: str) -> Canonical:
             result.strings.append(token.text)
             literal = f"'{MARK}s{len(result.strings) - 1}'"
             arrow = before is not None and before.kind in {"->", "->>"}
-            out.append(f"{MARK}lit({literal})" if arrow else literal)
+            if before is not None and before.upper == "INTERVAL" and dialect != "mysql" and not _unit_follows(pieces, at):
+                out[-2 if token.gap else -1] = ""  # INTERVAL '1 day': sqlglot would take the next word for its unit
+                out.append(f"{MARK}interval({literal})")
+            else:
+                out.append(f"{MARK}lit({literal})" if arrow else literal)
         elif kind == "quoted":
             result.identifiers.append(token.text)
             name = f"{quote}{MARK}i{len(result.identifiers) - 1}{quote}"
@@ -452,7 +457,9 @@ def _is_function(  # noqa: PLR0911 - a decision list
             elif depth == 0 and (other.upper in SPECIAL[word] or other.kind in SPECIAL[word]):
                 return False
         return True
-    if word in {"MOD", "REPLACE"}:
+    if word in {"FIRST", "NEXT"}:
+        return not (before is not None and before.upper == "FETCH")
+    if word in {"MOD", "DIV", "REPLACE"}:
         return not (_ends_operand(before) or (word == "REPLACE" and before is not None and before.kind == "*"))
     if word in TYPE_OR_FUNCTION:
         if before is None:
@@ -463,6 +470,17 @@ def _is_function(  # noqa: PLR0911 - a decision list
     if word == "COLUMNS" and "JSON_TABLE" in inside:
         return False
     return word not in SYNTAX
+
+
+_UNIT_WORDS = frozenset(
+    f"{u}{s}"
+    for u in "YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MICROSECOND MILLISECOND DECADE CENTURY MILLENNIUM".split()
+    for s in ("", "S")
+)
+
+
+def _unit_follows(pieces: list[Token], at: int) -> bool:
+    return at + 1 < len(pieces) and pieces[at + 1].upper in _UNIT_WORDS
 
 
 def _ends_operand(token: Token | None) -> bool:

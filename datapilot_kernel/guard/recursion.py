@@ -140,7 +140,8 @@ def _walks(part: Node, alias: str, columns: list[str], outputs: list[Node], rule
     if not isinstance(part, exp.EQ):
         return False
     for mine, other in ((part.this, part.expression), (part.expression, part.this)):
-        column = _is_recursive(mine, alias, columns, rules)
+        moved = isinstance(mine, (exp.Add, exp.Sub)) and bool(sizes.value(mine.expression))
+        column = _is_recursive(mine.this if moved else mine, alias, columns, rules)
         if column is None or not isinstance(other, exp.Column) or isinstance(other.this, exp.Star):
             continue
         if column not in columns:
@@ -154,7 +155,7 @@ def _walks(part: Node, alias: str, columns: list[str], outputs: list[Node], rule
         table, far = output.args.get("table"), other.args.get("table")
         if table is not None and rules.fold(table) == alias:
             continue
-        if rules.fold(output.this) != rules.fold(other.this) or (
+        if moved or rules.fold(output.this) != rules.fold(other.this) or (
             table is not None and far is not None and rules.fold(table) != rules.fold(far)
         ):
             return True

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Node = exp.Expr
 _Method = Callable[["Renderer", Any], str]
 _METHODS: dict[type[Node], tuple[_Method, frozenset[str]]] = {}
+_REASONS = {"locks": "locking", "into": "writes"}
 _SAFE_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -57,10 +58,15 @@ class Renderer:
         By ``id`` of an ``exp.Table``: the text that stands for it (without its alias), or None for a reference to a CTE.
     names
         By ``id`` of an ``exp.Identifier`` or ``exp.Column``: the text to write in its place.
+    filtered
+        Whether a table with a row filter is read.
     """
 
-    def __init__(self, rules: DialectRules, replacements: dict[int, str], names: dict[int, str]) -> None:
+    def __init__(
+        self, rules: DialectRules, replacements: dict[int, str], names: dict[int, str], *, filtered: bool = False
+    ) -> None:
         self.rules = rules
+        self.filtered = filtered
         self.replacements = replacements
         self.names = names
 
@@ -74,7 +80,9 @@ class Renderer:
         method, known = found
         for key, value in node.args.items():
             if value and key not in known:
-                raise RefusedSql("forbidden_syntax", what=_readable(key), log=f"{type(node).__name__}.{key}")
+                raise RefusedSql(
+                    _REASONS.get(key, "forbidden_syntax"), what=_readable(key), log=f"{type(node).__name__}.{key}"
+                )
         return method(self, node)
 
     def all(self, nodes: Iterable[Node], separator: str = ", ") -> str:
@@ -278,6 +286,8 @@ def _table(r: Renderer, node: exp.Table) -> str:
         text = f"{name}({r.all(inner.expressions)})"
         if node.args.get("ordinality"):
             text += " WITH ORDINALITY"
+    elif isinstance(inner, exp.JSONTable):
+        text = r.sql(inner)
     else:
         found = r.replacements.get(id(node))
         if found is None:
@@ -556,7 +566,7 @@ _BINARY: dict[type[Node], str] = {
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.DPipe: "||",
     exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", exp.BitwiseRightShift: ">>",
     exp.Glob: "GLOB", exp.SimilarTo: "SIMILAR TO", exp.ArrayContainsAll: "@>", exp.ArrayContainedBy: "<@", exp.ArrayOverlaps: "&&",
-    exp.JSONBContains: "?", exp.JSONBContainsAnyTopKeys: "?|", exp.JSONBContainsAllTopKeys: "?&",
+    exp.JSONBContains: "?", exp.JSONBContainsTopKey: "?", exp.JSONBContainsAnyTopKeys: "?|", exp.JSONBContainsAllTopKeys: "?&",
     exp.JSONBExtract: "#>", exp.JSONBExtractScalar: "#>>", exp.Overlaps: "OVERLAPS", exp.Escape: "ESCAPE", exp.Slice: ":",
 }  # fmt: skip
 _BINARY_ARGS = "this expression typed safe operator"
@@ -621,7 +631,7 @@ def _like(r: Renderer, node: exp.Binary, *, negated: bool = False) -> str:
         raise RefusedSql("forbidden_syntax", what="ILIKE", log="ilike in mysql")
     if bool(node.args.get("negate")) != negated:
         word = f"NOT {word}"
-    return f"{r.sql(node.this)} {word} {r.rules.pattern(node.expression, r)}"
+    return f"{r.sql(node.this)} {word} {r.rules.pattern(node.expression, r, escaped=isinstance(node.parent, exp.Escape))}"
 
 
 @_writes(exp.RegexpLike, exp.RegexpILike, args="this expression negate")
@@ -701,6 +711,19 @@ def _bitwise_not(r: Renderer, node: exp.BitwiseNot) -> str:
 @_writes(exp.Sqrt, exp.Cbrt, args="this")
 def _roots(r: Renderer, node: Node) -> str:
     return f"{r.function('sqrt' if isinstance(node, exp.Sqrt) else 'cbrt')}({r.sql(node.this)})"
+
+
+@_writes(exp.MatchAgainst, args="this expressions")
+def _match(r: Renderer, node: exp.MatchAgainst) -> str:
+    if r.rules.name != "postgres" or len(node.expressions) != 1:
+        raise RefusedSql("forbidden_syntax", what="MATCH … AGAINST", log="match against")
+    return f"{r.sql(node.expressions[0])} @@ {r.sql(node.this)}"
+
+
+@_writes(exp.Concat, args="expressions safe coalesce")
+def _concat(r: Renderer, node: exp.Concat) -> str:
+    """Write GROUP_CONCAT of several expressions, as sqlglot reads it."""
+    return f"{r.function('concat')}({r.all(node.expressions)})"
 
 
 @_writes(exp.Soundex, args="this")
@@ -835,6 +858,31 @@ def _json_extract(r: Renderer, node: exp.Binary) -> str:
         text = f"JSON_EXTRACT({left}, {right})"
         return f"JSON_UNQUOTE({text})" if scalar else text
     return f"{left} {'->>' if scalar else '->'} {right}"
+
+
+@_writes(exp.JSONTable, args="this path schema alias")
+def _json_table(r: Renderer, node: exp.JSONTable) -> str:
+    if r.rules.name != "mysql":
+        raise RefusedSql("forbidden_function", name="JSON_TABLE", log="json_table")
+    path = f", {r.sql(node.args['path'])}" if node.args.get("path") is not None else ""
+    text = f"JSON_TABLE({r.sql(node.this)}{path} {r.sql(node.args['schema'])})"
+    alias = node.args.get("alias")
+    return f"{text} AS {r.sql(alias)}" if alias is not None else text
+
+
+@_writes(exp.JSONSchema, args="expressions")
+def _json_schema(r: Renderer, node: exp.JSONSchema) -> str:
+    return f"COLUMNS ({r.all(node.expressions)})"
+
+
+@_writes(exp.JSONColumnDef, args="this kind path nested_schema ordinality")
+def _json_column(r: Renderer, node: exp.JSONColumnDef) -> str:
+    args = node.args
+    if args.get("nested_schema") is not None:
+        return f"NESTED PATH {r.sql(args['path'])} {r.sql(args['nested_schema'])}"
+    if args.get("ordinality"):
+        return f"{r.name(node.this)} FOR ORDINALITY"
+    return f"{r.name(node.this)} {r.rules.column_type(args.get('kind'), r)} PATH {r.sql(args.get('path'))}"
 
 
 @_writes(exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp, exp.Localtime, exp.Localtimestamp, args="this")

@@ -394,14 +394,14 @@ class Resolver:
     def _table(self, node: exp.Table, ctes: dict[str, Cte], scope: Scope) -> None:
         alias = node.args.get("alias")
         inner = node.this
-        if isinstance(inner, exp.Anonymous):
-            self._walk(inner, ctes, scope)
+        if isinstance(inner, (exp.Anonymous, exp.JSONTable)):
+            self._walk(inner.this if isinstance(inner, exp.JSONTable) else inner, ctes, scope)
             columns = None
             listed = alias.args.get("columns") if alias is not None else None
             source = self._aliased(alias, columns)
             if listed and all(isinstance(c, exp.Identifier) for c in listed) and self.rules.name == "postgres":
                 source.columns = None  # it may have more columns than are named
-            if alias is None:
+            if alias is None and isinstance(inner, exp.Anonymous):
                 source.name = inner.name.lower()
             source.weight = sizes.series_weight(inner)
             scope.sources.append(source)
@@ -523,7 +523,7 @@ class Resolver:
                 expanded = self._star(inner, ctes, scope)
                 output = None if expanded is None or output is None else {**output, **expanded}
                 continue
-            if isinstance(inner, (exp.Dot, exp.Anonymous)) and _spreads(inner):
+            if alias is None and isinstance(inner, (exp.Dot, exp.Anonymous)) and _spreads(inner):
                 self._walk(inner, ctes, scope)
                 output = None
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import cast
 
 import sqlglot
@@ -33,7 +34,7 @@ def parse(text: str, dialect: str) -> exp.Expr:
     canonical = canonicalise(text, dialect)
     _refuse_by_words(canonical)
     try:
-        statements = sqlglot.parse(canonical.sql, dialect=dialect)
+        statements = sqlglot.parse(_statement_pivot(canonical.sql) if dialect == "duckdb" else canonical.sql, dialect=dialect)
     except SqlglotError as error:
         raise RefusedSql("unreadable", log=f"sqlglot: {type(error).__name__}") from None
     if len(statements) != 1:
@@ -41,8 +42,30 @@ def parse(text: str, dialect: str) -> exp.Expr:
     tree = statements[0]
     if tree is None:
         raise RefusedSql("empty")
-    restore(tree, canonical)
+    restore(tree, canonical, dialect)
     return tree
+
+
+_PIVOT_TAIL = re.compile(r"[()\[\]{}]|\b(?:ORDER\s+BY|LIMIT)\b", re.IGNORECASE)
+
+
+def _statement_pivot(sql: str) -> str:
+    """DuckDB's ``PIVOT … ORDER BY …``: sqlglot reads the statement only without what follows, or in parentheses.
+
+    >>> _statement_pivot("PIVOT t ON a IN (1) USING sum(b) ORDER BY c")
+    'FROM (PIVOT t ON a IN (1) USING sum(b) ) ORDER BY c'
+    """
+    if sql.split(None, 1)[0].upper() not in {"PIVOT", "UNPIVOT"}:
+        return sql
+    depth = 0
+    for match in _PIVOT_TAIL.finditer(sql):
+        if match[0] in "([{":
+            depth += 1
+        elif match[0] in ")]}":
+            depth -= 1
+        elif depth == 0:
+            return f"FROM ({sql[: match.start()]}) {sql[match.start() :]}"
+    return f"FROM ({sql})"
 
 
 _FIRST_WORDS = frozenset({"SELECT", "WITH", "VALUES", "FROM", "TABLE", "PIVOT", "UNPIVOT"})
@@ -52,12 +75,19 @@ def _refuse_by_words(canonical: Canonical) -> None:
     """Name the common wrong statements before sqlglot sees them: it cannot parse half of them."""
     first = canonical.sql.lstrip(" (").split(None, 1)
     word = "".join(c for c in first[0] if c.isalnum() or c == "_").upper() if first else ""
+    if "INTO" in canonical.words and canonical.words & {"OUTFILE", "DUMPFILE"}:
+        raise RefusedSql("writes", log="INTO OUTFILE")
     if word and word not in _FIRST_WORDS:
         raise RefusedSql("not_a_query", what=word[:40] if word.isascii() else "…", log=f"starts with {word[:20]!r}")
 
 
-def restore(tree: exp.Expr, canonical: Canonical) -> None:
+_UNIT_FIRST = frozenset({"timestampdiff", "timestampadd", "get_format"})
+_BARE_CALLS = frozenset({"UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP"})
+
+
+def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
     """Put strings and names back into ``tree`` and take the marks off, in place."""
+    dots: list[exp.Dot] = []
     for node in list(tree.walk()):
         if isinstance(node, exp.Literal):
             if not node.is_string:
@@ -65,8 +95,9 @@ def restore(tree: exp.Expr, canonical: Canonical) -> None:
             text = node.this
             if text.startswith(_STRING):
                 node.set("this", canonical.strings[int(text[len(_STRING) :])])
-            elif text.replace(".", "", 1).isdigit():  # sqlglot quotes the number of INTERVAL 1 DAY
-                node.set("is_string", False)
+            elif text.lstrip("-").replace(".", "", 1).isdigit():  # sqlglot quotes the number of INTERVAL 1 DAY
+                number = exp.Literal.number(text.lstrip("-"))
+                node.replace(exp.Neg(this=number) if text.startswith("-") else number)
             else:
                 raise RefusedSql("unreadable", log="a string that was not in the text")
         elif isinstance(node, exp.Identifier):
@@ -86,9 +117,46 @@ def restore(tree: exp.Expr, canonical: Canonical) -> None:
                 raise RefusedSql("forbidden_function", name=str(name.this), log="quoted function name")
             if name == _LITERAL:
                 node.replace(cast("exp.Expr", node.expressions[0]))
+            elif name == f"{MARK}interval":
+                node.replace(exp.Interval(this=node.expressions[0]))
             elif name.startswith(MARK):
-                node.set("this", name[len(MARK) :])
+                name = name[len(MARK) :]
+                node.set("this", name)
+                if dialect == "mysql" and name.lower() in _UNIT_FIRST and node.expressions:
+                    unit = node.expressions[0]
+                    if isinstance(unit, (exp.Column, exp.DataType)):
+                        word = unit.name if isinstance(unit, exp.Column) else unit.sql()
+                        unit.replace(exp.Var(this=word))
+        elif isinstance(node, exp.Interval):
+            if node.args.get("unit") is None:  # ours come from the mark; sqlglot makes others of INTERVAL … + 'text'
+                node.replace(node.this)
+        elif isinstance(node, exp.Column):
+            identifier = node.this
+            if dialect == "mysql" and isinstance(identifier, exp.Identifier) and not identifier.args.get("quoted") and not node.args.get("table"):
+                if str(identifier.this).upper() in _BARE_CALLS:
+                    node.replace(exp.Anonymous(this=str(identifier.this)))
+        elif isinstance(node, exp.Dot):
+            dots.append(node)
+        elif isinstance(node, exp.JSONExtract | exp.JSONExtractScalar) and isinstance(node.this, exp.Identifier):
+            node.set("this", exp.Column(this=node.this))
         else:
             for key, value in node.args.items():
                 if isinstance(value, str) and MARK in value:
                     raise RefusedSql("unreadable", log=f"mark left in {type(node).__name__}.{key}")
+    for dot in reversed(dots):
+        _unqualify_call(dot, dialect)
+
+
+def _unqualify_call(dot: exp.Dot, dialect: str) -> None:
+    """``x.f(y)``: DuckDB's chaining is ``f(x, y)``; PostgreSQL's ``pg_catalog.f(y)`` is ``f(y)``; no other schema is known."""
+    call, left = dot.expression, dot.this
+    if not isinstance(call, exp.Anonymous):
+        return
+    if dialect == "postgres" and isinstance(left, exp.Identifier) and left.name.lower() == "pg_catalog":
+        dot.replace(call)
+    elif dialect == "duckdb":
+        first = exp.Column(this=left) if isinstance(left, exp.Identifier) else left
+        call.set("expressions", [first, *call.expressions])
+        dot.replace(call)
+    else:
+        raise RefusedSql("forbidden_function", name=call.name[:60], log="qualified function name")
