@@ -36,7 +36,6 @@ LINKING = frozenset(
         "en",
         "et",
         "and",
-        "by",
         "par",
         "pour",
         "for",

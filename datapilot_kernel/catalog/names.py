@@ -64,7 +64,7 @@ _UNITS = {
     "jours": "jours", "jour": "jours", "days": "jours", "j": "jours", "heures": "heures", "hours": "heures", "h": "heures", "hrs": "heures",
     "minutes": "minutes", "min": "minutes", "mn": "minutes", "mins": "minutes", "secondes": "secondes", "seconds": "secondes", "sec": "secondes",
     "kg": "kg", "tonnes": "tonnes", "km": "km", "kwh": "kWh", "mwh": "MWh", "litres": "litres", "liters": "litres", "m2": "m²", "m3": "m³",
-    "eur": "€", "euros": "€", "euro": "€", "keur": "k€", "usd": "$", "pct": "%", "percent": "%", "pourcent": "%", "mois": "mois", "months": "mois",
+    "eur": "€", "euros": "€", "euro": "€", "keur": "k€", "usd": "$", "pct": "%", "percent": "%", "pourcent": "%", "mois": "mois", "months": "mois", "semaines": "semaines", "weeks": "semaines",
     "pieces": "pièces", "pcs": "pièces", "ms": "ms",
 }  # fmt: skip
 _UNIT_HEADS_KEPT = frozenset({"nb", "nbr", "nbre", "nombre", "number", "count", "total", "date"})
@@ -178,7 +178,8 @@ def singular_words(name: str) -> tuple[str, ...]:
     True
     """
     found: list[str] = []
-    for entry, words in _segments(tuple(w for w in split_name(name) if w not in LINKING)):
+    raw = split_name(name)
+    for entry, words in _segments(tuple(w for w in raw if w not in LINKING) or raw):
         found.append(fold(entry.concept.french) if entry else _bare(words[0]))
     return tuple(found)
 
@@ -262,7 +263,7 @@ def _best(one: list[tuple[Entry | None, tuple[str, ...]]], other: list[tuple[Ent
     def unknown(pieces: list[tuple[Entry | None, tuple[str, ...]]]) -> int:
         return sum(entry is None for entry, _ in pieces)
 
-    return other if (unknown(other), len(other)) < (unknown(one), len(one)) else one
+    return other if unknown(other) < unknown(one) else one
 
 
 def _without_habits(words: tuple[str, ...], kind: str) -> tuple[str, ...]:
@@ -333,7 +334,8 @@ def _compose(
     before = [_spelled(e, p) for e, p in pieces[:head_at] if e is None]
     before_qualifiers = [e for e, _ in pieces[:head_at] if e is not None]
     rest = pieces[head_at + 1 :]
-    label = _phrase(head, before_qualifiers, rest, before, plural=False)
+    # « heures prévues », « jours de retard » are said in the plural when they are written so.
+    label = _phrase(head, before_qualifiers, rest, before, plural=kind == "column" and head_entry.plural and not identifier)
     plural = _phrase(head, before_qualifiers, rest, before, plural=True)
     ordered = (head, *(c for c in nouns if c is not head))
     return Reading(

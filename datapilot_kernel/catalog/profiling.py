@@ -145,7 +145,9 @@ def _values(source: Source, table: RawTable, columns: list[RawColumn], rows: str
             found.setdefault(int(position), []).append((-int(count), str(value)))
     for position, column in enumerate(wanted):
         values = [value for _, value in sorted(found.get(position, []))]
-        if (valued_like_people(values) and not is_code_name(column.name)) or (maybe_people(column.name, table.name) and not look_like_companies(values)):
+        if (valued_like_people(values) and not is_code_name(column.name)) or (
+            maybe_people(column.name, table.name) and not look_like_companies(values)
+        ):
             column.personal, column.values = True, None
         elif (column.distinct_count or 0) <= MAX_VALUES and values and max(map(len, values)) <= _LONGEST_VALUE:
             taken = [v for v in values if v.strip()]

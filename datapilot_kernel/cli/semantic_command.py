@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("semantic", help=text("semantic.help_semantic"), description=text("semantic.help_semantic"))
+    parser = subparsers.add_parser(
+        "semantic", help=text("semantic.help_semantic"), description=text("semantic.help_semantic")
+    )
     actions = parser.add_subparsers(dest="action", required=True)
     draft = actions.add_parser("draft", help=text("semantic.help_draft"), description=text("semantic.help_draft"))
     add_source(draft)
@@ -87,7 +89,11 @@ def _check(args: argparse.Namespace) -> int:
     catalog, _ = _catalog(args.source)
     findings = check_layer(content, catalog)
     if args.json:
-        json.dump({"ok": not any(f.severity == "error" for f in findings), "findings": [f.to_json() for f in findings]}, sys.stdout, ensure_ascii=False)
+        json.dump(
+            {"ok": not any(f.severity == "error" for f in findings), "findings": [f.to_json() for f in findings]},
+            sys.stdout,
+            ensure_ascii=False,
+        )
         sys.stdout.write("\n")
     else:
         for finding in findings:

@@ -100,7 +100,12 @@ class _Check:
             else:
                 self._condition(entity, table, bound, (*path, "row_filter"), masked_allowed=True)
         if entity.name_dimension is not None and entity.name_dimension not in entity.dimensions:
-            self._add("unknown_dimension", (*path, "name_dimension"), name=entity.name_dimension, hint=_hint(entity.name_dimension, entity.dimensions))
+            self._add(
+                "unknown_dimension",
+                (*path, "name_dimension"),
+                name=entity.name_dimension,
+                hint=_hint(entity.name_dimension, entity.dimensions),
+            )
         if entity.time is not None:
             self._time(entity, entity.time, (*path, "time"))
         self._labels_within(path, entity)
@@ -109,7 +114,9 @@ class _Check:
         if table is None:
             return None
         for column in table.columns:
-            if column.name == name or (self.catalog and self.catalog.dialect != "postgres" and column.name.lower() == name.lower()):
+            if column.name == name or (
+                self.catalog and self.catalog.dialect != "postgres" and column.name.lower() == name.lower()
+            ):
                 return column
         self._add("unknown_column", path, name=name, table=table.name, hint=_hint(name, [c.name for c in table.columns]))
         return None
@@ -166,7 +173,11 @@ class _Check:
             for reference in references:
                 if problem is None:
                     self._reference(name, reference, (*path, "formula"))
-        if measure.finer is not None and self._reference(name, measure.finer, (*path, "finer")) and measure.finer == f"{name}.{path[-1]}":
+        if (
+            measure.finer is not None
+            and self._reference(name, measure.finer, (*path, "finer"))
+            and measure.finer == f"{name}.{path[-1]}"
+        ):
             self._add("finer_itself", (*path, "finer"))
         if measure.time is not None:
             self._time(entity, measure.time, (*path, "time"))
@@ -183,7 +194,16 @@ class _Check:
         self._add("unknown_measure", path, name=reference, hint=_hint(reference, known))
         return False
 
-    def _fragment(self, entity: Entity, table: Table | None, sql: str, path: Path, *, aggregate: bool = False, masked_allowed: bool = False) -> None:
+    def _fragment(
+        self,
+        entity: Entity,
+        table: Table | None,
+        sql: str,
+        path: Path,
+        *,
+        aggregate: bool = False,
+        masked_allowed: bool = False,
+    ) -> None:
         fragment = read_fragment(sql, self.layer.sql_dialect, aggregate=aggregate)
         if fragment.problem is not None:
             self._add(fragment.problem, path, name=fragment.detail)
@@ -191,7 +211,15 @@ class _Check:
                 return
         self._columns(entity, table, fragment.columns, path, masked_allowed=masked_allowed)
 
-    def _columns(self, entity: Entity, table: Table | None, columns: Iterable[tuple[str, bool]], path: Path, *, masked_allowed: bool = False) -> None:
+    def _columns(
+        self,
+        entity: Entity,
+        table: Table | None,
+        columns: Iterable[tuple[str, bool]],
+        path: Path,
+        *,
+        masked_allowed: bool = False,
+    ) -> None:
         for name, quoted in columns:
             exact = self.catalog is not None and self.catalog.dialect == "postgres"
             if table is not None:
@@ -207,7 +235,11 @@ class _Check:
         if fragment.problem is not None:
             self._add(fragment.problem, path, name=fragment.detail)
             return
-        booleans = {c.name.lower() for c in table.columns if c.type == "boolean"} if table else {n.lower() for n, _ in fragment.columns}
+        booleans = (
+            {c.name.lower() for c in table.columns if c.type == "boolean"}
+            if table
+            else {n.lower() for n, _ in fragment.columns}
+        )
         if not is_condition(fragment.tree, booleans):
             self._add("not_a_condition", path)
         self._columns(entity, table, fragment.columns, path, masked_allowed=masked_allowed)
@@ -254,13 +286,35 @@ class _Check:
         other = [self._column(there, c, (*path, "to_columns", str(i))) for i, c in enumerate(join.to_columns)]
         for left, right in zip(one, other, strict=True):
             if left is not None and right is not None and not _comparable(left, right):
-                self._add("join_types", (*path, "to_columns"), left=f"{left.name} ({left.native_type})", right=f"{right.name} ({right.native_type})")
+                self._add(
+                    "join_types",
+                    (*path, "to_columns"),
+                    left=f"{left.name} ({left.native_type})",
+                    right=f"{right.name} ({right.native_type})",
+                )
         if there is not None and None not in other and not _is_unique(there, join.to_columns):
             severity = "warning" if there.kind == "view" else "error"
-            self._add("join_not_unique", (*path, "to_columns"), severity=severity, columns=", ".join(join.to_columns), table=there.name)
-        if join.cardinality == "one_to_one" and here is not None and None not in one and not _is_unique(here, join.from_columns):
+            self._add(
+                "join_not_unique",
+                (*path, "to_columns"),
+                severity=severity,
+                columns=", ".join(join.to_columns),
+                table=there.name,
+            )
+        if (
+            join.cardinality == "one_to_one"
+            and here is not None
+            and None not in one
+            and not _is_unique(here, join.from_columns)
+        ):
             severity = "warning" if here.kind == "view" else "error"
-            self._add("join_not_unique", (*path, "from_columns"), severity=severity, columns=", ".join(join.from_columns), table=here.name)
+            self._add(
+                "join_not_unique",
+                (*path, "from_columns"),
+                severity=severity,
+                columns=", ".join(join.from_columns),
+                table=here.name,
+            )
 
     # ── words ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -271,7 +325,13 @@ class _Check:
                 continue
             first = seen.setdefault(fold(dimension.label), name)
             if first != name:
-                self._add("same_label", (*path, "dimensions", name, "label"), severity="warning", label=dimension.label, other=first)
+                self._add(
+                    "same_label",
+                    (*path, "dimensions", name, "label"),
+                    severity="warning",
+                    label=dimension.label,
+                    other=first,
+                )
 
     def _same_words(self) -> None:
         """Two measures that answer to the same words make a question that has two readings: the author should know."""
@@ -291,7 +351,13 @@ class _Check:
                 for place, phrase in _phrases(measure.label, measure.plural, measure.synonyms):
                     owner = seen.setdefault(_key(phrase), ref)
                     if owner != ref:
-                        self._add("same_words", ("entities", name, "measures", measure_name, *place), severity="warning", words=phrase, other=owner)
+                        self._add(
+                            "same_words",
+                            ("entities", name, "measures", measure_name, *place),
+                            severity="warning",
+                            words=phrase,
+                            other=owner,
+                        )
 
 
 def _phrases(label: str, plural: str | None, synonyms: tuple[str, ...]) -> Iterable[tuple[Path, str]]:

@@ -56,11 +56,19 @@ def read_fragment(sql: str, dialect: str, *, aggregate: bool = False) -> Fragmen
             return Fragment(tree, (), "sql_forbidden")
         if isinstance(node, exp.Column) and node.table:
             return Fragment(tree, (), "sql_qualified", node.sql(dialect=dialect))
-    columns = tuple(dict.fromkeys((c.name, bool(c.this.args.get("quoted"))) for c in tree.find_all(exp.Column) if isinstance(c.this, exp.Identifier)))
+    columns = tuple(
+        dict.fromkeys(
+            (c.name, bool(c.this.args.get("quoted")))
+            for c in tree.find_all(exp.Column)
+            if isinstance(c.this, exp.Identifier)
+        )
+    )
     problem = detail = None
     if aggregate:
         outside = [c for c in tree.find_all(exp.Column) if c.find_ancestor(exp.AggFunc) is None]
-        nested = any(a.parent is not None and a.parent.find_ancestor(exp.AggFunc) is not None for a in tree.find_all(exp.AggFunc))
+        nested = any(
+            a.parent is not None and a.parent.find_ancestor(exp.AggFunc) is not None for a in tree.find_all(exp.AggFunc)
+        )
         if tree.find(exp.AggFunc) is None:
             problem = "not_an_aggregate"
         elif nested:
@@ -80,7 +88,9 @@ def is_condition(tree: Any, booleans: set[str]) -> bool:
         return is_condition(tree.this, booleans) and is_condition(tree.expression, booleans)
     if isinstance(tree, exp.Column):
         return tree.name.lower() in booleans
-    return isinstance(tree, exp.Predicate | exp.Boolean | exp.Anonymous | exp.In | exp.Between | exp.RegexpLike | exp.StartsWith | exp.Case)
+    return isinstance(
+        tree, exp.Predicate | exp.Boolean | exp.Anonymous | exp.In | exp.Between | exp.RegexpLike | exp.StartsWith | exp.Case
+    )
 
 
 def bind_attributes(condition: str) -> tuple[str, list[str], str | None]:

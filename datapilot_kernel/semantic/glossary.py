@@ -46,7 +46,12 @@ def apply_glossary(layer: Layer, glossary: Glossary) -> Layer:
         return layer
     wanted = {words(term): others for term, others in glossary.items()}
     taken = {words(p) for e in layer.entities.values() for p in _phrases(e)}
-    taken |= {words(p) for e in layer.entities.values() for named in (*e.measures.values(), *e.dimensions.values()) for p in _phrases(named)}
+    taken |= {
+        words(p)
+        for e in layer.entities.values()
+        for named in (*e.measures.values(), *e.dimensions.values())
+        for p in _phrases(named)
+    }
 
     def added(named: _Named) -> tuple[str, ...]:
         others = [o for phrase in _phrases(named) for o in wanted.get(words(phrase), ()) if words(o) not in taken]
@@ -59,7 +64,9 @@ def apply_glossary(layer: Layer, glossary: Glossary) -> Layer:
         measures = {n: m.model_copy(update={"synonyms": added(m)}) for n, m in entity.measures.items()}
         entities[name] = entity.model_copy(update={"measures": measures})
     for name, entity in entities.items():
-        dimensions = {n: d if d.hidden else d.model_copy(update={"synonyms": added(d)}) for n, d in entity.dimensions.items()}
+        dimensions = {
+            n: d if d.hidden else d.model_copy(update={"synonyms": added(d)}) for n, d in entity.dimensions.items()
+        }
         entities[name] = entity.model_copy(update={"dimensions": dimensions, "synonyms": added(entity)})
     return layer.model_copy(update={"entities": entities})
 

@@ -24,7 +24,7 @@ MONEY = frozenset({
     "coût unitaire", "frais", "frais de port", "marge", "TVA", "taxe", "revenu", "recette", "dépense", "salaire", "salaire brut", "salaire net", "solde",
     "budget", "loyer", "prime", "cotisation", "don", "acompte", "encours", "crédit", "débit", "commission", "bénéfice", "sous-total",
     "remboursement", "impayé", "créance", "dette", "prêt", "plafond de crédit", "indemnité", "franchise", "revenu récurrent mensuel", "trésorerie",
-    "note de frais", "encaissement", "total", "achat", "vente", "amortissement", "investissement", "facturation", "grille tarifaire", "panier",
+    "note de frais", "encaissement", "taux horaire", "total", "achat", "vente", "amortissement", "investissement", "facturation", "grille tarifaire", "panier",
 })  # fmt: skip
 RATES = frozenset({"taux", "taux de remise", "taux de TVA", "pourcentage", "ratio"})
 _YEAR = re.compile(r"^(annee|year|an|exercice|millesime|fiscal_?year)$")
@@ -118,29 +118,45 @@ def _is_zero_one(column: Column) -> bool:
 
 
 def _technical(column: Column) -> bool:
-    return split_name(column.name)[:1] in {("hash",), ("token",), ("password",), ("salt",), ("checksum",), ("rowversion",), ("row",)} or read_name(
-        column.name
-    ).has("date de suppression", "date de mise à jour", "mot de passe")
+    return split_name(column.name)[:1] in {
+        ("hash",),
+        ("token",),
+        ("password",),
+        ("salt",),
+        ("checksum",),
+        ("rowversion",),
+        ("row",),
+    } or read_name(column.name).has("date de suppression", "date de mise à jour", "mot de passe")
 
 
 def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, list[str]]:
     """Return a column's label and synonyms. A header in full (files) or a comment may say it better than the name."""
     label = reading.label
     said = label_in(column.comment)
+    if said and said.isascii() and words(said) == tuple(w for w in split_name(column.name) if w in words(said)) and len(words(said)) == len(split_name(column.name)):  # noqa: E501  # fmt: skip
+        said = None  # a header that is the technical name again
     synonyms: list[str] = []
     if said and not reading.known and not reading.identifier:
         synonyms.append(label)
         label = said
     elif said and said != label:
         if same(said, label):
-            label = said if any(ord(c) > 127 for c in said) or " " in said else label
+            label = said
         elif len(said.split()) <= 5 and not reading.identifier:
             synonyms.append(said)
     if reading.unit in {"minutes", "heures", "jours", "secondes"} and reading.head is not None:
-        if reading.head.french not in {"durée", "temps", "délai", "temps de cycle", "ancienneté", "âge", "durée"} and "durée" not in label:
+        if (
+            reading.head.french not in {"durée", "temps", "délai", "temps de cycle", "ancienneté", "âge", "durée"}
+            and "durée" not in label
+        ):
             synonyms.append(label)
             label = f"durée {_of(label)}"
-    if reading.head is not None and reading.head.french == "code" and len(reading.nouns) > 1 and not table.foreign(column.name):
+    if (
+        reading.head is not None
+        and reading.head.french == "code"
+        and len(reading.nouns) > 1
+        and not table.foreign(column.name)
+    ):
         meant = reading.nouns[1].french
         others = [c for c in table.table.columns if c is not column and table.column_readings[c.name].head is not None]
         if meant != own_concept(table) and not any(table.column_readings[c.name].head.french == meant for c in others):  # type: ignore[union-attr]
@@ -161,7 +177,9 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
     elif reading.identifier:
         label = f"identifiant {_of(reading.label)}"
     if reading.head is not None and same(label, reading.label):
-        synonyms += [s for s in reading.head.synonyms if len(reading.nouns) == 1 and not reading.qualifiers]
+        synonyms += [
+            s for s in reading.head.synonyms if reading.known and len(reading.nouns) == 1 and not reading.qualifiers
+        ]
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
     return label, distinct(synonyms, label)
@@ -206,6 +224,8 @@ def column_format(column: Column, reading: Reading) -> Format:
     if money_by_purpose(column, reading):
         return Format(kind="currency")
     unit = reading.unit
+    if reading.has("nombre de jours", "nombre de jours de retard") or label_starts(reading, "jours"):
+        return Format(kind="days", decimals=0 if column.type == "integer" else None)
     if unit == "jours":
         return Format(kind="days", decimals=None if column.type != "integer" else 0)
     if unit == "heures" or reading.has("nombre d’heures", "heures travaillées", "heure"):
@@ -215,9 +235,23 @@ def column_format(column: Column, reading: Reading) -> Format:
     return Format(kind="decimal", unit=unit)
 
 
+def label_starts(reading: Reading, word: str) -> bool:
+    """Tell whether a label begins with a word."""
+    return reading.label.split(" ")[0] == word
+
+
 def money_by_purpose(column: Column, reading: Reading) -> bool:
     """« objectif », « budget », « remise », « valeur » are money when they say so or are decimals."""
-    if reading.head is None or reading.head.french not in {"objectif", "remise", "ristourne", "valeur", "prévision", "réalisé", "stock", "coût"}:
+    if reading.head is None or reading.head.french not in {
+        "objectif",
+        "remise",
+        "ristourne",
+        "valeur",
+        "prévision",
+        "réalisé",
+        "stock",
+        "coût",
+    }:
         return False
     named = reading.has("chiffre d’affaires", "montant", "HT", "TTC", "marge", "vente", "revenu", "budget", "coût")
     return named or (column.type == "decimal" and not reading.has("quantité", "nombre"))
@@ -240,9 +274,13 @@ def is_share(column: Column) -> bool:
 
 
 def _name_dimension(table: TableDraft) -> None:
-    texts = [c for c in table.table.columns if c.type == "text" and not table.dimensions[table.dimension_names[c.name]].hidden]
+    texts = [
+        c for c in table.table.columns if c.type == "text" and not table.dimensions[table.dimension_names[c.name]].hidden
+    ]
     first = next((c for c in texts if table.reading_of(c).has("prénom")), None)
-    last = next((c for c in texts if table.reading_of(c).head and table.reading_of(c).label in {"nom", "nom de famille"}), None)
+    last = next(
+        (c for c in texts if table.reading_of(c).head and table.reading_of(c).label in {"nom", "nom de famille"}), None
+    )
     if first is not None and last is not None:
         dialect_free = f"CONCAT_WS(' ', {_bare(table, first)}, {_bare(table, last)})"
         name = safe_name("nom_complet", dict.fromkeys(table.dimensions), "n")
@@ -275,7 +313,9 @@ def _name_dimension(table: TableDraft) -> None:
         table.name_dimension = table.dimension_names[best[2]]
         return
     codes = [c for c in texts if is_code_name(c.name)]
-    code = next((c for c in codes if _unique(table, c)), None) or next((c for c in codes if table.concept and table.reading_of(c).has(table.concept)), None)
+    code = next((c for c in codes if _unique(table, c)), None) or next(
+        (c for c in codes if table.concept and table.reading_of(c).has(table.concept)), None
+    )
     if code is not None:
         table.name_dimension = table.dimension_names[code.name]
     elif len(table.table.primary_key) == 1 and table.table.primary_key[0] in table.dimension_names:
@@ -299,7 +339,9 @@ def _unique(table: TableDraft, column: Column) -> bool:
 
 
 def _bare(table: TableDraft, column: Column) -> str:
-    return f'"{column.name}"' if not re.fullmatch(r"[a-z_][a-z0-9_]*", column.name) or column.name in _RESERVED else column.name
+    return (
+        f'"{column.name}"' if not re.fullmatch(r"[a-z_][a-z0-9_]*", column.name) or column.name in _RESERVED else column.name
+    )
 
 
 # ── what dates a row ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -352,13 +394,36 @@ def _rank(table: TableDraft, column: Column | None, name: str, own: tuple[str, .
     head = concepts[0] if concepts else ""
     if head in own:
         return 0.1 * own.index(head)
-    if fold(name) in {"date", "jour", "mois", "periode", "day", "month", "period", "semaine", "week", "timestamp", "datetime", "date_heure", "horodatage"}:
+    if fold(name) in {
+        "date",
+        "jour",
+        "mois",
+        "periode",
+        "day",
+        "month",
+        "period",
+        "semaine",
+        "week",
+        "timestamp",
+        "datetime",
+        "date_heure",
+        "horodatage",
+    }:
         return 0.5
     rank = float(_DATE_RANK.get(head, 9))
     if head == "date":
         tail = concepts[1:]
         rank = 1.0 if table.concept and table.concept in tail else 3.5
-        worst = {"fin": 13, "échéance": 14, "naissance": 18, "mise à jour": 19, "modification": 19, "suppression": 20, "sortie": 14, "fermeture": 14}
+        worst = {
+            "fin": 13,
+            "échéance": 14,
+            "naissance": 18,
+            "mise à jour": 19,
+            "modification": 19,
+            "suppression": 20,
+            "sortie": 14,
+            "fermeture": 14,
+        }
         rank = max([rank, *(worst.get(w, 0) for w in [*tail, *words(column.name)])])
     if reading.has("prévu", "estimé", "supprimé"):
         rank += 6
@@ -387,10 +452,15 @@ def _synthetic_dates(draft: Draft, table: TableDraft) -> None:
         if column.type == "text" and column.values and all(re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", v) for v in column.values):
             c = quoted(draft, column.name)
             joined = f"CONCAT({c}, '-01')"
-            expression = f"STR_TO_DATE({joined}, '%Y-%m-%d')" if draft.catalog.dialect == "mysql" else f"CAST({joined} AS DATE)"
+            expression = (
+                f"STR_TO_DATE({joined}, '%Y-%m-%d')" if draft.catalog.dialect == "mysql" else f"CAST({joined} AS DATE)"
+            )
             _disguised(table, column, expression)
-        elif column.type == "integer" and _in(column, 19500101, 21001231) and read_name(column.name).has("date", "jour", "mois", "période") | (
-            column.name.lower().endswith(("date_key", "date_id", "_date"))
+        elif (
+            column.type == "integer"
+            and _in(column, 19500101, 21001231)
+            and read_name(column.name).has("date", "jour", "mois", "période")
+            | (column.name.lower().endswith(("date_key", "date_id", "_date")))
         ):
             c = quoted(draft, column.name)
             expression = {
@@ -402,7 +472,11 @@ def _synthetic_dates(draft: Draft, table: TableDraft) -> None:
 
 
 def _in(column: Column, low: int, high: int) -> bool:
-    return isinstance(column.minimum, int) and isinstance(column.maximum, int) and low <= column.minimum <= column.maximum <= high
+    return (
+        isinstance(column.minimum, int)
+        and isinstance(column.maximum, int)
+        and low <= column.minimum <= column.maximum <= high
+    )
 
 
 def _disguised(table: TableDraft, column: Column, expression: str) -> None:

@@ -46,7 +46,11 @@ def meanings(comment: str | None, values: tuple[str, ...]) -> dict[str, str]:
     """
     if not comment or not values or len(values) > 40:
         return {}
-    marks = {value: [m for m in re.finditer(rf"(?<![\w]){re.escape(value)}(?![\w])", comment)] for value in values if 0 < len(value) <= 20}
+    marks = {
+        value: [m for m in re.finditer(rf"(?<![\w]){re.escape(value)}(?![\w])", comment)]
+        for value in values
+        if 0 < len(value) <= 20
+    }
     starts = sorted(m.start() for found in marks.values() for m in found)
     said: dict[str, str] = {}
     for value, found in marks.items():

@@ -63,7 +63,9 @@ class TableDraft:
     def entity(self, default_schema: str) -> Entity:
         """Return the finished entity. A table of the default schema is named alone: the layer then serves copies elsewhere."""
         return Entity(
-            table=self.table.name if self.table.db_schema == default_schema and "." not in self.table.name else self.table.key,
+            table=self.table.name
+            if self.table.db_schema == default_schema and "." not in self.table.name
+            else self.table.key,
             label=self.label,
             plural=self.plural,
             gender=self.gender,
@@ -118,7 +120,11 @@ def of(word: str) -> str:
     ('de commandes', 'd’employés')
     """
     folded = fold(word)
-    return f"d’{word}" if folded[:1] in "aeiouy" or folded.startswith(("he", "ho", "hi")) and not folded.startswith("hors") else f"de {word}"
+    return (
+        f"d’{word}"
+        if folded[:1] in "aeiouy" or folded.startswith(("he", "ho", "hi")) and not folded.startswith("hors")
+        else f"de {word}"
+    )
 
 
 def same(one: str, other: str) -> bool:

@@ -32,7 +32,11 @@ def draft_joins(draft: Draft) -> None:
 def _leads_to_one(target: TableDraft, fk: ForeignKey) -> bool:
     """A join needs a unique side: a declared key guarantees it, an inferred one was proved by counting."""
     columns = set(fk.ref_columns)
-    return columns == set(target.table.primary_key) or any(columns == set(k) for k in target.table.unique_keys) or not fk.inferred
+    return (
+        columns == set(target.table.primary_key)
+        or any(columns == set(k) for k in target.table.unique_keys)
+        or not fk.inferred
+    )
 
 
 def _add(draft: Draft, table: TableDraft, target: TableDraft, keys: list[ForeignKey]) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
-from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, quoted
+from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts, quoted
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted, qualified
 from datapilot_kernel.semantic.model import Additivity, Format
@@ -23,7 +23,7 @@ _AVERAGED = frozenset({
     "prix", "prix unitaire", "prix d’achat", "prix de vente", "prix de revient", "coût unitaire", "taux", "taux de remise", "taux de TVA", "pourcentage",
     "ratio", "note", "âge", "coefficient", "température", "pression", "cadence", "rendement", "satisfaction", "ancienneté", "délai", "délai de livraison",
     "délai de réponse", "délai de résolution", "temps de réponse", "temps de cycle", "moyenne", "largeur", "hauteur", "longueur", "taille", "grille tarifaire",
-    "qualité", "plafond de crédit", "seuil", "seuil de réapprovisionnement", "minimum", "maximum", "limite", "plafond", "évaluation", "distance",
+    "qualité", "plafond de crédit", "seuil", "seuil de réapprovisionnement", "minimum", "maximum", "limite", "plafond", "évaluation", "distance", "taux horaire",
 })  # fmt: skip
 _NOT_MEASURES = frozenset({
     "année", "mois", "jour", "semaine", "trimestre", "rang", "ordre", "numéro", "code", "latitude", "longitude", "code postal", "téléphone", "version",
@@ -31,9 +31,24 @@ _NOT_MEASURES = frozenset({
     "place", "page", "parent", "gravité",
 })  # fmt: skip
 _AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne", "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
-_THING_AVERAGED = frozenset({"salaire", "salaire brut", "salaire net", "poids", "durée", "coût", "montant", "valeur", "prime", "loyer"})
+_THING_AVERAGED = frozenset(
+    {"salaire", "salaire brut", "salaire net", "poids", "durée", "coût", "montant", "valeur", "prime", "loyer"}
+)
 _PEOPLE = ("employé", "salarié", "collaborateur", "utilisateur", "personne")
-_GOODS = ("produit", "article", "référence", "pièce", "composant", "matière", "matière première", "prestation", "machine", "formule", "offre", "opération")
+_GOODS = (
+    "produit",
+    "article",
+    "référence",
+    "pièce",
+    "composant",
+    "matière",
+    "matière première",
+    "prestation",
+    "machine",
+    "formule",
+    "offre",
+    "opération",
+)
 _SUM_WORDS = {"salaire": "masse salariale", "salaire brut": "masse salariale brute", "salaire net": "masse salariale nette"}
 _SNAPSHOT = re.compile(r"photograph|snapshot|fin de mois|fin de journ|end of (month|day|period)|inventaire|stock au ", re.I)
 _LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût", "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
@@ -51,7 +66,9 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
         reading = table.reading_of(column)
         if kind == "sum":
             measures.append(_sum(draft, table, column, reading, snapshot))
-        if kind == "average" or (table.role == "thing" and reading.head is not None and reading.head.french in _THING_AVERAGED):
+        if kind == "average" or (
+            table.role == "thing" and reading.head is not None and reading.head.french in _THING_AVERAGED
+        ):
             measures.append(_average(draft, table, column, reading))
     return measures
 
@@ -66,11 +83,18 @@ def measure_kind(table: TableDraft, column: Column) -> Kind:
     if in_key or dimension.type == "boolean" or reading.identifier or is_code_name(column.name) or dimension.hidden:
         return "none"
     head = reading.head.french if reading.head else ""
-    if head in _NOT_MEASURES and not (head == "jour" and column.type != "integer"):
+    if head in _NOT_MEASURES and not (head == "jour" and (column.type != "integer" or label_starts(reading, "jours"))):
         return "none"
-    if is_rate(reading) or head in _AVERAGED or set(split_name(column.name)) & _AVERAGED_WORDS or reading.has("moyen", "unitaire"):
+    if (
+        is_rate(reading)
+        or head in _AVERAGED
+        or set(split_name(column.name)) & _AVERAGED_WORDS
+        or reading.has("moyen", "unitaire")
+    ):
         return "average"
-    if table.role == "thing" and (head == "poids" or (head in {"coût", "montant", "valeur", "durée"} and table.is_a(*_GOODS))):
+    if table.role == "thing" and (
+        head == "poids" or (head in {"coût", "montant", "valeur", "durée"} and table.is_a(*_GOODS))
+    ):
         return "average"
     return "sum"
 
@@ -79,7 +103,9 @@ def is_snapshot(table: TableDraft) -> bool:
     """Tell whether rows are photographs of a state at a date, which do not add up over time."""
     if table.time is None or table.is_a("mouvement de stock", "mouvement"):
         return False
-    own = table.is_a("stock", "inventaire", "effectif", "encours", "solde") or bool(_SNAPSHOT.search(table.table.comment or ""))
+    own = table.is_a("stock", "inventaire", "effectif", "encours", "solde") or bool(
+        _SNAPSHOT.search(table.table.comment or "")
+    )
     return own or "snapshot" in split_name(table.table.name)
 
 
@@ -89,7 +115,12 @@ def measure_name(table: TableDraft, prefix: str, column: Column, taken: dict[str
 
 
 def _count(table: TableDraft) -> MeasureDraft:
-    synonyms = [f"nb {of(table.plural)}", f"nb {table.plural}", f"nombre total {of(table.plural)}", f"total des {table.plural}"]
+    synonyms = [
+        f"nb {of(table.plural)}",
+        f"nb {table.plural}",
+        f"nombre total {of(table.plural)}",
+        f"total des {table.plural}",
+    ]
     if table.is_a(*_PEOPLE):
         synonyms += ["effectif", "effectifs", "headcount"]
     if table.role == "fact":
@@ -122,7 +153,12 @@ def _sum(draft: Draft, table: TableDraft, column: Column, reading: Reading, snap
     synonyms += _variants(table, column, reading, label)
     if reading.has("stock") or (snapshot and reading.has("quantité")):
         synonyms += ["stock", "quantité en stock", "niveau de stock", "stock disponible"]
-    if reading.has("quantité") and table.concept.startswith("ligne de") and not reading.qualifiers and len(reading.nouns) == 1:
+    if (
+        reading.has("quantité")
+        and table.concept.startswith("ligne de")
+        and not reading.qualifiers
+        and len(reading.nouns) == 1
+    ):
         sold = {"ligne de commande": "quantité commandée"}.get(table.concept)
         synonyms += [sold] if sold else []
     return MeasureDraft(
@@ -151,14 +187,24 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
     dimension = table.dimensions[table.dimension_names[column.name]]
     found = list(dimension.synonyms)
     head = reading.head
-    if head is not None and head.french in MONEY and head.french not in {"total", "montant total"} and "total" not in fold(label):
+    if (
+        head is not None
+        and head.french in MONEY
+        and head.french not in {"total", "montant total"}
+        and "total" not in fold(label)
+    ):
         agreed = "totale" if reading.gender == "f" else "total"
         found.append(f"{label} {agreed}")
     if head is not None and head.french in {"montant total", "total"}:
         found += ["montant", "montant total"]
     if reading.unit in {"minutes", "heures", "jours"} and "durée" in label:
         if label == "durée":
-            found += [f"durée {of(table.label)}", f"temps {of(table.label)}", f"durée totale {of(table.label)}", f"temps total {of(table.label)}"]
+            found += [
+                f"durée {of(table.label)}",
+                f"temps {of(table.label)}",
+                f"durée totale {of(table.label)}",
+                f"temps total {of(table.label)}",
+            ]
         else:
             found.append(label.replace("durée", "temps", 1))
     found.append(qualified(label, table))

@@ -7,7 +7,24 @@ from datapilot_kernel.semantic.drafting.context import Draft, TableDraft
 from datapilot_kernel.semantic.model import Measure
 
 _MOST = 10
-_LIKED = ("région", "ville", "pays", "catégorie", "canal", "type", "statut", "service", "famille", "segment", "secteur", "mode", "priorité", "équipe", "motif", "cause")
+_LIKED = (
+    "région",
+    "ville",
+    "pays",
+    "catégorie",
+    "canal",
+    "type",
+    "statut",
+    "service",
+    "famille",
+    "segment",
+    "secteur",
+    "mode",
+    "priorité",
+    "équipe",
+    "motif",
+    "cause",
+)
 
 
 def draft_questions(draft: Draft) -> tuple[str, ...]:
@@ -28,7 +45,9 @@ def draft_questions(draft: Draft) -> tuple[str, ...]:
         if table.time:
             questions.append(f"Évolution du {count.label} par mois")
     if main is not None and (count := main[0].measures.get("nombre")) is not None:
-        questions.insert(min(3, len(questions)), f"Combien {_de(main[0].plural)} {'ce mois-ci' if main[0].time else 'au total'} ?")
+        questions.insert(
+            min(3, len(questions)), f"Combien {_de(main[0].plural)} {'ce mois-ci' if main[0].time else 'au total'} ?"
+        )
     for table in facts:
         for measure in table.measures.values():
             if measure.formula and measure.format.kind in {"percent", "currency"}:
@@ -47,7 +66,15 @@ def draft_questions(draft: Draft) -> tuple[str, ...]:
 
 
 def _main_measure(facts: list[TableDraft]) -> tuple[TableDraft, Measure] | None:
-    for wanted in (lambda m: m.label == "chiffre d’affaires", lambda m: m.expression is not None and not m.expression.startswith(("COUNT", "AVG"))):
+    def adds_up(m: Measure) -> bool:
+        return (
+            m.expression is not None
+            and m.expression.startswith("SUM")
+            and "prévu" not in m.label
+            and m.additivity == "additive"
+        )
+
+    for wanted in (lambda m: m.label == "chiffre d’affaires", lambda m: adds_up(m) and m.format.kind == "currency", adds_up):
         for table in facts:
             for measure in table.measures.values():
                 if not measure.hidden and wanted(measure):
@@ -71,7 +98,11 @@ def _about(draft: Draft, table: TableDraft, measure: Measure) -> list[str]:
             found.append(f"Top 10 des {target.plural} par {label}")
             break
     if dated:
-        found.append(f"{_upper(label)} de cette année comparé à l’an dernier" if _masculine(label) else f"{_upper(label)} de cette année comparée à l’an dernier")
+        found.append(
+            f"{_upper(label)} de cette année comparé à l’an dernier"
+            if _masculine(label)
+            else f"{_upper(label)} de cette année comparée à l’an dernier"
+        )
     return found
 
 

@@ -51,11 +51,18 @@ def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> No
 
 def _duration(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
     """Total and average days from a start to an end, where no column says how many."""
-    if any(m.table is table and ("durée" in m.wishes[0] or "nombre de jours" in m.wishes[0] or "nombre d’heures" in m.wishes[0]) for m in measures):
+    if any(
+        m.table is table and ("durée" in m.wishes[0] or "nombre de jours" in m.wishes[0] or "nombre d’heures" in m.wishes[0])
+        for m in measures
+    ):
         return
     dates = [c for c in table.table.columns if c.type in {"date", "timestamp", "timestamptz"}]
-    start = next((c for c in dates if _head(table, c) in {"date de début", "début"} and not table.reading_of(c).has("prévu")), None)
-    end = next((c for c in dates if _head(table, c) in {"date de fin", "fin"} and not table.reading_of(c).has("prévu")), None)
+    start = next(
+        (c for c in dates if _head(table, c) in {"date de début", "début"} and not table.reading_of(c).has("prévu")), None
+    )
+    end = next(
+        (c for c in dates if _head(table, c) in {"date de fin", "fin"} and not table.reading_of(c).has("prévu")), None
+    )
     if start is None or end is None or table.role != "fact":
         return
     days = days_between(draft, start, end)
@@ -100,7 +107,12 @@ def _head(table: TableDraft, column: Column) -> str:
     reading = table.reading_of(column)
     if reading.head is None:
         return ""
-    if reading.head.french == "date" and table.concept and len(reading.nouns) == 2 and reading.nouns[1].french == table.concept:
+    if (
+        reading.head.french == "date"
+        and table.concept
+        and len(reading.nouns) == 2
+        and reading.nouns[1].french == table.concept
+    ):
         return f"date de {table.concept}"
     return reading.head.french
 
@@ -123,7 +135,12 @@ def days_between(draft: Draft, start: Column, end: Column) -> str:
 def _budget(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:
     def find(*concepts: str) -> MeasureDraft | None:
         for m in own:
-            if m.column is not None and m.expression and m.expression.startswith("SUM") and table.column_readings[m.column].has(*concepts):
+            if (
+                m.column is not None
+                and m.expression
+                and m.expression.startswith("SUM")
+                and table.column_readings[m.column].has(*concepts)
+            ):
                 return m
         return None
 
@@ -155,7 +172,10 @@ def _scrap(draft: Draft, measures: list[MeasureDraft]) -> None:
             if m.table is not table or m.column is None or not (m.expression or "").startswith("SUM"):
                 continue
             reading = table.column_readings[m.column]
-            countable = reading.has("quantité", "nombre", "nombre de pièces", "rebut", "pièce") and m.format.kind in {"integer", "decimal"}
+            countable = reading.has("quantité", "nombre", "nombre de pièces", "rebut", "pièce") and m.format.kind in {
+                "integer",
+                "decimal",
+            }
             if countable and reading.has(*wanted) and not (without and reading.has(*without)):
                 return m
         return None
@@ -173,8 +193,9 @@ def _scrap(draft: Draft, measures: list[MeasureDraft]) -> None:
             for fk in table.table.foreign_keys:
                 target = draft.target(fk)
                 found = of_kind(target, ("fabriqué", "production"), ("rebut",)) if target else None
-                if found is not None:
-                    bottom = f"{{{found.ref}}}"
+                kept = of_kind(target, ("conforme", "bon"), ("rebut", "rebuté")) if target else None
+                if found is not None or kept is not None:
+                    bottom = f"{{{found.ref}}}" if found else f"({{{kept.ref}}} + {{{scrap.name}}})"  # type: ignore[union-attr]
                     break
         if bottom is None:
             continue

@@ -17,12 +17,24 @@ from datapilot_kernel.semantic.drafting.measures import measure_kind
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft
 from datapilot_kernel.semantic.model import Format
 
-_HEADERS = ("vente", "commande", "ticket de caisse", "facture", "facturation", "réservation", "location", "transaction", "encaissement", "paiement")
+_HEADERS = (
+    "vente",
+    "commande",
+    "ticket de caisse",
+    "facture",
+    "facturation",
+    "réservation",
+    "location",
+    "transaction",
+    "encaissement",
+    "paiement",
+)
 _CA = [
     "CA", "chiffre d’affaire", "ventes", "montant des ventes", "montant vendu", "recettes", "recette", "revenu", "revenus", "chiffre d’affaires réalisé",
     "revenue", "sales", "turnover", "montant total des ventes", "CA réalisé", "CA total", "chiffre d’affaires total",
 ]  # fmt: skip
 _CA_HT = ["CA HT", "chiffre d’affaires HT", "chiffre d’affaires hors taxes", "ventes HT"]
+_NOT_SALES = ("devis", "avoir", "objectif", "budget", "prévision", "opportunité", "remboursement", "retour", "réclamation", "sinistre", "commande d’achat", "solde", "écriture")  # noqa: E501  # fmt: skip
 _EXCLUDED = (
     "remise", "TVA", "taxe", "payé", "réglé", "restant", "remboursé", "coût", "frais", "frais de port", "annulé", "solde", "acompte", "marge", "commission",
     "objectif", "budget", "unitaire", "dû", "paiement", "règlement", "remboursement", "livraison", "impayé", "plafond", "port",
@@ -40,7 +52,12 @@ def draft_revenue(draft: Draft, measures: list[MeasureDraft]) -> None:
     line_turnover = _of_lines(draft, lines, measures) if lines is not None else None
     if header is not None:
         turnover = _of_table(draft, header, measures)
-    if turnover is not None and line_turnover is not None and line_turnover is not turnover and _same_tax(turnover, line_turnover):
+    if (
+        turnover is not None
+        and line_turnover is not None
+        and line_turnover is not turnover
+        and _same_tax(turnover, line_turnover)
+    ):
         turnover.finer = line_turnover.ref
         line_turnover.yields = True
         line_turnover.priority = 6
@@ -68,7 +85,9 @@ def _family(draft: Draft) -> tuple[TableDraft | None, TableDraft | None]:
     visible = draft.visible()
     for table in visible:
         if not table.is_a("objectif", "budget", "prévision") and any(
-            table.reading_of(c).head is not None and table.reading_of(c).label.startswith("chiffre d’affaires") and measure_kind(table, c) == "sum"
+            table.reading_of(c).head is not None
+            and table.reading_of(c).label.startswith("chiffre d’affaires")
+            and measure_kind(table, c) == "sum"
             for c in table.table.columns
         ):
             return table, _lines_of(draft, table)
@@ -76,12 +95,28 @@ def _family(draft: Draft) -> tuple[TableDraft | None, TableDraft | None]:
         for table in visible:
             if table.is_a(concept) and not _is_purchase(draft, table):
                 lines = _lines_of(draft, table)
-                if best_amount(table) is not None or _product_of(draft, table) is not None or (lines is not None and _can_sell(draft, lines)):
+                if (
+                    best_amount(table) is not None
+                    or _product_of(draft, table) is not None
+                    or (lines is not None and _can_sell(draft, lines))
+                ):
                     return table, lines
     for table in visible:
         if table.is_a("ligne de commande", "ligne de vente", "ligne de facture") and _can_sell(draft, table):
             return None, table
-    return None, None
+    # The only thing that customers are charged for, whatever it is called: work orders, missions, contracts.
+    charged = [
+        table
+        for table in visible
+        if table.role == "fact"
+        and not table.is_a(*_NOT_SALES)
+        and any(
+            (t := draft.target(fk)) is not None and t.is_a("client", "compte", "adhérent", "patient")
+            for fk in table.table.foreign_keys
+        )
+        and best_amount(table) is not None
+    ]
+    return (charged[0], _lines_of(draft, charged[0])) if len(charged) == 1 else (None, None)
 
 
 def _is_purchase(draft: Draft, table: TableDraft) -> bool:
@@ -99,10 +134,15 @@ def _lines_of(draft: Draft, header: TableDraft) -> TableDraft | None:
         if table is header or not any(fk.ref_table == header.table.key for fk in table.table.foreign_keys):
             continue
         named = table.concept.startswith("ligne")
-        goods = any((t := draft.target(fk)) is not None and t.is_a("produit", "article", "référence", "prestation") for fk in table.table.foreign_keys)
+        goods = any(
+            (t := draft.target(fk)) is not None and t.is_a("produit", "article", "référence", "prestation")
+            for fk in table.table.foreign_keys
+        )
         quantity = _quantity(table) is not None
         score = 3 * named + goods + quantity
-        if (named or (goods and quantity)) and not table.is_a("retour", "avoir", "livraison", "expédition", "remboursement", "stock", "avis"):
+        if (named or (goods and quantity)) and not table.is_a(
+            "retour", "avoir", "livraison", "expédition", "remboursement", "stock", "avis"
+        ):
             if best is None or score > best[0]:
                 best = (score, table)
     return best[1] if best else None
@@ -118,7 +158,12 @@ def best_amount(table: TableDraft) -> Column | None:
     for position, column in enumerate(table.table.columns):
         reading = table.reading_of(column)
         head = reading.head.french if reading.head else ""
-        if head not in _AMOUNT_RANK or column.type not in {"integer", "decimal", "float"} or reading.has(*_EXCLUDED) or column.personal:
+        if (
+            head not in _AMOUNT_RANK
+            or column.type not in {"integer", "decimal", "float"}
+            or reading.has(*_EXCLUDED)
+            or column.personal
+        ):
             continue
         if head in {"prix", "prix de vente"} and _quantity(table) is not None:
             continue  # a price beside a quantity is a unit price
@@ -158,12 +203,16 @@ def _product_of(draft: Draft, table: TableDraft) -> str | None:
         return None
     price = min(prices, key=lambda c: (table.reading_of(c).has("TTC"), table.reading_of(c).head.french != "prix unitaire"))  # type: ignore[union-attr]
     product = f"{quoted(draft, quantity.name)} * {quoted(draft, price.name)}"
-    discount = next((c for c in table.table.columns if c.type in {"integer", "decimal", "float"} and _is_discount(table, c)), None)
+    discount = next(
+        (c for c in table.table.columns if c.type in {"integer", "decimal", "float"} and _is_discount(table, c)), None
+    )
     if discount is None:
         return product
     reading, name = table.reading_of(discount), f"COALESCE({quoted(draft, discount.name)}, 0)"
     top = discount.maximum
-    amount = not is_rate(reading) and (reading.has("montant", "total") or (isinstance(top, int | float) or top is not None) and float(top) > 100)  # type: ignore[arg-type]
+    amount = not is_rate(reading) and (
+        reading.has("montant", "total") or (isinstance(top, int | float) or top is not None) and float(top) > 100
+    )  # type: ignore[arg-type]
     if amount:
         return f"{product} - {name}"
     return f"{product} * (1 - {name})" if is_share(discount) else f"{product} * (1 - {name} / 100.0)"
@@ -175,7 +224,14 @@ def _is_discount(table: TableDraft, column: Column) -> bool:
 
 
 def _measure_of(measures: list[MeasureDraft], table: TableDraft, column: Column) -> MeasureDraft | None:
-    return next((m for m in measures if m.table is table and m.column == column.name and m.expression and m.expression.startswith("SUM")), None)
+    return next(
+        (
+            m
+            for m in measures
+            if m.table is table and m.column == column.name and m.expression and m.expression.startswith("SUM")
+        ),
+        None,
+    )
 
 
 def _of_table(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> MeasureDraft | None:
@@ -192,7 +248,9 @@ def _of_table(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> 
     product = _product_of(draft, table)
     if product is None:
         return None
-    made = MeasureDraft(table, "montant_calcule", [f"montant des {table.plural}"], expression=f"SUM({product})", format=_MONEY)
+    made = MeasureDraft(
+        table, "montant_calcule", [f"montant des {table.plural}"], expression=f"SUM({product})", format=_MONEY
+    )
     measures.append(made)
     return made
 
@@ -214,7 +272,12 @@ def _same_tax(one: MeasureDraft, other: MeasureDraft) -> bool:
 
 
 def _is_turnover(measure: MeasureDraft) -> None:
-    measure.synonyms = [*_CA, *(_CA_HT if _tax(measure) != "TTC" else ["CA TTC", "chiffre d’affaires TTC"]), measure.wishes[0], *measure.synonyms]
+    measure.synonyms = [
+        *_CA,
+        *(_CA_HT if _tax(measure) != "TTC" else ["CA TTC", "chiffre d’affaires TTC"]),
+        measure.wishes[0],
+        *measure.synonyms,
+    ]
     measure.was, measure.wishes = measure.wishes[0], ["chiffre d’affaires"]
     measure.format = _MONEY
     measure.priority = 0
@@ -229,13 +292,24 @@ def _with_tax(draft: Draft, table: TableDraft, measures: list[MeasureDraft], mai
     """« CA TTC » is the amount including tax, of the same table as the turnover excluding it."""
     for column in table.table.columns:
         reading = table.reading_of(column)
-        if not reading.has("TTC") or reading.has(*_EXCLUDED) or reading.head is None or reading.head.french not in _AMOUNT_RANK:
+        if (
+            not reading.has("TTC")
+            or reading.has(*_EXCLUDED)
+            or reading.head is None
+            or reading.head.french not in _AMOUNT_RANK
+        ):
             continue
         measure = _measure_of(measures, table, column)
         if measure is None or measure is main:
             continue
         if table is main.table:
-            measure.synonyms = ["CA TTC", "chiffre d’affaires toutes taxes comprises", "ventes TTC", measure.wishes[0], *measure.synonyms]
+            measure.synonyms = [
+                "CA TTC",
+                "chiffre d’affaires toutes taxes comprises",
+                "ventes TTC",
+                measure.wishes[0],
+                *measure.synonyms,
+            ]
             measure.was, measure.wishes = measure.wishes[0], ["chiffre d’affaires TTC"]
             measure.priority = 1
         elif main.finer and main.finer.startswith(f"{table.name}."):
@@ -249,7 +323,14 @@ def _with_tax(draft: Draft, table: TableDraft, measures: list[MeasureDraft], mai
 def _margin(draft: Draft, table: TableDraft, measures: list[MeasureDraft], amount: MeasureDraft | None) -> None:
     if any("marge" in m.wishes[0] for m in measures if m.priority <= 1):
         return
-    own = next((c for c in table.table.columns if table.reading_of(c).head and table.reading_of(c).head.french in {"marge", "bénéfice"}), None)  # type: ignore[union-attr]
+    own = next(
+        (
+            c
+            for c in table.table.columns
+            if table.reading_of(c).head and table.reading_of(c).head.french in {"marge", "bénéfice"}
+        ),
+        None,
+    )  # type: ignore[union-attr]
     margin: MeasureDraft | None = None
     if own is not None:
         margin = _measure_of(measures, table, own)
@@ -262,7 +343,15 @@ def _margin(draft: Draft, table: TableDraft, measures: list[MeasureDraft], amoun
     if margin is None:
         return
     margin.wishes, margin.priority = ["marge"], 1
-    margin.synonyms = ["marge brute", "marge commerciale", "bénéfice", "bénéfice brut", "profit", "gross margin", *margin.synonyms]
+    margin.synonyms = [
+        "marge brute",
+        "marge commerciale",
+        "bénéfice",
+        "bénéfice brut",
+        "profit",
+        "gross margin",
+        *margin.synonyms,
+    ]
     if amount is not None:
         measures.append(
             MeasureDraft(
@@ -293,7 +382,11 @@ def _basket(table: TableDraft, measures: list[MeasureDraft], main: MeasureDraft)
     if not table.is_a("commande", "vente", "ticket de caisse", "panier", "facture", "réservation"):
         return
     amount = f"{{{main.name}}}" if main.table is table else f"{{{main.ref}}}"
-    label = "panier moyen" if table.is_a("commande", "vente", "ticket de caisse", "panier") else f"montant moyen par {table.label}"
+    label = (
+        "panier moyen"
+        if table.is_a("commande", "vente", "ticket de caisse", "panier")
+        else f"montant moyen par {table.label}"
+    )
     measures.append(
         MeasureDraft(
             table, "panier_moyen", [label], formula=f"{amount} / {{nombre}}", format=_MONEY, additivity="non_additive", priority=1,
@@ -362,7 +455,8 @@ def _buyers(draft: Draft, table: TableDraft | None, measures: list[MeasureDraft]
 def _sold_quantity(table: TableDraft, measures: list[MeasureDraft]) -> None:
     column = _quantity(table)
     measure = _measure_of(measures, table, column) if column is not None else None
-    if measure is None:
+    sells = table.concept.startswith("ligne") or table.is_a("commande", "vente", "facture", "ticket de caisse", "panier")
+    if measure is None or not sells or table.column_readings[column.name].qualifiers:  # type: ignore[union-attr]
         return
     label = "quantité vendue"
     measure.synonyms = [
@@ -377,7 +471,12 @@ def _sold_quantity(table: TableDraft, measures: list[MeasureDraft]) -> None:
 def _targets(draft: Draft, measures: list[MeasureDraft], main: MeasureDraft) -> None:
     """Targets of turnover: how much of them was reached."""
     for measure in list(measures):
-        if measure.column is None or measure.expression is None or not measure.expression.startswith("SUM") or measure.table.hidden:
+        if (
+            measure.column is None
+            or measure.expression is None
+            or not measure.expression.startswith("SUM")
+            or measure.table.hidden
+        ):
             continue
         reading = measure.table.column_readings[measure.column]
         about = measure.table.is_a("objectif") or reading.has("objectif")

@@ -16,7 +16,23 @@ _TECHNICAL = re.compile(
     r"failed_jobs|jobs|job_batches|cache(_locks)?|sessions|password_resets?|password_reset_tokens|personal_access_tokens|oauth_.*|hibernate_sequences?|"
     r"celery_.*|delayed_jobs|queue_.*|tmp_.*|temp_.*|bak_.*|backup_.*|.*_(bak|backup|old|tmp|temp))$"
 )  # noqa: E501  # fmt: skip
-_LOG_WORDS = frozenset({"log", "logs", "audit", "audits", "trace", "traces", "debug", "migration", "migrations", "queue", "token", "tokens", "cron"})
+_LOG_WORDS = frozenset(
+    {
+        "log",
+        "logs",
+        "audit",
+        "audits",
+        "trace",
+        "traces",
+        "debug",
+        "migration",
+        "migrations",
+        "queue",
+        "token",
+        "tokens",
+        "cron",
+    }
+)
 _FACT_CONCEPTS = frozenset({
     "commande", "ligne de commande", "facture", "ligne de facture", "vente", "ligne de vente", "avoir", "devis", "paiement", "règlement", "livraison",
     "expédition", "retour", "remboursement", "mouvement", "mouvement de stock", "stock", "objectif", "budget", "prévision", "absence", "congé",
@@ -97,7 +113,9 @@ def _cryptic(name: str) -> bool:
 
 def _role(table: Table, catalog: Catalog) -> Role:
     words = split_name(table.name)
-    if _TECHNICAL.match(table.name.lower()) or (words and (words[-1] in _LOG_WORDS or words[0] in {"audit", "log", "tmp", "temp", "stg", "staging"})):
+    if _TECHNICAL.match(table.name.lower()) or (
+        words and (words[-1] in _LOG_WORDS or words[0] in {"audit", "log", "tmp", "temp", "stg", "staging"})
+    ):
         return "technical"
     if table.kind == "view" and any(t.kind == "table" for t in catalog.tables):
         base = {c.name.lower() for t in catalog.tables if t.kind == "table" for c in t.columns}
@@ -117,13 +135,21 @@ def _role(table: Table, catalog: Catalog) -> Role:
     if reading.head is not None and reading.head.french in _THING_CONCEPTS:
         return "thing"
     has_date = any(c.type in _DATES and not _bookkeeping(c.name) for c in table.columns)
-    has_number = any(c.type in _NUMERIC and c.name not in own_keys and c.name not in table.primary_key for c in table.columns)
+    has_number = any(
+        c.type in _NUMERIC and c.name not in own_keys and c.name not in table.primary_key for c in table.columns
+    )
     return "fact" if table.foreign_keys and has_date and has_number else "thing"
 
 
 def _bookkeeping(column: str) -> bool:
     reading = read_name(column)
-    return reading.has("date de création", "date de mise à jour", "date de suppression") or fold(column) in {"id", "uuid", "version", "position", "ordre"}
+    return reading.has("date de création", "date de mise à jour", "date de suppression") or fold(column) in {
+        "id",
+        "uuid",
+        "version",
+        "position",
+        "ordre",
+    }
 
 
 def _tell_apart(drafts: list[TableDraft]) -> None:
@@ -161,7 +187,9 @@ def _tell_apart(drafts: list[TableDraft]) -> None:
     for draft in drafts:
         if draft.role != "technical" and draft.reading.head is not None and same(draft.reading.head.french, draft.label):
             for synonym in _ALSO_CALLED.get(draft.concept, ()):
-                if taken.setdefault(fold(synonym), draft) is draft and fold(synonym) not in {fold(s) for s in draft.synonyms}:
+                if taken.setdefault(fold(synonym), draft) is draft and fold(synonym) not in {
+                    fold(s) for s in draft.synonyms
+                }:
                     draft.synonyms.append(synonym)
 
 

@@ -19,6 +19,7 @@ from datapilot_kernel.semantic.drafting.comments import meanings
 Gender = Literal["f", "m"]
 _YES = frozenset({"oui", "o", "yes", "y", "true", "t", "vrai", "1", "x"})
 _NO = frozenset({"non", "n", "no", "false", "f", "faux", "0", ""})
+_EXPIRING = frozenset({"devis", "contrat", "abonnement", "promotion", "coupon", "licence", "offre", "adhésion", "police"})
 _MAX_ALIASED = 60
 
 
@@ -45,7 +46,9 @@ def aliases(column: Column, reading: Reading, gender: Gender, table_words: tuple
     return merged
 
 
-def _known(values: tuple[str, ...], reading: Reading, gender: Gender, table_words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _known(
+    values: tuple[str, ...], reading: Reading, gender: Gender, table_words: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
     about = {c.french for c in (*reading.nouns, *reading.qualifiers)} | {reading.label}
     best: dict[str, tuple[str, ...]] = {}
     for domain in _domains().values():
@@ -61,6 +64,8 @@ def _known(values: tuple[str, ...], reading: Reading, gender: Gender, table_word
         needed = 0.34 if named else 0.8
         if len(found) >= 1 and len(found) >= needed * len(values) and (named or len(found) >= 2):
             for value, names in found.items():
+                if value.upper() == "EXP" and set(table_words) & _EXPIRING:
+                    names = _agreed("expiré|expirée", gender)  # a quotation is not shipped
                 best.setdefault(value, names)
     return best
 
@@ -129,7 +134,11 @@ def boolean_names(reading: Reading, gender: Gender) -> tuple[tuple[str, ...], tu
     qualifier = reading.qualifiers[0]
     other: Gender = "m" if gender == "f" else "f"
     forms = [qualifier.agreed(g, plural) for g in (gender, other) for plural in (False, True)]
-    opposite = {"actif": ("inactif", "inactive"), "payé": ("impayé", "impayée"), "disponible": ("indisponible", "indisponible")}
+    opposite = {
+        "actif": ("inactif", "inactive"),
+        "payé": ("impayé", "impayée"),
+        "disponible": ("indisponible", "indisponible"),
+    }
     negated: list[str] = []
     if qualifier.french in opposite:
         masculine, feminine = opposite[qualifier.french]

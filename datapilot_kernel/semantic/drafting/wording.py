@@ -84,7 +84,10 @@ def settle(measures: list[MeasureDraft]) -> None:
         contested = wanted[first] > 1 or measure.yields or first in openings
         if contested and measure.priority > 0:
             wishes = [w for w in wishes if words(w) != first]
-        wishes += [qualified(measure.wishes[0], measure.table), f"{measure.wishes[0]} ({measure.table.table.name}, {measure.name})"]
+        wishes += [
+            qualified(measure.wishes[0], measure.table),
+            f"{measure.wishes[0]} ({measure.table.table.name}, {measure.name})",
+        ]
         measure.label = next((w for w in wishes if words(w) not in taken), "")
         if not measure.label:
             measure.label = f"{measure.wishes[0]} ({measure.ref})"
