@@ -77,7 +77,7 @@ class Builder:
             options = [o for o in options if o.quality >= best - _TIER]
             near = [o for o in options if o.entity in entities]
             options = near or options
-            options = self._taxed(options)
+            options = self._taxed(options, mention.tax or self.draft.tax)
             option = self.choose(
                 f"m{mention.start}", options, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=mention.text)
             )
@@ -95,11 +95,11 @@ class Builder:
         option = self.nearest(f"m{mention.start}", dims, entities, mention.text)
         return MeasureItem(alias=self.alias(f"{mention.aggregate}_{option.ref.partition('.')[2]}"), aggregate=mention.aggregate, field=option.ref)
 
-    def _taxed(self, options: list[Option]) -> list[Option]:
+    def _taxed(self, options: list[Option], tax: str | None) -> list[Option]:
         """« hors taxes », « TTC » said beside a measure: keep it if it says so itself, else take the one that does."""
-        if self.draft.tax is None:
+        if tax is None:
             return options
-        saying = [o for o in options if self._says_tax(self.layer.measure(o.ref))]
+        saying = [o for o in options if self._says_tax(self.layer.measure(o.ref), tax)]
         if saying:
             self.tax_placed = True
             return saying
@@ -108,7 +108,7 @@ class Builder:
             own = content(phrase(self.layer.measure(option.ref).label))
             for name, measure in self.layer.entities[option.entity].measures.items():
                 other = content(phrase(measure.label))
-                if not measure.hidden and other[: len(own)] == own and self._says_tax(measure):
+                if not measure.hidden and other[: len(own)] == own and self._says_tax(measure, tax):
                     twins.append(Option("measure", f"{option.entity}.{name}"))
         if twins:
             self.tax_placed = True
@@ -116,16 +116,16 @@ class Builder:
 
     tax_placed = False
 
-    def _says_tax(self, said: Measure | Dimension) -> bool:
+    def _says_tax(self, said: Measure | Dimension, tax: str | None) -> bool:
         texts = [said.label, *said.synonyms]
         words = [set(phrase(t)) for t in texts]
         net = any(w & {"ht"} or {"hor", "tax"} <= w for w in words) or bool({"ht"} & set(phrase(said.description or "")))
         gross = "ttc" in set(phrase(said.label)) or any({"taxe", "compris"} <= w for w in words[:1])
-        return gross if self.draft.tax == "with_tax" else net and not gross
+        return gross if tax == "with_tax" else net and not gross
 
     def _count(self, mention: MeasureMention) -> MeasureItem:
         entities = mention.of("entity")
-        dims = mention.of("dimension")
+        dims = tuple(o for o in mention.of("dimension") if self.layer.dimension(o.ref).type in ("text", "number"))
         best_entity = max((o.quality for o in entities), default=0.0)
         if entities and best_entity >= max((o.quality for o in dims), default=0.0) - _TIER:
             option = self.choose(

@@ -84,7 +84,7 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         candidates[item.start].append((cost, item))
 
     for i, token in enumerate(tokens):
-        if grammar.is_filler(token):
+        if grammar.is_filler(token, tokens[i - 1] if i else None):
             add(0.9, Item("filler", i, i + 1, token.text, norm=token.norm))
         else:
             add(_UNKNOWN, Item("unknown", i, i + 1, token.text, norm=token.norm))

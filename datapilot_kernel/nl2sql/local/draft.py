@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from datapilot_kernel.nl2sql.local.cover import Item
 from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.plan.model import Grain, Period
 
@@ -33,7 +32,7 @@ class MeasureMention(Mention):
 
     aggregate: Aggregate | None = None
     count: bool = False
-    near: Item | None = None
+    tax: Literal["net_of_tax", "with_tax", None] = None
 
 
 @dataclass

@@ -64,8 +64,8 @@ class Grammar:
     ----------
     operators, intents
         Phrase -> names of operators; of reasons to refuse.
-    filler
-        Stems of words that carry nothing.
+    filler, filler_after
+        Words that carry nothing; words that carry nothing after some others.
     adjectives, verbs
         Stem -> nouns to look up.
     common
@@ -83,6 +83,7 @@ class Grammar:
             for text in phrases:
                 self.intents.add(text, name)
         self.filler = {fold(word) for word in raw["filler"].split()}
+        self.filler_after = {fold(word): frozenset(before) for word, before in raw["filler_after"].items()}
         self.adjectives = {stem(word): tuple(nouns) for word, nouns in raw["adjectives"].items()}
         self.verbs = {stem(word): tuple(nouns) for word, nouns in raw["verbs"].items()}
         texts = [t for table in (raw["operators"], raw["intents"]) for phrases in table.values() for t in phrases]
@@ -90,8 +91,10 @@ class Grammar:
         self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
         self.known = {stem(w) for w in self.filler} | self.operators.words() | set(self.adjectives) | set(self.verbs) | self.intents.words()
 
-    def is_filler(self, token: Token) -> bool:
+    def is_filler(self, token: Token, before: Token | None = None) -> bool:
         """Tell whether the token carries nothing by itself (punctuation included)."""
+        if token.norm in self.filler_after:
+            return before is not None and before.norm in self.filler_after[token.norm]
         return token.norm in self.filler if token.kind == "word" else token.kind == "symbol" and token.norm in _PUNCTUATION
 
 

@@ -33,6 +33,8 @@ _SAYS_NOTHING = {
         "réel prévu premier dernier max min ratio pourcentage"
     ).split()
 }
+_KINDS = {("type",), ("natur",), ("code",), ("numero",), ("nom",)}
+"""Words that say nothing alone, but name a column beside its entity (« clients par type »)."""
 EXACT, SHORT, TRANSLATED, PART = 1.0, 0.9, 0.85, 0.7
 
 
@@ -142,8 +144,9 @@ class Lexicon:
                     for mine in own_phrases:
                         if len(key) > len(mine) and key[-len(mine) :] == mine:
                             # « ville du magasin » of magasins is also its « ville ».
-                            if not set(key[: -len(mine)]) <= _SAYS_NOTHING:
-                                self._put(key[: -len(mine)], Option("dimension", ref, SHORT))
+                            rest = key[: -len(mine)]
+                            if not set(rest) <= _SAYS_NOTHING or rest in _KINDS:
+                                self._put(rest, Option("dimension", ref, SHORT))
                         elif key != mine and not set(mine) <= set(key):
                             self._put(key + mine, Option("dimension", ref))
             for stored, names in dimension.values.items():
@@ -176,7 +179,7 @@ class Lexicon:
         The participle shares all but its ending with the noun (« ouverts », ouverture; « embauchés », embauche).
         """
         typed = token.stem
-        if token.kind != "word" or len(typed) < 5 or not _PARTICIPLE.search(token.norm):
+        if token.kind != "word" or len(typed) < 4 or len(token.norm) < 6 or not _PARTICIPLE.search(token.norm):
             return ()
         root = max(4, len(typed) - 2)
         refs = dict.fromkeys(ref for noun, ref in self._dated if noun[:root] == typed[:root])

@@ -48,7 +48,7 @@ class Reader:
             "which": self._which, "sum": self._sum, "share": self._share, "distribution": self._distribution, "list": self._list,
             "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
             "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort, "amount": self._amount,
-            "include": self._include, "actual": self._actual, "share_by": self._share_by,
+            "include": self._include, "with": self._with, "actual": self._actual, "share_by": self._share_by,
         }  # fmt: skip
 
     # ── movement ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -139,6 +139,15 @@ class Reader:
                     draft.now = item.text
                     return i + 1
                 case "net_of_tax" | "with_tax":
+                    before = self.before(i)
+                    if before is not None and before.is_op("and") and draft.measures:
+                        # « le CA HT et TTC »: the same measure once more.
+                        last = draft.measures[-1]
+                        twin = cast("Literal['net_of_tax', 'with_tax']", name)
+                        draft.measures.append(MeasureMention(last.options, f"{last.text} {item.text}", item.start, tax=twin))
+                        if draft.tax is not None:
+                            last.tax, draft.tax = draft.tax, None
+                        return i + 1
                     draft.tax = cast("Literal['net_of_tax', 'with_tax']", name)
                     return i + 1
                 case "again":
@@ -247,6 +256,7 @@ class Reader:
 
     def _qualifies(self, noun: Item, item: Item) -> bool:
         entities = {o.ref for o in noun.of("entity")}
+        entities |= {o.entity for o in noun.of("measure") if o.quality >= 0.94}
         adjacent = noun.end == item.start
         return adjacent and any(o.entity in entities and o.quality >= 0.9 for o in item.of("value"))
 
@@ -364,6 +374,14 @@ class Reader:
             draft.unexplained.append(item.text)
         elif time.period is not None:
             versus, self.versus_next = self.versus_next, False
+            if self.negated and draft.related:
+                # « ayant commandé en 2024 mais pas en 2025 »
+                last = draft.related[-1]
+                if last.period is None and draft.periods:
+                    last.period = draft.periods.pop().period
+                draft.related.append(RelatedMention(last.options, last.text, last.start, negated=not last.negated, period=time.period, ways=last.ways))
+                self.negated = False
+                return i + 1
             draft.periods.append(PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start))
             self.negated = False
         elif time.grain is not None:
@@ -435,7 +453,7 @@ class Reader:
             # « ont commandé au moins 3 fois »: how many of what they did.
             done = self.draft.related.pop()
             target, i = Mention(done.options, done.text, done.start), place + 1
-        elif target is None and unit is None and place is not None and self.items[place].kind == "lex" and not self._comparator_after(place):
+        elif target is None and unit is None and place is not None and self._measurable(self.items[place]) and not self._comparator_after(place):
             target = _mention(self.items[place])
             i = place + 1
         if self.negated:
@@ -452,6 +470,15 @@ class Reader:
             )
         )  # fmt: skip
         return i
+
+    def _measurable(self, item: Item) -> bool:
+        """Tell whether a phrase can be what a number counts or measures, and is not a value first."""
+        if item.kind != "lex":
+            return False
+        best = max(o.quality for o in item.options)
+        able = [o for o in item.options if o.kind in ("measure", "entity") or self._numeric(o)]
+        values = [o for o in item.of("value") if o.quality >= best - 0.06]
+        return any(o.quality >= best - 0.06 for o in able) and not (values and is_participle(item.text))
 
     def _bare_unit(self, place: int) -> bool:
         return self.items[place].time is not None
@@ -599,6 +626,8 @@ class Reader:
             if numeric and not item.of("measure"):
                 self.draft.measures.append(MeasureMention(numeric, item.text, item.start, aggregate="sum"))
                 return following + 1
+            if item.of("entity") and not item.of("measure") and self.items[i].is_op("amount"):
+                return self._amount(i)
         self.draft.sum = True
         return i + 1
 
@@ -678,6 +707,36 @@ class Reader:
         self.draft.unexplained.append(self.items[i].text)
         return i + 1
 
+    def _with(self, i: int) -> int:
+        """« clients avec un e-mail », « avec un CA supérieur à », « commandes avec remise »: what follows must be there."""
+        place = self.next(i + 1)
+        item = None if place is None else self.items[place]
+        if item is None or place is None or item.kind != "lex":
+            return i + 1
+        if self._comparator_after(place):
+            return i + 1
+        kind = self._kind(place)
+        if kind == "value":
+            return i + 1
+        if kind == "dimension" and not item.of("entity"):
+            dims = item.of("dimension")
+            following = self.peek(place + 1)
+            if following is not None and following.kind == "lex" and any(v.ref == d.ref for v in following.of("value") for d in dims):
+                return i + 1
+            if any(self._numeric(d) for d in dims):
+                self.draft.unexplained.append(self.items[i].text)
+                return i + 1
+            self.draft.presences.append(Presence(_mention(item, dims), empty=False))
+            return place + 1
+        if item.of("entity") and kind == "entity":
+            self.draft.related.append(RelatedMention(item.of("entity"), item.text, item.start))
+            return place + 1
+        # « CA avec la marge » adds a measure; « nombre de commandes avec frais de port » is a condition that is not known.
+        if self.draft.measures and not self.draft.measures[-1].count and not self.draft.count and not self.draft.subjects:
+            return i + 1
+        self.draft.unexplained.append(self.items[i].text)
+        return i + 1
+
     def _actual(self, i: int) -> int:
         """« CA réalisé » says nothing more; « réalisé et objectif » is what was sold."""
         before = self.before(i)
@@ -720,6 +779,10 @@ class Reader:
             self.draft.unexplained.append(item.text)
             return i + 1
         count, j = self._take_number(i + 1)
+        if item.is_op("first") and count is None and not item.norm.endswith("s"):
+            # « la première commande » is the oldest.
+            self.draft.rank = Rank(1, False, time=True, plural=False, text=item.text)
+            return j
         plural = any(w.endswith("s") for w in item.text.lower().split() if w not in ("plus", "moins")) or item.norm in ("top", "flop", "bottom", "palmares", "classement", "podium")
         if item.norm == "podium" and count is None:
             count = 3

@@ -103,14 +103,20 @@ class Shaper(Builder):
         draft = self.draft
         plain = not (draft.measures or draft.groups or draft.rank or draft.share or draft.trend or draft.growth or draft.cumul or draft.compare)
         quiet = not (draft.conditions or draft.related or draft.periods or draft.aggregate or draft.units or draft.head_unit or draft.sum)
-        return plain and quiet and bool(draft.subjects) and (draft.which or draft.listed) and all(m.of("dimension") for m in draft.subjects)
+        return plain and quiet and bool(draft.subjects) and (draft.which or draft.listed) and all(m.of("dimension", "entity") for m in draft.subjects) and bool(draft.subjects[0].of("dimension"))
 
     def _values_list(self) -> Plan:
         """« liste des marques », « quelles villes »: each value once."""
         if self.draft.count:
             raise NotSure(*(m.text for m in self.draft.subjects))
         refs: list[str] = []
-        for mention in self.draft.subjects:
+        first, *others = self.draft.subjects
+        owners = {o.ref for m in others for o in m.of("entity")}
+        theirs = tuple(o for o in first.of("dimension") if o.entity in owners)
+        if theirs:
+            # « dans quelles villes avons-nous des magasins »
+            first.options, others = theirs, [m for m in others if not m.of("entity")]
+        for mention in (first, *others):
             refs.append(self.nearest(f"c{mention.start}", mention.of("dimension"), frozenset(), mention.text).ref)
         entity = refs[0].partition(".")[0]
         if any(self.k.distance(entity, r.partition(".")[0]) is None for r in refs):
@@ -193,6 +199,8 @@ class Shaper(Builder):
 
     def _rows(self, subject: str) -> Plan:
         draft = self.draft
+        if draft.when:
+            return self._moment(subject)
         extra = [m for m in draft.subjects[1:]]
         columns: list[str] = []
         for mention in extra:
@@ -228,6 +236,7 @@ class Shaper(Builder):
             descending = rank.descending
             limit = self._limit()
         self._taxes()
+        self._narrow_related(subject)
         wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out)]
         refs = default_columns(self.k, subject, tuple(dict.fromkeys(r for r in wanted if self._shown(r) and self.k.distance(subject, r.partition(".")[0]) is not None)))
         if not refs:
@@ -253,6 +262,36 @@ class Shaper(Builder):
         time = self.layer.entities[subject].time
         if time is None or not self.k.is_creation(f"{subject}.{time}") or not self.draft.periods:
             raise NotSure("nouveau")
+
+    def _narrow_related(self, subject: str | None) -> None:
+        """« clients qui ont acheté des lampadaires en 2025 »: what was bought narrows the buying, not the client."""
+        if not self.related or subject is None:
+            return
+        last = self.related[-1]
+        for made in list(self.filters_out):
+            entity = made.field.partition(".")[0]
+            if self.k.distance(subject, entity) is None and self.k.distance(last.entity, entity) is not None:
+                self.filters_out.remove(made)
+                last = last.model_copy(update={"filters": (*last.filters, made)})
+        self.related[-1] = last
+
+    def _moment(self, subject: str) -> Plan:
+        """« date de la dernière commande »: the date itself."""
+        rank = self.draft.rank
+        time = self.k.time_of(subject)
+        if time is None:
+            raise Missing("missing_time", self._subject_label(subject))
+        if rank is None or not rank.time or self.draft.subjects[1:]:
+            raise NotSure(text("nl2sql.when"))
+        filters, any_of = self.filters([], subject)
+        period, _ = Timing(self, subject=subject).period_of_rows(subject)
+        self.filters_out += filters
+        self._leave_defaults(frozenset({subject}))
+        item = MeasureItem(alias=self.alias(time.partition(".")[2]), aggregate="max" if rank.descending else "min", field=time)
+        return Plan(
+            measures=(item,), filters=tuple(self.filters_out), any_of=tuple(any_of), related=tuple(self.related), period=period,
+            ignored_defaults=tuple(sorted(self.ignored)),
+        )  # fmt: skip
 
     # ── conditions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -322,7 +361,7 @@ class Shaper(Builder):
         if len([r for r in refs if r in said]) == 1:
             return next(r for r in refs if r in said)
         if self.draft.tax is not None:
-            refs = [r for r in refs if self._says_tax(self.layer.dimension(r))] or refs
+            refs = [r for r in refs if self._says_tax(self.layer.dimension(r), self.draft.tax)] or refs
         gross = [r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}]
         return self.choose("money", gross or refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
 
@@ -416,7 +455,7 @@ class Shaper(Builder):
         if self.draft.tax is None or self.tax_placed:
             return
         used = [self.layer.measure(i.measure) for i in self.items if i.measure] + [self.layer.dimension(f.field) for f in self.filters_out]
-        if not any(self._says_tax(u) for u in used):
+        if not any(self._says_tax(u, self.draft.tax) for u in used):
             raise NotSure("HT" if self.draft.tax == "net_of_tax" else "TTC")
 
     def _known_only(self) -> None:
@@ -479,6 +518,11 @@ class Shaper(Builder):
             order, limit, limit_per = (), None, None
         if self.having and not self.dims:
             raise NotSure(*(c.text for c in draft.conditions))
+        if draft.rank is not None and (draft.growth or timing.comparison is not None):
+            raise NotSure(draft.rank.text)
+        if draft.when:
+            raise NotSure(text("nl2sql.when"))
+        self._narrow_related(subject)
         if timing.comparison is not None and (rollup is not None or self._transformed()):
             raise NotSure(text("nl2sql.comparison"))
         return Plan(
@@ -532,6 +576,10 @@ class Shaper(Builder):
             self.items.append(self.measure(MeasureMention(mention.options, mention.text, mention.start, aggregate=name)))
         draft.rank, draft.extremes = None, False
 
+    def _own_rows(self, group: Group, field: str | None) -> bool:
+        """Tell whether a group is the very rows that a number is a column of (« frais de port moyens par commande »)."""
+        return field is not None and group.mention is not None and any(o.kind == "entity" and o.ref == field.partition(".")[0] for o in group.mention.options)
+
     def _prepare_average(self, mention: MeasureMention) -> None:
         """« CA moyen par mois » is an average over months, not over rows: keep it for the rollup."""
         if mention.aggregate is None or mention.aggregate == "sum":
@@ -544,6 +592,10 @@ class Shaper(Builder):
             mention.aggregate = None
             return
         if not (counts or measures) or not grouped:
+            return
+        fields = [self.k.summed_dimension(o.ref) for o in measures]
+        if len(self.draft.groups) == 1 and any(self._own_rows(self.draft.groups[0], f) for f in fields):
+            self.draft.groups = []
             return
         revenue = any(o.ref == self.k.revenue for o in measures)
         over_time = any(g.grain is not None for g in self.draft.groups)
