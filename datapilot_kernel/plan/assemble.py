@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from datapilot_kernel.plan import columns as described
-from datapilot_kernel.plan.branches import Branch, Built, axes_of, build, group, median_over, split
+from datapilot_kernel.plan.branches import Branch, Built, axes_of, build, free, group, median_over, split
 from datapilot_kernel.plan.comparing import Compared, compared_with, note_unfinished
 from datapilot_kernel.plan.compiled import CompiledColumn, DateRange
 from datapilot_kernel.plan.conditions import all_of, compare
@@ -32,8 +32,7 @@ from datapilot_kernel.plan.quoting import alias, column, identifier
 from datapilot_kernel.plan.scope import Context
 
 PREVIOUS = "_previous"
-_CURRENT = "courant"
-_RANK = "rang"
+PREVIOUS_FR = "_avant"
 
 
 @dataclass
@@ -87,7 +86,13 @@ class _Aggregate:
         self.plan = context.plan
         decomposer = Decomposer(context)
         self.items = [decomposer.item(item) for item in context.plan.measures]
-        self.axes = axes_of(context, decomposer.axes())
+        taken = {item.alias for item in context.plan.dimensions} | {item.alias for item in context.plan.measures}
+        for leaf in decomposer.leaves:
+            taken |= {leaf.name, leaf.name + PREVIOUS}
+        for item in context.plan.measures:
+            taken |= {f"{item.alias}_{part}" for part in ("previous", "difference", "growth")}
+        self.axes = axes_of(context, decomposer.axes(), taken)
+        self.rank, self.current = free("rang", taken), free("courant", taken)
         self.branches = split(context, decomposer.leaves) or [self._without_measures()]
         self.compared: Compared | None = None
         if self.plan.comparison is not None and self.items:
@@ -190,7 +195,7 @@ class _Aggregate:
         for branch, one in built:
             finished = one.finished()
             if self._marks_current and not branch.suffix:
-                finished.set("expressions", [*finished.expressions, alias(number(1), _CURRENT)])
+                finished.set("expressions", [*finished.expressions, alias(number(1), self.current)])
             names.append(self.statement.part(f"mesures_{branch.base}{PREVIOUS_FR if branch.suffix else ''}", finished))
         if not self.axes:
             return self._side_by_side(built, names)
@@ -213,7 +218,7 @@ class _Aggregate:
         have: list[str] = []
         stacked: exp.Query | None = None
         for (branch, one), name in zip(built, names, strict=True):
-            own = [*one.values, *([_CURRENT] if self._marks_current and not branch.suffix else [])]
+            own = [*one.values, *([self.current] if self._marks_current and not branch.suffix else [])]
             new = [value for value in own if value not in have]
             right = from_part(name, *(column(each) for each in groups))
             right.set(
@@ -262,7 +267,7 @@ class _Aggregate:
             cells += self._item_cells(item)
         inner = from_part(relation, *cells)
         if self._marks_current:
-            inner.where(exp.EQ(this=column(_CURRENT), expression=number(1)), copy=False)
+            inner.where(exp.EQ(this=column(self.current), expression=number(1)), copy=False)
         shown = [column.name for column in self._columns()]
         passes = [self._passes(having) for having in self.plan.having]
         ranked = self.plan.limit is not None and (self.plan.limit_per is not None or self.plan.ties)
@@ -272,7 +277,7 @@ class _Aggregate:
         name = relation if nothing_computed else self.statement.part("calculs", inner)
         if ranked:
             name = self._ranked(name, cells, passes)
-            passes = [exp.LTE(this=column(_RANK), expression=number(self.plan.limit or 0))]
+            passes = [exp.LTE(this=column(self.rank), expression=number(self.plan.limit or 0))]
         select = from_part(name, *(column(each) for each in shown))
         where = all_of(passes)
         if where is not None:
@@ -405,7 +410,7 @@ class _Aggregate:
         terms = self._order_terms(hidden, breaking_ties=not self.plan.ties)
         function = exp.Anonymous(this="RANK" if self.plan.ties else "ROW_NUMBER", expressions=[])
         rank = exp.Window(this=function, partition_by=per, order=exp.Order(expressions=terms))
-        select = from_part(name, *(column(cell.alias_or_name) for cell in cells), alias(rank, _RANK))
+        select = from_part(name, *(column(cell.alias_or_name) for cell in cells), alias(rank, self.rank))
         where = all_of(passes)
         if where is not None:
             select.where(where, copy=False)
@@ -469,9 +474,6 @@ class _Aggregate:
             if one.transform is None and (one.measure, one.aggregate, one.field, one.entity) == same:
                 return one.alias
         return None
-
-
-PREVIOUS_FR = "_avant"
 
 
 def _part_name(name: str, part: str) -> str:

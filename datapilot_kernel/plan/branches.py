@@ -74,10 +74,9 @@ class Branch:
         return leaf.name + self.suffix
 
 
-def axes_of(context: Context, time_axes: set[str]) -> list[Axis]:
-    """Return the plan's dimensions, ready to be grouped by."""
+def axes_of(context: Context, time_axes: set[str], taken: set[str]) -> list[Axis]:
+    """Return the plan's dimensions, ready to be grouped by. ``taken``: names of columns in use; keys are added to it."""
     found: list[Axis] = []
-    taken = {item.alias for item in context.plan.dimensions} | {item.alias for item in context.plan.measures}
     for item in context.plan.dimensions:
         dimension = context.layer.dimension(item.field)
         entity_name, _, name = item.field.partition(".")
@@ -87,10 +86,10 @@ def axes_of(context: Context, time_axes: set[str]) -> list[Axis]:
         keys: list[str] = []
         key_columns: tuple[str, ...] = ()
         if item.bins:
-            keys = [_free(f"{item.alias}_rang", taken)]
+            keys = [free(f"{item.alias}_rang", taken)]
         elif name == entity.name_dimension and not is_time:
             key_columns = tuple(key for key in entity.key if key != dimension.column)
-            keys = [_free(f"{item.alias}_{key}", taken) for key in map(_plain, key_columns)]
+            keys = [free(f"{item.alias}_{key}", taken) for key in map(_plain, key_columns)]
         on_time = is_time and item.field in time_axes
         found.append(Axis(item, dimension, grain, on_time, tuple(keys), key_columns))
     return found
@@ -101,7 +100,8 @@ def _plain(name: str) -> str:
     return kept or "cle"
 
 
-def _free(wish: str, taken: set[str]) -> str:
+def free(wish: str, taken: set[str]) -> str:
+    """Return a name that is not taken (the wish, or the wish numbered), and take it."""
     name, count = wish, 2
     while name in taken:
         name, count = f"{wish}_{count}", count + 1
@@ -319,31 +319,32 @@ def _last_value_branch(context: Context, branch: Branch, axes: Sequence[Axis]) -
     columns = [alias(one.expression.copy(), one.name) for one in grouped]
     values: dict[str, exp.Expr] = {}
     carried: dict[str, str] = {}
-    flags = 0
+    taken = {one.name for one in grouped}
     for leaf, condition in zip(branch.leaves, own, strict=True):
         value = aggregated(leaf, rows)
         for used in list(value.find_all(exp.Column)):
             key = used.sql()
             if key not in carried:
-                carried[key] = _free(f"val_{_plain(used.name)}", {*carried.values(), *(one.name for one in grouped)})
+                carried[key] = free(_plain(used.name), taken)
                 columns.append(alias(used.copy(), carried[key]))
         value = _renamed(value, carried)
         if condition is not None:
-            flags += 1
             kept = exp.Case(ifs=[exp.If(this=condition, true=number(1))])
-            columns.append(alias(kept, f"retenu_{flags}"))
-            value = narrow(value, exp.EQ(this=column(f"retenu_{flags}"), expression=number(1)))
+            flag = free("retenu", taken)
+            columns.append(alias(kept, flag))
+            value = narrow(value, exp.EQ(this=column(flag), expression=number(1)))
         values[branch.column(leaf)] = value
     window = exp.Window(
         this=exp.Anonymous(this="RANK", expressions=[]),
         partition_by=[one.expression.copy() for one in grouped if one.on_time],
         order=exp.Order(expressions=[exp.Ordered(this=day, desc=True, nulls_first=context.forms.dialect == "postgres")]),
     )
-    columns.append(alias(window, "anciennete"))
+    age = free("anciennete", taken)
+    columns.append(alias(window, age))
     inner = rows.select(*columns)
     inner.where(all_of(where), copy=False)
     select = _from_subquery(inner, "dernier")
-    select.where(exp.EQ(this=column("anciennete"), expression=number(1)), copy=False)
+    select.where(exp.EQ(this=column(age), expression=number(1)), copy=False)
     return Built(select, [_seen(one) for one in grouped], values)
 
 
@@ -354,17 +355,20 @@ def _median_branch(context: Context, branch: Branch, axes: Sequence[Axis]) -> Bu
     value = median_of(leaf, rows)
     if condition is not None:
         value = exp.Case(ifs=[exp.If(this=condition, true=value)])
-    inner = rows.select(*(alias(one.expression.copy(), one.name) for one in grouped), alias(value, "valeur"))
+    value_name = free("valeur", {one.name for one in grouped})
+    inner = rows.select(*(alias(one.expression.copy(), one.name) for one in grouped), alias(value, value_name))
     joined = all_of(where)
     if joined is not None:
         inner.where(joined, copy=False)
     seen = [_seen(one) for one in grouped]
-    return median_over(inner, seen, "valeur", branch.column(leaf))
+    return median_over(inner, seen, value_name, branch.column(leaf))
 
 
 def median_over(inner: exp.Select, seen: list[Grouped], value: str, name: str) -> Built:
     """Return the median of a column of ``inner`` for each group, with windows (MySQL and MariaDB)."""
     partition = [one.expression.copy() for one in seen]
+    taken = {value, *(one.name for one in seen)}
+    place_name, count_name = free("place", taken), free("nombre", taken)
     missing = exp.Is(this=column(value), expression=exp.null())
     order = exp.Order(
         expressions=[
@@ -377,14 +381,14 @@ def median_over(inner: exp.Select, seen: list[Grouped], value: str, name: str) -
     placed = _from_subquery(inner, "valeurs")
     placed.set(
         "expressions",
-        [*(one.expression.copy() for one in seen), column(value), alias(place, "place"), alias(count, "nombre")],
+        [*(one.expression.copy() for one in seen), column(value), alias(place, place_name), alias(count, count_name)],
     )
     select = _from_subquery(placed, "places")
     # Places n/2 … n/2 + 1, for both an odd and an even count.
     middle = exp.Between(
-        this=exp.Mul(this=number(2), expression=column("place")),
-        low=column("nombre"),
-        high=exp.Add(this=column("nombre"), expression=number(2)),
+        this=exp.Mul(this=number(2), expression=column(place_name)),
+        low=column(count_name),
+        high=exp.Add(this=column(count_name), expression=number(2)),
     )
     kept = exp.Case(ifs=[exp.If(this=middle, true=exp.Cast(this=column(value), to=exp.DataType.build("double")))])
     return Built(select, seen, {name: exp.Avg(this=kept)})

@@ -70,7 +70,7 @@ class Decomposer:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.leaves: list[Leaf] = []
-        self._taken = {item.alias for item in context.plan.measures} | {d.alias for d in context.plan.dimensions}
+        self._taken = {item.alias for item in context.plan.dimensions}
 
     def item(self, item: MeasureItem) -> Item:
         """Take one measure of the plan apart."""
@@ -84,7 +84,8 @@ class Decomposer:
     def _tree(self, item: MeasureItem, filters: tuple[Filter, ...]) -> tuple[exp.Expr, list[Leaf]]:
         label = label_of(self.context, item)
         if item.measure is not None:
-            return self._measure(item.measure, filters, item.alias, label, 0)
+            wish = item.alias if item.transform is None else item.measure.partition(".")[2]
+            return self._measure(item.measure, filters, wish, label, 0)
         assert item.aggregate is not None
         owner = item.entity or (item.field or "").partition(".")[0]
         leaf = Leaf(item.alias, owner, owner, label, aggregate=item.aggregate, field=item.field, filters=filters)
@@ -125,10 +126,9 @@ class Decomposer:
         for known in self.leaves:
             if known.same_as(leaf):
                 return column(known.name), [known]
-        names = {known.name for known in self.leaves}
+        names = {known.name for known in self.leaves} | self._taken
         wish, number = leaf.name, 2
-        mine = {item.alias for item in self.context.plan.measures}
-        while leaf.name in names or (leaf.name in self._taken and leaf.name not in mine):
+        while leaf.name in names:
             leaf = replace(leaf, name=f"{wish}_{number}")
             number += 1
         self.leaves.append(leaf)

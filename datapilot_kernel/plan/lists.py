@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from datapilot_kernel.plan.assemble import Result, Statement, from_part
+from datapilot_kernel.plan.branches import free
 from datapilot_kernel.plan.columns import list_column
 from datapilot_kernel.plan.comparing import note_unfinished
 from datapilot_kernel.plan.conditions import all_of, period_condition, plan_conditions
@@ -13,8 +14,6 @@ from datapilot_kernel.plan.events import time_of
 from datapilot_kernel.plan.problems import PlanProblem
 from datapilot_kernel.plan.quoting import alias, column, identifier
 from datapilot_kernel.plan.scope import Context, Names, Rows
-
-_RANK = "rang"
 
 
 def rows(context: Context) -> Result:
@@ -74,7 +73,8 @@ def _ordered(context: Context, listed: Rows, select: exp.Select, statement: Stat
         select.set("order", exp.Order(expressions=asked + rest) if asked or rest else None)
         return select.limit(plan.limit, copy=False) if plan.limit else select
     if not plan.distinct:
-        hidden = [f"cle_{position}" for position in range(1, len(rest) + 1)]
+        taken = set(names)
+        hidden = [free("cle", taken) for _ in rest]
         keyed = [alias(term.this.copy(), name) for term, name in zip(rest, hidden, strict=True)]
         select.set("expressions", [*select.expressions, *keyed])
         rest = [term for name in hidden for term in forms.ordered(column(name), False)]
@@ -86,13 +86,14 @@ def _ordered(context: Context, listed: Rows, select: exp.Select, statement: Stat
     per = [column(plan.limit_per)] if plan.limit_per else []
     terms = asked or rest
     function = exp.Anonymous(this="RANK" if plan.ties else "ROW_NUMBER", expressions=[])
+    rank = free("rang", {cell.alias_or_name for cell in select.expressions})
     window = exp.Window(
         this=function, partition_by=per, order=exp.Order(expressions=terms if plan.ties else asked + rest) if terms else None
     )
-    inner = from_part(name, exp.Star(), alias(window, _RANK))
-    inner.set("expressions", [column(each.alias_or_name) for each in select.expressions] + [alias(window, _RANK)])
+    inner = from_part(name, exp.Star(), alias(window, rank))
+    inner.set("expressions", [column(each.alias_or_name) for each in select.expressions] + [alias(window, rank)])
     outer = from_part(statement.part("classement", inner), *(column(each) for each in names))
-    outer.where(exp.LTE(this=exp.Column(this=identifier(_RANK)), expression=number(plan.limit or 0)), copy=False)
+    outer.where(exp.LTE(this=exp.Column(this=identifier(rank)), expression=number(plan.limit or 0)), copy=False)
     first = [term for each in per for term in forms.ordered(each.copy(), False)]
     outer.set("order", exp.Order(expressions=[term.copy() for term in (*first, *asked, *rest)]))
     return outer

@@ -9,7 +9,7 @@ compiler makes such a condition an EXISTS instead).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from datapilot_kernel.plan.problems import AmbiguousPath, PathChoice, PlanProblem
@@ -122,15 +122,34 @@ class JoinGraph:
         return self.settle(nearest, ref=ref, label=label)
 
     def settle(self, ways: list[Path], *, ref: str, label: str) -> Path:
-        """Return the one with most preferred joins, or ask."""
-        if len(ways) == 1:
-            return ways[0]
-        preferred = [sum(self.layer.joins[name].preferred for name in path.joins) for path in ways]
-        best = [path for path, count in zip(ways, preferred, strict=True) if count == max(preferred)]
+        """Return the one with most preferred joins, or ask.
+
+        Among ways through the same entities, a preferred role wins (client facturé before client livré). It says nothing of a
+        way through other entities (the shop's region, the client's region): there only a preferred join without a
+        parallel one does.
+        """
+        by_entities: dict[tuple[str, ...], list[Path]] = {}
+        for path in ways:
+            by_entities.setdefault(tuple(step.to_entity for step in path.steps), []).append(path)
+        best = [path for alike in by_entities.values() for path in self._most(alike, self._preferred)]
+        best = self._most(best, lambda name: self._preferred(name) and not self._has_parallel(name))
         if len(best) == 1:
             return best[0]
         choices = tuple(PathChoice(path.joins, self._way_label(path, best)) for path in best)
         raise AmbiguousPath(best[0].from_entity, best[0].to_entity, choices, ref=ref, label=label)
+
+    @staticmethod
+    def _most(ways: list[Path], counts: Callable[[str], bool]) -> list[Path]:
+        numbers = [sum(map(counts, path.joins)) for path in ways]
+        return [path for path, number in zip(ways, numbers, strict=True) if number == max(numbers)]
+
+    def _preferred(self, name: str) -> bool:
+        return self.layer.joins[name].preferred
+
+    def _has_parallel(self, name: str) -> bool:
+        join = self.layer.joins[name]
+        ends = (join.from_entity, join.to_entity)
+        return sum((other.from_entity, other.to_entity) == ends for other in self.layer.joins.values()) > 1
 
     def _way_label(self, path: Path, others: list[Path]) -> str:
         """Name a way by the joins that tell it apart from the others."""

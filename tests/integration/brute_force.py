@@ -116,9 +116,10 @@ class Shop:
         between = BACK[entity, together[0].field.partition(".")[0]]
         for other in self.rows(between):
             up = self.follow(other, self.reaches(between, entity) or [])
-            if up is row and self.by_default(between, other):
-                if all(compare(self.value(between, other, one.field, one.via)[0], one) for one in together):
-                    return True
+            if up is not row or not self.by_default(between, other):
+                continue
+            if all(compare(self.value(between, other, one.field, one.via)[0], one) for one in together):
+                return True
         return False
 
     def passes_all(self, entity: str, row: Row, filters: Iterable[Filter]) -> bool:
@@ -260,8 +261,8 @@ def computed(shop: Shop, item: MeasureItem, rows: list[Row], plan: Plan) -> Any:
             amount = total(row["montant"] for row in rows)
             return None if amount is None or not rows else float(amount) / len(rows)
         case "commande.mediane":
-            known = [float(row["montant"]) for row in rows if row["montant"] is not None]
-            return statistics.median(known) if known else None
+            amounts = [float(row["montant"]) for row in rows if row["montant"] is not None]
+            return statistics.median(amounts) if amounts else None
         case "ligne.quantite":
             return total(row["qte"] for row in rows)
         case None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from datapilot_kernel.semantic.model import Layer
+from tests.servers import Server
 
 Row = dict[str, Any]
 Data = dict[str, list[Row]]
@@ -109,6 +111,55 @@ def _stored(value: Any, kind: str, dialect: str) -> Any:
     if kind == "timestamptz" and value is not None and dialect == "mysql":
         return value.replace(tzinfo=None)
     return value
+
+
+class Engines(dict[tuple[str, Any], Run]):
+    """A way to run SQL, for each engine and each set of rows."""
+
+    def __repr__(self) -> str:
+        return "engines"
+
+
+@contextlib.contextmanager
+def loaded(postgres: Server, mariadb: Server, shops: Mapping[Any, Data]) -> Iterator[Engines]:
+    """The same rows in three engines. PostgreSQL's session is in New York, so nothing may lean on its time zone."""
+    import duckdb
+    import psycopg
+    import pymysql
+
+    runs = Engines()
+    opened: list[Any] = []
+    for key, data in shops.items():
+        pg = psycopg.connect(postgres.new_database(), autocommit=True)
+        pg.execute("SET timezone = 'America/New_York'")
+        my = pymysql.connect(
+            host="127.0.0.1", port=mariadb.port, user="root", password="secret", autocommit=True, charset="utf8mb4",
+            database=mariadb.new_database().rpartition("/")[2],
+        )  # fmt: skip
+        cursor = my.cursor()
+        cursor.execute("SET sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE'")
+        duck = duckdb.connect()
+        opened += [pg, my, duck]
+        runs["postgres", key] = lambda sql, pg=pg: pg.execute(sql).fetchall()  # type: ignore[misc]
+        runs["mysql", key] = lambda sql, cursor=cursor: (cursor.execute(sql), list(cursor.fetchall()))[1]  # type: ignore[misc]
+        runs["duckdb", key] = lambda sql, duck=duck: duck.execute(sql).fetchall()  # type: ignore[misc]
+        for statement in ddl("postgres"):
+            pg.execute(statement)
+        for statement in ddl("mysql"):
+            cursor.execute(statement)
+        for statement in ddl("duckdb"):
+            duck.execute(statement)
+        for statement, rows in inserts(data, "%s", "postgres"):
+            pg.cursor().executemany(statement, rows)
+        for statement, rows in inserts(data, "%s", "mysql"):
+            cursor.executemany(statement, rows)
+        for statement, rows in inserts(data, "?", "duckdb"):
+            duck.executemany(statement, rows)
+    try:
+        yield runs
+    finally:
+        for connection in opened:
+            connection.close()
 
 
 def plain(value: Any) -> Any:

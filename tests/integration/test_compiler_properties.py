@@ -26,7 +26,7 @@ from datapilot_kernel.plan.model import (
     Related,
 )
 from tests.integration.brute_force import Range, Shop, base_of, computed, truncate
-from tests.integration.shop import LAYER, Data, Run, ddl, inserts, normal
+from tests.integration.shop import LAYER, Data, Engines, loaded, normal
 from tests.servers import Server
 
 TODAY = dt.date(2026, 11, 22)
@@ -39,7 +39,7 @@ SEEDS = range(8)
 
 def random_shop(seed: int) -> Data:
     """Few rows, many ties, every flaw: no parent, no date, no amount, equal names, names that differ by case or accent."""
-    pick = random.Random(seed)  # noqa: S311
+    pick = random.Random(seed)
 
     def maybe(value: Any, share: float = 0.12) -> Any:
         return None if pick.random() < share else value
@@ -91,55 +91,10 @@ def random_shop(seed: int) -> Data:
 DATA = {seed: random_shop(seed) for seed in SEEDS}
 
 
-class Engines(dict[tuple[str, int], Run]):
-    def __repr__(self) -> str:
-        return "engines"
-
-
 @pytest.fixture(scope="module")
-def engines(postgres: Server, mariadb: Server) -> Iterator[dict[tuple[str, int], Run]]:
-    """A way to run SQL for each engine and seed."""
-    import duckdb
-    import psycopg
-    import pymysql
-
-    runs = Engines()
-    opened: list[Any] = []
-    for seed in SEEDS:
-        pg = psycopg.connect(postgres.new_database(), autocommit=True)
-        pg.execute("SET timezone = 'America/New_York'")
-        name = mariadb.new_database().rpartition("/")[2]
-        my = pymysql.connect(
-            host="127.0.0.1",
-            port=mariadb.port,
-            user="root",
-            password="secret",
-            database=name,
-            autocommit=True,
-            charset="utf8mb4",
-        )
-        cursor = my.cursor()
-        cursor.execute("SET sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE'")
-        duck = duckdb.connect()
-        for statement in ddl("postgres"):
-            pg.execute(statement)
-        for statement in ddl("mysql"):
-            cursor.execute(statement)
-        for statement in ddl("duckdb"):
-            duck.execute(statement)
-        for statement, rows in inserts(DATA[seed], "%s", "postgres"):
-            pg.cursor().executemany(statement, rows)
-        for statement, rows in inserts(DATA[seed], "%s", "mysql"):
-            cursor.executemany(statement, rows)
-        for statement, rows in inserts(DATA[seed], "?", "duckdb"):
-            duck.executemany(statement, rows)
-        opened += [pg, my, duck]
-        runs["postgres", seed] = lambda sql, pg=pg: pg.execute(sql).fetchall()  # type: ignore[misc]
-        runs["mysql", seed] = lambda sql, cursor=cursor: (cursor.execute(sql), list(cursor.fetchall()))[1]  # type: ignore[misc]
-        runs["duckdb", seed] = lambda sql, duck=duck: duck.execute(sql).fetchall()  # type: ignore[misc]
-    yield runs
-    for connection in opened:
-        connection.close()
+def engines(postgres: Server, mariadb: Server) -> Iterator[Engines]:
+    with loaded(postgres, mariadb, DATA) as found:
+        yield found
 
 
 # ── plans ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -269,11 +224,11 @@ def plans(draw: st.DrawFn) -> Plan:
     limit = draw(st.sampled_from([None, None, 1, 2, 5]))
     per = draw(st.sampled_from([None, *(item.alias for item in dims)])) if limit and order else None
     ties = bool(limit and order and draw(st.booleans()))
-    having = ()
+    having: tuple[Having, ...] = ()
     if exact and draw(st.integers(0, 3)) == 0:
         op = draw(st.sampled_from(["gt", "le", "eq", "between"]))
         having = (Having(measure=exact[0], op=cast("Any", op), values=(2, 200) if op == "between" else (2,)),)
-    related = ()
+    related: tuple[Related, ...] = ()
     if bases == ("client",):
         op, value = draw(st.sampled_from([("ge", 1), ("ge", 3), ("lt", 3), ("eq", 0), ("le", 1), ("eq", 2), ("gt", 0)]))
         narrowed = (Filter(field="commande.statut", values=("EXP",)),) if draw(st.booleans()) else ()
@@ -533,7 +488,7 @@ def _same_cell(left: Any, right: Any) -> bool:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plan=plans(), seed=st.sampled_from(SEEDS))
-def test_every_engine_gives_what_loops_give(engines: dict[tuple[str, int], Run], plan: Plan, seed: int) -> None:
+def test_every_engine_gives_what_loops_give(engines: Engines, plan: Plan, seed: int) -> None:
     expected = normal(Expected(Shop(DATA[seed]), plan).rows())
     for dialect in ("duckdb", "postgres", "mysql"):
         compiled = compile_plan(plan, LAYER, dialect=cast("Any", dialect), today=TODAY)
