@@ -45,6 +45,7 @@ def draft_columns(draft: Draft) -> None:
             table.dimensions[name] = _dimension(draft, table, column)
         _synthetic_dates(draft, table)
         _name_dimension(table)
+        _named_after_table(table)
         table.time = _main_date(table)
         _tell_apart(table)
 
@@ -322,6 +323,26 @@ def _name_dimension(table: TableDraft) -> None:
         name = table.dimension_names[table.table.primary_key[0]]
         table.name_dimension = name
         table.dimensions[name] = table.dimensions[name].model_copy(update={"hidden": False, "format": Format(kind="text")})
+
+
+def _named_after_table(table: TableDraft) -> None:
+    """Call what names a thing by the thing: « catégorie » rather than « libellé », in a result's header and sentence."""
+    name = table.name_dimension
+    if (
+        name is None
+        or table.role == "fact"
+        or any(same(d.label, table.label) for n, d in table.dimensions.items() if n != name)
+    ):
+        return
+    old = table.dimensions[name]
+    if old.column is not None and is_code_name(old.column):
+        return
+    synonyms = distinct(
+        [old.label, *old.synonyms, f"{old.label.split(' ')[0]} {_of(table.label)}"], table.label, table.plural
+    )
+    table.dimensions[name] = old.model_copy(
+        update={"label": table.label, "plural": table.plural, "synonyms": tuple(synonyms)}
+    )
 
 
 def _fact_titled(table: TableDraft, column: str) -> bool:

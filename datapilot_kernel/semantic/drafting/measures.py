@@ -49,6 +49,7 @@ _GOODS = (
     "offre",
     "opération",
 )
+_STAFF = ("employé", "salarié", "collaborateur", "opérateur", "commercial", "vendeur", "technicien", "agent")
 _SUM_WORDS = {"salaire": "masse salariale", "salaire brut": "masse salariale brute", "salaire net": "masse salariale nette"}
 _SNAPSHOT = re.compile(r"photograph|snapshot|fin de mois|fin de journ|end of (month|day|period)|inventaire|stock au ", re.I)
 _LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût", "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
@@ -70,7 +71,46 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
             table.role == "thing" and reading.head is not None and reading.head.french in _THING_AVERAGED
         ):
             measures.append(_average(draft, table, column, reading))
-    return measures
+    return [*measures, *_events(draft, table)]
+
+
+_EVENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ...] = (
+    (_STAFF, ("date d’embauche", "date de début"), "nombre d’embauches", ("embauches", "recrutements", "nombre de recrutements", "arrivées")),
+    (_STAFF, ("date de départ", "date de fin"), "nombre de départs", ("départs", "sorties", "nombre de sorties")),
+    (("abonnement", "contrat"), ("date de résiliation", "date d’annulation", "date de fin"), "nombre de résiliations", ("résiliations", "churn", "désabonnements", "annulations")),
+    (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}", ("nombre de nouveaux {plural}", "{plural} créés", "inscriptions", "nombre d’inscriptions")),
+)  # noqa: E501  # fmt: skip
+
+
+def _events(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
+    """Count what a second date of a table says: hires, departures, cancellations, new customers. Each has its own date."""
+    found: list[MeasureDraft] = []
+    for concepts, dates, label, synonyms in _EVENTS:
+        if not table.is_a(*concepts):
+            continue
+        for column in table.table.columns:
+            reading = table.column_readings.get(column.name)
+            if reading is None or column.type not in {"date", "timestamp", "timestamptz"} or column.personal:
+                continue
+            if reading.head is not None and reading.head.french in dates and not reading.has("prévu"):
+                found.append(
+                    MeasureDraft(
+                        table,
+                        safe_name(
+                            label.format(plural=table.plural).replace("nombre d’", "").replace("nombre de ", "nb_"),
+                            set(table.dimensions),
+                            "m",
+                        ),
+                        [label.format(plural=table.plural)],
+                        expression=f"COUNT({quoted(draft, column.name)})",
+                        synonyms=[s.format(plural=table.plural) for s in synonyms],
+                        format=Format(kind="integer"),
+                        time=table.dimension_names[column.name],
+                        priority=4,
+                    )
+                )
+                break
+    return found
 
 
 def measure_kind(table: TableDraft, column: Column) -> Kind:
@@ -207,6 +247,8 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
             ]
         else:
             found.append(label.replace("durée", "temps", 1))
+    if reading.has("fabriqué"):
+        found += [label.replace("fabriqué", "produit"), "production", "production totale"]
     found.append(qualified(label, table))
     return found
 
@@ -222,6 +264,8 @@ def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) 
         synonyms = [f"{first} {agreed} {rest}".strip(), f"moyenne des {reading.plural}"]
         if reading.english_label:
             synonyms.append(f"average {reading.english_label}")
+        if reading.head is not None and reading.head.french in {"salaire brut", "salaire net"} and table.role == "thing":
+            synonyms += ["salaire moyen", "rémunération moyenne"]
     number = column_format(column, reading)
     if number.kind == "integer":
         number = Format(kind="decimal", unit=number.unit)

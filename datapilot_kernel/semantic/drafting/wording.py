@@ -30,6 +30,7 @@ class MeasureDraft:
     additivity: Additivity = "additive"
     description: str | None = None
     finer: str | None = None
+    time: str | None = None
     lower_is_better: bool = False
     hidden: bool = False
     priority: int = 5
@@ -57,6 +58,7 @@ class MeasureDraft:
             format=self.format,
             additivity=self.additivity,
             finer=self.finer,
+            time=self.time,
             lower_is_better=self.lower_is_better,
             hidden=self.hidden,
         )
