@@ -97,7 +97,8 @@ class ValueIndex:
                 key = tuple(_singular(w) for w in words)
                 self._whole.setdefault(key, []).append((ref, value))
                 self._longest[key[0]] = max(self._longest.get(key[0], 0), len(key))
-                telling = [w for w in set(key) if w not in _SMALL and (len(w) >= 3)]
+                # A number within a value (« AV-2025-1000 ») tells nothing of it: « plus de 1000 € » is no credit note.
+                telling = [w for w in set(key) if w not in _SMALL and len(w) >= 3 and w.isalpha()]
                 if len(key) > 1:
                     for word in telling:
                         self._by_word.setdefault(word, []).append((ref, value, len(telling)))

@@ -89,7 +89,7 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         else:
             add(_UNKNOWN, Item("unknown", i, i + 1, token.text, norm=token.norm))
         if token.kind == "number":
-            add(1.0, Item("number", i, i + 1, token.text, number=token.number, norm=token.norm))
+            add(0.9, Item("number", i, i + 1, token.text, number=token.number, norm=token.norm))
         if token.kind == "word":
             nouns, ranked = grammar.verbs.get(stems[i], ()), grammar.adjectives.get(stems[i], ())
             if nouns or ranked:
@@ -108,6 +108,10 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
             continue
         best = options[0].quality
         cost = 0.55 + 0.12 * (span.end - span.start - 1) + (1 - best) * 1.5
+        if span.end - span.start == 1 and tokens[span.start].kind in ("number", "date"):
+            cost += 0.4  # a number is a number first, even if it is stored somewhere as text
+        if all(o.kind == "value" and o.quality < 0.9 for o in options) and all(t.stem in grammar.common for t in tokens[span.start : span.end]):
+            continue  # an everyday word is not a part of a name (« noël » is not « Décorations de Noël »)
         if _quoted(tokens, span.start, span.end):
             cost -= 0.3
         add(cost, Item("lex", span.start, span.end, text_of(span.start, span.end), options=options, norm=tokens[span.start].norm))

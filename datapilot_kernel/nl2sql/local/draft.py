@@ -73,6 +73,7 @@ class Condition:
     money: bool = False
     percent: bool = False
     unit: Unit | None = None
+    minutes: int | None = None
     text: str = ""
     owner: Mention | None = None
 

@@ -66,6 +66,8 @@ class Grammar:
         Phrase -> names of operators; of reasons to refuse.
     filler, filler_after
         Words that carry nothing; words that carry nothing after some others.
+    durations
+        Stem of a unit of duration -> minutes.
     adjectives, verbs
         Stem -> nouns to look up.
     common
@@ -84,6 +86,7 @@ class Grammar:
                 self.intents.add(text, name)
         self.filler = {fold(word) for word in raw["filler"].split()}
         self.filler_after = {fold(word): frozenset(before) for word, before in raw["filler_after"].items()}
+        self.durations = {stem(word): int(minutes) for word, minutes in raw["durations"].items()}
         self.adjectives = {stem(word): tuple(nouns) for word, nouns in raw["adjectives"].items()}
         self.verbs = {stem(word): tuple(nouns) for word, nouns in raw["verbs"].items()}
         texts = [t for table in (raw["operators"], raw["intents"]) for phrases in table.values() for t in phrases]
@@ -98,7 +101,7 @@ class Grammar:
         return token.norm in self.filler if token.kind == "word" else token.kind == "symbol" and token.norm in _PUNCTUATION
 
 
-_PUNCTUATION = set("?!.,;:()\"«»“”…*#[]/")
+_PUNCTUATION = set("€$£?!.,;:()\"«»“”…*#[]/")
 
 
 @cache

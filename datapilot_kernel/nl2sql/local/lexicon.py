@@ -167,7 +167,7 @@ class Lexicon:
             for dimension_name, dimension in entity.dimensions.items():
                 if dimension.type in ("date", "timestamp") and not dimension.hidden and not entity.hidden:
                     for text in (dimension.label, *dimension.synonyms):
-                        own = {w for t in (entity.label, entity.plural or "", *entity.synonyms) for w in phrase(t)}
+                        own = set(phrase(entity.label)) | set(phrase(entity.plural or ""))
                         for word in phrase(text):
                             if len(word) >= 6 and word not in own and word not in ("creation", "dernier", "premier"):
                                 found.append((word, f"{name}.{dimension_name}"))

@@ -17,7 +17,7 @@ from datapilot_kernel.nl2sql.local.draft import (
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, content, is_participle
-from datapilot_kernel.nl2sql.local.tokens import stem
+from datapilot_kernel.nl2sql.local.tokens import fold, stem
 from datapilot_kernel.plan.model import LastPeriod
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
@@ -433,6 +433,11 @@ class Reader:
         assert place is not None
         numbers, money, percent, unit = [self._decimal(place)], False, False, None
         i = place + 1
+        minutes: int | None = None
+        if i < len(self.items) and self.items[i].end - self.items[i].start >= 1:
+            minutes = self.lexicon_grammar.durations.get(stem(self.items[i].norm or fold(self.items[i].text)))
+            if minutes is not None:
+                i += 1
         i, money, percent = self._unit_marks(i, money, percent)
         if op == "between":
             place = self.next(i)
@@ -449,7 +454,9 @@ class Reader:
             unit = _UNITS[str(time.unit)]
             i = place + 1
             place = self.next(i)
-        if place is not None and self.items[place].is_op("times") and self.draft.related and not self.draft.related[-1].negated and target is None:
+        if minutes is not None and target is None:
+            pass
+        elif place is not None and self.items[place].is_op("times") and self.draft.related and not self.draft.related[-1].negated and target is None:
             # « ont commandé au moins 3 fois »: how many of what they did.
             done = self.draft.related.pop()
             target, i = Mention(done.options, done.text, done.start), place + 1
@@ -466,7 +473,7 @@ class Reader:
         self.draft.conditions.append(
             Condition(
                 cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money, percent, unit,
-                comparator.text, owner,
+                minutes, comparator.text, owner,
             )
         )  # fmt: skip
         return i
@@ -732,7 +739,8 @@ class Reader:
             self.draft.related.append(RelatedMention(item.of("entity"), item.text, item.start))
             return place + 1
         # « CA avec la marge » adds a measure; « nombre de commandes avec frais de port » is a condition that is not known.
-        if self.draft.measures and not self.draft.measures[-1].count and not self.draft.count and not self.draft.subjects:
+        counting = any(self.lexicon.layer.measure(o.ref).format.kind == "integer" for m in self.draft.measures[-1:] for o in m.of("measure"))
+        if self.draft.measures and not counting and not self.draft.measures[-1].count and not self.draft.count and not self.draft.subjects:
             return i + 1
         self.draft.unexplained.append(self.items[i].text)
         return i + 1

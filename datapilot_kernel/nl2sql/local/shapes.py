@@ -337,6 +337,8 @@ class Shaper(Builder):
             if not options:
                 raise NotSure(target.text)
             ref = self.nearest(f"d{target.start}", options, roots, target.text).ref
+        elif condition.minutes is not None:
+            ref = self._duration_column(condition, roots)
         elif condition.money:
             ref = self._money_column(condition, roots)
         else:
@@ -345,9 +347,34 @@ class Shaper(Builder):
         percent = condition.percent and form is not None and form.kind == "percent"
         starts = [r for i in self.items for r in self.item_roots(i)] or list(roots)
         root = starts[0] if starts else None
+        numbers = condition.numbers
+        if condition.minutes is not None:
+            stored = self._minutes_of(ref)
+            if stored is None:
+                raise NotSure(condition.text)
+            numbers = tuple(n * condition.minutes / stored for n in numbers)
         self.filters_out.append(
-            Filter(field=ref, op=condition.op, values=self.numbers(condition.numbers, percent=percent), via=self.via(root, ref) if root else ())
+            Filter(field=ref, op=condition.op, values=self.numbers(numbers, percent=percent), via=self.via(root, ref) if root else ())
         )
+
+    def _minutes_of(self, ref: str) -> int | None:
+        """Return how many minutes one unit of a duration column is; None when it is no duration."""
+        dimension = self.layer.dimension(ref)
+        words = {w for t in (dimension.label, *dimension.synonyms, dimension.format.unit or "" if dimension.format else "") for w in phrase(t)}
+        if words & {"minut", "min", "mn"}:
+            return 1
+        if (dimension.format is not None and dimension.format.kind == "hours") or words & {"heur", "hour", "h"}:
+            return 60
+        return None
+
+    def _duration_column(self, condition: Condition, roots: frozenset[str]) -> str:
+        refs = [
+            f"{e}.{n}" for e in roots for n, d in self.layer.entities[e].dimensions.items()
+            if d.type == "number" and not d.hidden and self._minutes_of(f"{e}.{n}") is not None
+        ]  # fmt: skip
+        if not refs:
+            raise NotSure(condition.text)
+        return self.choose("duration", refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
 
     def _money_column(self, condition: Condition, roots: frozenset[str]) -> str:
         entities = [e for e in roots if e in self.layer.entities]
@@ -395,7 +422,12 @@ class Shaper(Builder):
             if not dims:
                 raise Missing("no_join", presence.mention.text, measure=self._subject_label(subject))
             ref = self.nearest(f"p{presence.mention.start}", dims, roots, presence.mention.text).ref
-            if self.layer.dimension(ref).type == "boolean":
+            if set(phrase(self.layer.dimension(ref).label)) & _DUE:
+                # « échues »: due by now.
+                if presence.empty:
+                    raise NotSure(presence.mention.text)
+                self.filters_out.append(Filter(field=ref, op="older_than", span=RelativeTime(count=0, unit="day")))
+            elif self.layer.dimension(ref).type == "boolean":
                 self.filters_out.append(Filter(field=ref, op="ne" if presence.empty else "eq", values=(True,)))
             else:
                 self.filters_out.append(Filter(field=ref, op="is_null" if presence.empty else "not_null"))
