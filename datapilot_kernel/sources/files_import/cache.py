@@ -104,7 +104,7 @@ def _key(files: list[Path], options: FilesOptions) -> str:
     said = {
         "version": VERSION,
         "files": [(str(p), (s := p.stat()).st_size, s.st_mtime_ns) for p in files],
-        "options": {name: given.model_dump(mode="json") for name, given in sorted(options.items())},
+        "options": {name: given.to_data() for name, given in sorted(options.items())},
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -113,7 +113,7 @@ def _kept(database: Path) -> ImportReport | None:
     """Return the report of an earlier import; None when there is none, or when another version of us wrote it."""
     try:
         text = database.with_suffix(".json").read_text(encoding="utf-8")
-        return ImportReport.model_validate_json(text) if database.exists() else None
+        return ImportReport.from_data(json.loads(text)) if database.exists() else None
     except (OSError, ValueError):
         return None
 
@@ -130,7 +130,7 @@ def _import(files: list[Path], options: FilesOptions, database: Path) -> ImportR
         target = Path(work) / "new.duckdb"
         job = {
             "paths": [str(p) for p in files],
-            "options": {name: given.model_dump(mode="json") for name, given in options.items()},
+            "options": {name: given.to_data() for name, given in options.items()},
             "target": str(target),
             "memory_bytes": _IMPORT_MEMORY_BYTES,
         }
@@ -152,9 +152,9 @@ def _import(files: list[Path], options: FilesOptions, database: Path) -> ImportR
             raise SourceProblem(note["key"], **note["values"])
         if "report" not in answer:
             raise SourceProblem("sources.import_failed", log=f"import: {answer.get('failed')}")
-        report = ImportReport.model_validate(answer["report"])
+        report = ImportReport.from_data(answer["report"])
         written = Path(work) / "new.json"
-        written.write_text(report.model_dump_json(), encoding="utf-8")
+        written.write_text(json.dumps(report.to_data(), ensure_ascii=False), encoding="utf-8")
         # The report last: it is what says that the database beside it is whole.
         target.replace(database)
         written.replace(database.with_suffix(".json"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import resource
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from datapilot_kernel.sources.files_import.load import import_files
@@ -22,16 +23,16 @@ def main() -> None:
     memory = int(job["memory_bytes"])
     resource.setrlimit(resource.RLIMIT_AS, (memory * 2 + (4 << 30),) * 2)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    options = {name: FileOptions.model_validate(given) for name, given in job["options"].items()}
+    options = {name: FileOptions.from_data(given) for name, given in job["options"].items()}
     answer: dict[str, object]
     try:
         report = import_files([Path(p) for p in job["paths"]], options, Path(job["target"]), memory)
     except Unreadable as unreadable:
-        answer = {"unreadable": unreadable.note.model_dump()}
+        answer = {"unreadable": asdict(unreadable.note)}
     except Exception as error:  # noqa: BLE001 -- the process's edge; texts of errors quote cells, the class does not
         answer = {"failed": type(error).__name__}
     else:
-        answer = {"report": report.model_dump()}
+        answer = {"report": report.to_data()}
     json.dump(answer, sys.stdout)
 
 

@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Literal, get_args
 
 from datapilot_kernel.sources.files_import import encoding as encodings
 from datapilot_kernel.sources.files_import.cells import SPACES, stripped
@@ -38,6 +38,7 @@ from datapilot_kernel.sources.files_import.report import (
     BadCell,
     ColumnOverride,
     ColumnReport,
+    ColumnType,
     FileOptions,
     FileReport,
     ImportReport,
@@ -84,7 +85,7 @@ def import_files(paths: Sequence[Path], options: Mapping[str, FileOptions], targ
                     reports.extend(loader.load(path, chosen))
                 except Unreadable as unreadable:
                     note = unreadable.note
-                    skipped[path.name] = note.model_copy(update={"values": {"file": path.name, **note.values}})
+                    skipped[path.name] = Note(note.key, {"file": path.name, **note.values})
         finally:
             connection.close()
     if not reports:
@@ -385,26 +386,23 @@ class Loader:
         self._commented(table, path.name, zip(names, headers, strict=True))
         from datapilot_kernel.sources.files_worker import kind_of
 
-        known = {"integer", "decimal", "float", "text", "boolean", "date", "timestamp", "timestamptz", "time"}
-        kinds = [kind_of(str(row[1])) for row in described]
+        kinds = [_column_type(kind_of(str(row[1]))) for row in described]
         counted = ", ".join(f"count({quoted(name)})" for name in names)
         found: list[int] = list(run(f"SELECT count(*), {counted} FROM {quoted(table)}").fetchone() or ())
         columns = tuple(
-            ColumnReport.model_validate(
-                {
-                    "name": n,
-                    "header": h,
-                    "type": k if k in known else "other",
-                    "native_type": str(d[1]),
-                    "nulls": found[0] - c,
-                }
-            )
+            ColumnReport(name=n, header=h, type=k, native_type=str(d[1]), nulls=found[0] - c)
             for n, h, k, d, c in zip(names, headers, kinds, described, found[1:], strict=True)
         )
         return FileReport(file=path.name, table=table, kind="parquet", rows=found[0], columns=columns)
 
 
 # Pieces of the two roads.
+
+
+def _column_type(kind: str) -> ColumnType:
+    """Return the reader's word for a type of DuckDB's; nested ones are ``other``."""
+    known: dict[str, ColumnType] = {name: name for name in get_args(ColumnType)}
+    return known.get(kind, "other")
 
 
 def _names(headers: Sequence[str], options: FileOptions) -> list[str]:
