@@ -23,6 +23,7 @@ _CREATION = {
     "creation", "inscription", "embauch", "entre", "arrive", "created", "signup", "hire", "ouvertur", "lancement", "souscription",
     "recrutement", "adhesion", "registration", "start", "mise", "debut", "enregistrement", "hired", "joined", "registered", "opening",
 }  # fmt: skip
+_ARRIVAL = {"inscription", "embauch", "hire", "hired", "signup", "adhesion", "registration", "recrutement", "naissanc", "birth"}
 _STATE = {"encour", "stock", "sold", "rest", "creanc", "balanc", "inventori", "inventair", "impay", "outstanding", "backlog", "du", "effectif"}
 _REVENUE = ("chiffre d'affaires", "ca", "revenue", "turnover", "sales", "ventes", "montant des ventes", "ca ht", "recettes", "revenus")
 
@@ -118,8 +119,13 @@ class Knowledge:
         model = self.layer.entities[entity]
         if model.time is None:
             return True
-        pointed_at = any(j.to_entity == entity and j.cardinality == "many_to_one" for j in self.layer.joins.values())
-        return pointed_at and self.is_creation(f"{entity}.{model.time}")
+        joins = [j for j in self.layer.joins.values() if j.cardinality == "many_to_one" and j.from_entity != j.to_entity]
+        if not any(j.to_entity == entity for j in joins) or not self.is_creation(f"{entity}.{model.time}"):
+            return False
+        # What points at several other things is something that happens between them (an order of fabrication), unless its
+        # date can only be somebody's arrival.
+        words = set(phrase(self.layer.dimension(f"{entity}.{model.time}").label))
+        return bool(words & _ARRIVAL) or len({j.to_entity for j in joins if j.from_entity == entity}) < 2
 
     def is_creation(self, ref: str) -> bool:
         """Tell whether a time dimension dates the arrival of a row."""
