@@ -1,0 +1,111 @@
+"""Answers in a real browser: JupyterLab and Voilà, no way out, and a saved notebook that is only reopened."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import servers
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
+]
+SETUP = """from tests.scripted_client import ScriptedClient
+get_ipython()._datapilot_magics.session.open_client = ScriptedClient
+%datapilot source demo as boutique"""
+CELLS = [SETUP, "%ask total", "%ask ca par région", "%ask ca par mois", "%ask ambigu", "%ask la météo"]
+ARTEFACTS = servers.ROOT / "artefacts"
+# Voilà's own page template asks a CDN for an icon font; the answers must not depend on it (they draw without).
+VOILA_FONT = "/npm/@fortawesome/fontawesome-free"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("browser")
+    (root / "notebooks").mkdir()
+    servers.notebook(root / "notebooks" / "reponses.ipynb", CELLS)
+    servers.notebook(root / "notebooks" / "tableau.ipynb", CELLS)
+    ARTEFACTS.mkdir(exist_ok=True)
+    return root
+
+
+@pytest.fixture(scope="module")
+def saved(folder: Path) -> Path:
+    """Run the notebook in JupyterLab as a person does, edit a chip, click a choice, save; check what is seen on the way."""
+    with servers.lab(folder, folder / "notebooks") as url, servers.page(height=3600) as (page, outside):
+        page.goto(f"{url}/reponses.ipynb?reset")
+        page.wait_for_selector(".jp-Notebook-cell", timeout=60_000)
+        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_selector("text=Je ne connais pas ce mot", timeout=90_000)
+        page.wait_for_selector(".js-plotly-plot .bars", timeout=30_000)
+        _shows_the_answers(page)
+        assert "14\u202f109,29" in page.locator(".js-plotly-plot").first.inner_text()
+
+        # The chips are live: the static ones are hidden; a click opens an editor; applying it runs the plan again.
+        assert page.locator(".dp-static:visible").count() == 0
+        page.locator(".dp-bar button", has_text="Tri").first.click()
+        page.locator(".dp-bar button", has_text="Inverser").click()
+        page.wait_for_selector(".dp-bar button:has-text('du plus petit au plus grand')", timeout=20_000)
+
+        # A choice that is clicked answers in the place of the question back.
+        page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3", timeout=20_000)
+        page.screenshot(path=str(ARTEFACTS / "test_lab.png"), full_page=True)
+        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        time.sleep(2)
+        assert outside == []
+    return folder / "notebooks" / "reponses.ipynb"
+
+
+def _shows_the_answers(page: Any, sentence: str = "Bretagne arrive en tête") -> None:
+    for wanted in ("123\u202f456,78\u00a0€", sentence, "<b>Nord</b> & Est", "Gouverné"):
+        assert page.locator(f"text={wanted}").first.is_visible(), wanted
+    assert page.locator("table.dp-table").count() >= 2
+
+
+@pytest.mark.usefixtures("saved")
+def test_answers_in_jupyterlab(saved: Path) -> None:
+    made = json.loads(saved.read_text(encoding="utf-8"))
+    outputs = [o for c in made["cells"] for o in c["outputs"]]
+    assert sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs) == 3
+    assert not any(o["output_type"] == "error" for o in outputs)
+
+
+def test_a_saved_notebook_shows_its_answers_without_running(saved: Path, folder: Path) -> None:
+    made = json.loads(saved.read_text(encoding="utf-8"))
+    made["metadata"]["kernelspec"]["name"] = "absent"  # nothing can run
+    reopened = saved.with_name("relu.ipynb")
+    reopened.write_text(json.dumps(made), encoding="utf-8")
+    with servers.lab(folder, saved.parent, theme="JupyterLab Dark") as url, servers.page(height=3600) as (page, outside):
+        page.goto(f"{url}/relu.ipynb?reset")
+        page.wait_for_selector(".jp-Notebook-cell", timeout=60_000)
+        if page.locator(".jp-Dialog").count():
+            page.keyboard.press("Escape")
+        page.wait_for_selector(".js-plotly-plot", timeout=60_000)
+        _shows_the_answers(page, "maximum de 14\u202f109,29\u00a0€ (Bretagne)")  # as it was left: in reversed order
+        assert page.locator(".dp-static:visible").count() >= 3  # the reading, as text
+        body = page.inner_text("body")
+        assert "Error displaying widget" not in body
+        assert "Loading widget" not in page.locator(".jp-Notebook").inner_text()
+        page.screenshot(path=str(ARTEFACTS / "test_reopened.png"), full_page=True)
+        assert outside == []
+
+
+def test_answers_in_voila(folder: Path) -> None:
+    with servers.voila(folder, folder / "notebooks" / "tableau.ipynb") as url, servers.page(height=3600) as (page, outside):
+        page.goto(url)
+        page.wait_for_selector(".js-plotly-plot .bars", timeout=120_000)
+        _shows_the_answers(page)
+        assert page.locator("text=%ask >> visible=true").count() == 0  # no code is seen
+        before = page.locator(".js-plotly-plot").count()
+        page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
+        page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {before + 1}", timeout=20_000)
+        page.screenshot(path=str(ARTEFACTS / "test_voila.png"), full_page=True)
+        assert [address for address in outside if VOILA_FONT not in address] == []
