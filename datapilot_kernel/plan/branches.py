@@ -9,7 +9,7 @@ stay two), the number of a bin (so that bins come in order).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -19,6 +19,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.plan.compiled import DateRange
 from datapilot_kernel.plan.conditions import all_of, filter_conditions, one_of, period_condition, plan_conditions
 from datapilot_kernel.plan.dialects import Shift, number, string
+from datapilot_kernel.plan.events import default_conditions
 from datapilot_kernel.plan.fragments import narrow
 from datapilot_kernel.plan.leaves import Kind, Leaf, aggregated, default_time, kind_of, median_of
 from datapilot_kernel.plan.model import DimensionItem, Grain
@@ -31,6 +32,10 @@ SERIES: frozenset[Grain] = frozenset(
     {"day", "week", "month", "quarter", "semester", "year", "fiscal_year", "fiscal_quarter"}
 )
 """Grains that follow one another; the others come round again."""
+
+
+_AGE = "anciennete__"
+"""1 for the rows of the last date. Ends so that no column of a table is called that."""
 
 
 @dataclass(frozen=True)
@@ -249,8 +254,6 @@ def group(select: exp.Select, grouped: Sequence[Grouped]) -> exp.Select:
 
 def build(context: Context, branch: Branch, axes: Sequence[Axis]) -> Built:
     """Build a branch."""
-    if branch.kind == "semi_additive":
-        return _last_value_branch(context, branch, axes)
     if branch.kind == "median" and context.forms.dialect == "mysql":
         return _median_branch(context, branch, axes)
     return _plain_branch(context, branch, axes)
@@ -262,12 +265,11 @@ def _prepared(
     """Return the rows, what they are grouped by, what limits them all, and what limits each leaf beside."""
     rows = Rows(context, branch.base, Names())
     grouped = grouped_columns(rows, branch, axes)
-    where = plan_conditions(rows)
-    if branch.period is not None and (branch.period.start or branch.period.end):
-        if branch.time is None:
-            label = branch.leaves[0].label if branch.leaves else context.layer.entities[branch.base].label
-            raise PlanProblem("time_missing", label=label)
-        where += period_condition(rows, branch.time, branch.period)
+    if branch.kind == "semi_additive":
+        _last_date_only(rows, branch, axes)
+        where = [exp.EQ(this=column(_AGE, rows.alias), expression=number(1)), *plan_conditions(rows)]
+    else:
+        where = _limits(rows, branch, plan_conditions)
     own = [all_of(_leaf_conditions(rows, leaf)) for leaf in branch.leaves]
     if own and all(condition is not None and condition == own[0] for condition in own):
         assert own[0] is not None
@@ -278,6 +280,17 @@ def _prepared(
         distinct = list(dict.fromkeys(condition for condition in own if condition is not None))
         where.append(one_of(condition.copy() for condition in distinct))
     return rows, grouped, where, own
+
+
+def _limits(rows: Rows, branch: Branch, more: Callable[[Rows], list[exp.Expr]] = lambda rows: []) -> list[exp.Expr]:
+    """Return the default filters, what ``more`` says, and the period."""
+    found = default_conditions(rows) + more(rows)
+    if branch.period is not None and (branch.period.start or branch.period.end):
+        if branch.time is None:
+            label = branch.leaves[0].label if branch.leaves else rows.context.layer.entities[branch.base].label
+            raise PlanProblem("time_missing", label=label)
+        found += period_condition(rows, branch.time, branch.period)
+    return found
 
 
 def _leaf_conditions(rows: Rows, leaf: Leaf) -> list[exp.Expr]:
@@ -304,48 +317,30 @@ def _plain_branch(context: Context, branch: Branch, axes: Sequence[Axis]) -> Bui
     return Built(select, grouped, values)
 
 
-def _last_value_branch(context: Context, branch: Branch, axes: Sequence[Axis]) -> Built:
-    """Stocks: of each unit of time (of the whole period, without one) only the rows of its last date count.
+def _last_date_only(rows: Rows, branch: Branch, axes: Sequence[Axis]) -> None:
+    """Let the rows be those of the last date alone: of each unit of time, or of the whole period without one.
 
-    The last date is that of all rows looked at, not of each group: groups add up to the total.
+    The last date is that of all rows of the period, whatever else the question asks for: so groups add up to the total, and
+    a shop that closed last year has no stock today. It supposes that stocks are photographed all on one day.
     """
-    rows, grouped, where, own = _prepared(context, branch, axes)
+    context = rows.context
     if branch.time is None:
         raise PlanProblem("time_missing", label=branch.leaves[0].label)
-    time = rows.field(branch.time)
+    inner = Rows(context, branch.base, Names())
+    time = inner.field(branch.time)
     assert time is not None
-    where.append(exp.Not(this=exp.Is(this=time.expression.copy(), expression=exp.null())))
     day = context.forms.bucket(context.forms.local(time.expression.copy(), time.dimension.zoned), "day")
-    columns = [alias(one.expression.copy(), one.name) for one in grouped]
-    values: dict[str, exp.Expr] = {}
-    carried: dict[str, str] = {}
-    taken = {one.name for one in grouped}
-    for leaf, condition in zip(branch.leaves, own, strict=True):
-        value = aggregated(leaf, rows)
-        for used in list(value.find_all(exp.Column)):
-            key = used.sql()
-            if key not in carried:
-                carried[key] = free(_plain(used.name), taken)
-                columns.append(alias(used.copy(), carried[key]))
-        value = _renamed(value, carried)
-        if condition is not None:
-            kept = exp.Case(ifs=[exp.If(this=condition, true=number(1))])
-            flag = free("retenu", taken)
-            columns.append(alias(kept, flag))
-            value = narrow(value, exp.EQ(this=column(flag), expression=number(1)))
-        values[branch.column(leaf)] = value
+    units = [one.expression for one in grouped_columns(inner, branch, [axis for axis in axes if axis.is_time_axis])]
+    where = [exp.Not(this=exp.Is(this=time.expression.copy(), expression=exp.null())), *_limits(inner, branch)]
     window = exp.Window(
         this=exp.Anonymous(this="RANK", expressions=[]),
-        partition_by=[one.expression.copy() for one in grouped if one.on_time],
+        partition_by=units,
         order=exp.Order(expressions=[exp.Ordered(this=day, desc=True, nulls_first=context.forms.dialect == "postgres")]),
     )
-    age = free("anciennete", taken)
-    columns.append(alias(window, age))
-    inner = rows.select(*columns)
-    inner.where(all_of(where), copy=False)
-    select = _from_subquery(inner, "dernier")
-    select.where(exp.EQ(this=column(age), expression=number(1)), copy=False)
-    return Built(select, [_seen(one) for one in grouped], values)
+    everything = exp.Column(this=exp.Star(), table=identifier(inner.alias))
+    select = inner.select(everything, alias(window, _AGE))
+    select.where(all_of(where), copy=False)
+    rows.source = exp.Subquery(this=select, alias=exp.TableAlias(this=identifier(rows.alias)))
 
 
 def _median_branch(context: Context, branch: Branch, axes: Sequence[Axis]) -> Built:
@@ -396,15 +391,6 @@ def median_over(inner: exp.Select, seen: list[Grouped], value: str, name: str) -
 
 def _seen(one: Grouped) -> Grouped:
     return Grouped(one.name, column(one.name), one.shown, one.on_time)
-
-
-def _renamed(tree: exp.Expr, carried: dict[str, str]) -> exp.Expr:
-    root = exp.Paren(this=tree)
-    for used in list(root.find_all(exp.Column)):
-        used.replace(column(carried[used.sql()]))
-    inner: exp.Expr = root.this
-    inner.pop()
-    return inner
 
 
 def _from_subquery(inner: exp.Select, name: str) -> exp.Select:

@@ -72,10 +72,9 @@ def _grouped(condition: exp.Expr) -> exp.Expr:
 
 
 def plan_conditions(rows: Rows) -> list[exp.Expr]:
-    """Return what limits every measure or list over these rows, but for the period: default filters, filters, related."""
+    """Return what limits every measure or list over these rows, but for default filters and period: filters, related."""
     plan = rows.context.plan
-    found = default_conditions(rows)
-    found += filter_conditions(rows, plan.filters)
+    found = filter_conditions(rows, plan.filters)
     for group in plan.any_of:
         if group:
             found.append(one_of(holds(rows, one) for one in group))

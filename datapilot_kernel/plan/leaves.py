@@ -230,9 +230,9 @@ class Decomposer:
 
 
 def counts_rows(context: Context, ref: str) -> bool:
-    """Tell whether a measure counts the rows of its entity, and nothing else."""
+    """Tell whether a measure counts the rows of its entity, and nothing else (not « nouveaux clients », dated apart)."""
     measure = context.layer.measure(ref)
-    if measure.expression is None or measure.filter is not None:
+    if measure.expression is None or measure.filter is not None or measure.time is not None:
         return False
     tree = parse(measure.expression, context.layer.sql_dialect, measure.label)
     if not isinstance(tree, exp.Count):

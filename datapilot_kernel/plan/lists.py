@@ -10,7 +10,7 @@ from datapilot_kernel.plan.columns import list_column
 from datapilot_kernel.plan.comparing import note_unfinished
 from datapilot_kernel.plan.conditions import all_of, period_condition, plan_conditions
 from datapilot_kernel.plan.dialects import number
-from datapilot_kernel.plan.events import time_of
+from datapilot_kernel.plan.events import default_conditions, time_of
 from datapilot_kernel.plan.problems import PlanProblem
 from datapilot_kernel.plan.quoting import alias, column, identifier
 from datapilot_kernel.plan.scope import Context, Names, Rows
@@ -36,7 +36,7 @@ def rows(context: Context) -> Result:
         elif plan.distinct and field.dimension.type == "text":
             value = context.forms.exact(value)
         cells.append(alias(value, item.alias))
-    where = plan_conditions(listed)
+    where = default_conditions(listed) + plan_conditions(listed)
     if context.period is not None and (context.period.start or context.period.end):
         time = plan.time or time_of(context, plan.entity)
         if time is None:

@@ -85,6 +85,8 @@ class Rows:
         self.alias = names.take(entity)
         self._reached: dict[tuple[str, ...], str] = {(): self.alias}
         self._joins: list[exp.Join] = []
+        self.source: exp.Expr | None = None
+        """What stands in the FROM clause under ``alias``; None: the entity's table."""
 
     def path(self, ref: str, via: tuple[str, ...] = ()) -> Path | None:
         """Return the way to the entity of ``entity.name``; None when these rows cannot reach it."""
@@ -140,7 +142,8 @@ class Rows:
     def select(self, *expressions: exp.Expr) -> exp.Select:
         """Return ``SELECT expressions FROM entity LEFT JOIN …``, without conditions."""
         select = exp.Select(expressions=list(expressions))
-        select.set("from_", exp.From(this=table(self.context.layer.entities[self.entity].table, self.alias)))
+        source = self.source or table(self.context.layer.entities[self.entity].table, self.alias)
+        select.set("from_", exp.From(this=source))
         if self._joins:
             select.set("joins", [join.copy() for join in self._joins])
         return select

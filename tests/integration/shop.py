@@ -68,7 +68,8 @@ LAYER = Layer.model_validate({
                      "measures": {"objectif": {"expression": "SUM(montant)", "label": "Objectif"}}},
         "stock": {"table": "stocks", "label": "Stock", "key": ["id"], "time": "jour",
                   "dimensions": {"jour": {"column": "jour", "type": "date", "label": "Jour"}},
-                  "measures": {"stock": {"expression": "SUM(qte)", "label": "Stock", "additivity": "semi_additive"}}},
+                  "measures": {"stock": {"expression": "SUM(qte)", "label": "Stock", "additivity": "semi_additive"},
+                               "ruptures": {"expression": "COUNT(*)", "filter": "qte = 0", "label": "Ruptures", "additivity": "semi_additive"}}},
     },
     "joins": {
         "client_region": {"from_entity": "client", "from_columns": ["region_id"], "to_entity": "region", "to_columns": ["id"], "label": "région du client"},

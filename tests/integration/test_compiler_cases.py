@@ -61,6 +61,7 @@ SHOP: Data = {
     "produits": [
         {"id": 1, "nom": "Lampe A", "categorie": "Lampe", "prix": Decimal(10)},
         {"id": 2, "nom": "Table B", "categorie": "Table", "prix": Decimal(20)},
+        {"id": 3, "nom": "Vase C", "categorie": "Vase", "prix": Decimal(30)},
     ],
     "commandes": [
         order(1, D(2026, 10, 5), "EXP", 100, 1, 2, "2026-10-25 00:30:00"),
@@ -84,7 +85,8 @@ SHOP: Data = {
         {"id": 1, "jour": D(2026, 9, 30), "produit_id": 1, "qte": 10}, {"id": 2, "jour": D(2026, 9, 30), "produit_id": 2, "qte": 5},
         {"id": 3, "jour": D(2026, 10, 30), "produit_id": 1, "qte": 8}, {"id": 4, "jour": D(2026, 10, 30), "produit_id": 2, "qte": 6},
         {"id": 5, "jour": D(2026, 10, 31), "produit_id": 1, "qte": 7}, {"id": 6, "jour": D(2026, 10, 31), "produit_id": 2, "qte": 4},
-        {"id": 7, "jour": None, "produit_id": 2, "qte": 99},
+        {"id": 7, "jour": None, "produit_id": 2, "qte": 99}, {"id": 8, "jour": D(2026, 9, 2), "produit_id": 3, "qte": 0},
+        {"id": 9, "jour": D(2026, 9, 1), "produit_id": 3, "qte": 0}, {"id": 10, "jour": D(2026, 10, 31), "produit_id": 1, "qte": 0},
     ],
 }  # fmt: skip
 
@@ -155,6 +157,12 @@ CASES: dict[str, tuple[Plan, list[tuple[Any, ...]]]] = {
     "a stock by month, by product": (
         Plan(measures=(m("s", "stock.stock"),), dimensions=(d("mois", "stock.jour", "month"), d("produit", "produit.nom"))),
         [(D(2026, 9, 1), "Lampe A", 10), (D(2026, 9, 1), "Table B", 5), (D(2026, 10, 1), "Lampe A", 7), (D(2026, 10, 1), "Table B", 4)],
+    ),
+    "a stock of what was not photographed on the last day": (
+        Plan(measures=(m("s", "stock.stock"),), filters=(f("produit.nom", "eq", "Vase C"),)), [(None,)],
+    ),
+    "products out of stock on the last day, by month": (
+        Plan(measures=(m("r", "stock.ruptures"),), dimensions=(d("mois", "stock.jour", "month"),)), [(D(2026, 10, 1), 1)],
     ),
     "a stock against that of the month before": (
         Plan(measures=(m("s", "stock.stock"),), period=OCTOBER, comparison=Comparison(kind="previous_period")), [(11, 15, -4, -4 / 15)],

@@ -6,97 +6,90 @@
 --   s: measure, decimal « Stock »
 -- postgres
 SELECT
-  mois AS mois,
-  produit AS produit,
-  SUM(qte) AS s
+  CAST(DATE_TRUNC('month', stock.jour) AS DATE) AS mois,
+  produit.nom AS produit,
+  SUM(stock.qte) AS s
 FROM (
   SELECT
-    CAST(DATE_TRUNC('month', stock.jour) AS DATE) AS mois,
-    produit.nom AS produit,
-    produit.id AS produit_id,
-    stock.qte AS qte,
+    stock.*,
     RANK() OVER (
       PARTITION BY CAST(DATE_TRUNC('month', stock.jour) AS DATE)
       ORDER BY CAST(stock.jour AS DATE) DESC
-    ) AS anciennete
+    ) AS anciennete__
   FROM stocks AS stock
-  LEFT JOIN produits AS produit
-    ON stock.produit_id = produit.id
   WHERE
     NOT stock.jour IS NULL
-) AS dernier
+) AS stock
+LEFT JOIN produits AS produit
+  ON stock.produit_id = produit.id
 WHERE
-  anciennete = 1
+  stock.anciennete__ = 1
 GROUP BY
-  mois,
-  produit,
-  produit_id
+  CAST(DATE_TRUNC('month', stock.jour) AS DATE),
+  produit.nom,
+  produit.id
 ORDER BY
   mois ASC,
   produit ASC,
-  produit_id ASC
+  produit.id ASC
 -- mysql
 SELECT
-  mois AS mois,
-  produit AS produit,
-  SUM(qte) AS s
+  CAST(DATE_FORMAT(stock.jour, '%Y-%m-01') AS DATE) AS mois,
+  CAST(produit.nom AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin AS produit,
+  SUM(stock.qte) AS s
 FROM (
   SELECT
-    CAST(DATE_FORMAT(stock.jour, '%Y-%m-01') AS DATE) AS mois,
-    CAST(produit.nom AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin AS produit,
-    produit.id AS produit_id,
-    stock.qte AS qte,
+    stock.*,
     RANK() OVER (
       PARTITION BY CAST(DATE_FORMAT(stock.jour, '%Y-%m-01') AS DATE)
       ORDER BY CAST(stock.jour AS DATE) DESC
-    ) AS anciennete
+    ) AS anciennete__
   FROM stocks AS stock
-  LEFT JOIN produits AS produit
-    ON stock.produit_id = produit.id
   WHERE
     NOT stock.jour IS NULL
-) AS dernier
+) AS stock
+LEFT JOIN produits AS produit
+  ON stock.produit_id = produit.id
 WHERE
-  anciennete = 1
+  stock.anciennete__ = 1
 GROUP BY
-  mois,
-  produit,
-  produit_id
+  CAST(DATE_FORMAT(stock.jour, '%Y-%m-01') AS DATE),
+  CAST(produit.nom AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin,
+  produit.id
 ORDER BY
-  mois IS NULL ASC,
+  CAST(DATE_FORMAT(stock.jour, '%Y-%m-01') AS DATE) IS NULL ASC,
   mois ASC,
-  produit IS NULL ASC,
+  (
+    CAST(produit.nom AS CHAR CHARACTER SET utf8mb4) COLLATE utf8mb4_bin
+  ) IS NULL ASC,
   produit ASC,
-  produit_id IS NULL ASC,
-  produit_id ASC
+  produit.id IS NULL ASC,
+  produit.id ASC
 -- duckdb
 SELECT
-  mois AS mois,
-  produit AS produit,
-  SUM(qte) AS s
+  CAST(DATE_TRUNC('month', stock.jour) AS DATE) AS mois,
+  produit.nom AS produit,
+  SUM(stock.qte) AS s
 FROM (
   SELECT
-    CAST(DATE_TRUNC('month', stock.jour) AS DATE) AS mois,
-    produit.nom AS produit,
-    produit.id AS produit_id,
-    stock.qte AS qte,
+    stock.*,
     RANK() OVER (
       PARTITION BY CAST(DATE_TRUNC('month', stock.jour) AS DATE)
       ORDER BY CAST(stock.jour AS DATE) DESC
-    ) AS anciennete
+    ) AS anciennete__
   FROM stocks AS stock
-  LEFT JOIN produits AS produit
-    ON stock.produit_id = produit.id
   WHERE
     NOT stock.jour IS NULL
-) AS dernier
+) AS stock
+LEFT JOIN produits AS produit
+  ON stock.produit_id = produit.id
 WHERE
-  anciennete = 1
+  stock.anciennete__ = 1
 GROUP BY
-  mois,
-  produit,
-  produit_id
+  CAST(DATE_TRUNC('month', stock.jour) AS DATE),
+  produit.nom,
+  produit.id
 ORDER BY
   mois ASC,
   produit ASC,
-  produit_id ASC
+  produit.id ASC
