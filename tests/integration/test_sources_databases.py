@@ -294,6 +294,18 @@ def test_a_late_cancel_hits_nobody_else(source: OpenedSource) -> None:
         thread.join()
 
 
+def test_a_stopped_connection_is_not_used_again(source: OpenedSource, place: Place) -> None:
+    """A request to stop may arrive late: it must find nobody on that connection."""
+    own = "SELECT pg_backend_pid()" if place.kind == "postgres" else "SELECT CONNECTION_ID()"
+    before = source.execute(own).rows
+    assert source.execute(own).rows == before
+    token = CancelToken()
+    threading.Timer(0.2, token.cancel).start()
+    with pytest.raises(Cancelled):
+        source.execute(FOREVER[place.kind].format(mark="jetee"), cancel=token)
+    assert source.execute(own).rows != before
+
+
 def test_statements_run_side_by_side_and_one_is_cancelled(source: OpenedSource, place: Place) -> None:
     token = CancelToken()
     outcome: list[object] = []

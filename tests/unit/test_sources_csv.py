@@ -176,6 +176,13 @@ CASES = [
         [("01000", "73282932000074", "0612345678", "12", 1), ("75001", "40483304800022", "+33612345678", "13", 2)],
     ),
     Case(
+        "leading_zeros_without_a_telling_header",
+        "Tiers;X\n0012;1\n113;2\n",
+        {"tiers": "text", "x": "integer"},
+        [("0012", 1), ("113", 2)],
+        doubts={"tiers": "sources.note_code_leading_zero"},
+    ),
+    Case(
         "siret_without_a_telling_header",
         "Tiers\n73282932000074\n40483304800022\n55208131766522\n",
         {"tiers": "text"},
