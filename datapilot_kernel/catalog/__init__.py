@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Catalog", "Change", "Column", "ForeignKey", "Progress", "Table", "detect_changes", "introspect"]
 
 _HOMES = {
-    "Catalog": "model", "Column": "model", "ForeignKey": "model", "Table": "model", "Change": "changes", "detect_changes": "changes",
+    "Catalog": "model", "Column": "model", "ForeignKey": "model", "Table": "model", "Change": "changes",
+    "detect_changes": "changes",
     "Progress": "introspection", "introspect": "introspection",
 }  # fmt: skip
 

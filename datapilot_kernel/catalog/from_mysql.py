@@ -25,15 +25,21 @@ SELECT table_schema, table_name, index_name, column_name, sub_part FROM informat
 WHERE {_OURS} AND non_unique = 0 ORDER BY 1, 2, 3, seq_in_index
 """  # noqa: S608
 _FOREIGN = f"""
-SELECT table_schema, table_name, constraint_name, column_name, referenced_table_schema, referenced_table_name, referenced_column_name
-FROM information_schema.key_column_usage WHERE {_OURS} AND referenced_table_name IS NOT NULL ORDER BY 1, 2, 3, ordinal_position
+SELECT table_schema, table_name, constraint_name, column_name,
+       referenced_table_schema, referenced_table_name, referenced_column_name
+FROM information_schema.key_column_usage
+WHERE {_OURS} AND referenced_table_name IS NOT NULL ORDER BY 1, 2, 3, ordinal_position
 """  # noqa: S608
 
 _TYPES: Mapping[str, LogicalType] = {
-    "tinyint": "integer", "smallint": "integer", "mediumint": "integer", "int": "integer", "bigint": "integer", "year": "integer",
-    "decimal": "decimal", "float": "float", "double": "float", "bit": "integer", "boolean": "boolean", "date": "date", "datetime": "timestamp",
-    "timestamp": "timestamp", "time": "time", "json": "json", "char": "text", "varchar": "text", "tinytext": "text", "text": "text",
-    "mediumtext": "text", "longtext": "text", "enum": "text", "set": "text", "uuid": "text", "inet6": "text", "inet4": "text", "binary": "binary",
+    "tinyint": "integer", "smallint": "integer", "mediumint": "integer", "int": "integer", "bigint": "integer",
+    "year": "integer",
+    "decimal": "decimal", "float": "float", "double": "float", "bit": "integer", "boolean": "boolean", "date": "date",
+    "datetime": "timestamp",
+    "timestamp": "timestamp", "time": "time", "json": "json", "char": "text", "varchar": "text", "tinytext": "text",
+    "text": "text",
+    "mediumtext": "text", "longtext": "text", "enum": "text", "set": "text", "uuid": "text", "inet6": "text",
+    "inet4": "text", "binary": "binary",
     "varbinary": "binary", "tinyblob": "binary", "blob": "binary", "mediumblob": "binary", "longblob": "binary",
 }  # fmt: skip
 _ENUM_VALUE = re.compile(r"'((?:[^']|'')*)'")

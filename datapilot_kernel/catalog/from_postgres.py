@@ -11,7 +11,10 @@ from datapilot_kernel.catalog.model import ForeignKey
 from datapilot_kernel.catalog.raw import RawColumn, RawTable
 from datapilot_kernel.sources.model import LogicalType, Source
 
-_OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'"  # fmt: skip
+_OURS = (
+    "n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') "
+    "AND n.nspname NOT LIKE 'pg\\_temp%' AND n.nspname NOT LIKE 'pg\\_toast%'"
+)
 _RELATIONS = "c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition"
 _NOT_EXTENSION = (
     "NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')"
@@ -19,9 +22,12 @@ _NOT_EXTENSION = (
 
 _TABLES = f"""
 SELECT n.nspname, c.relname, c.relkind::text, obj_description(c.oid, 'pg_class'),
-       CASE WHEN c.relkind = 'p' THEN (SELECT sum(greatest(k.reltuples, 0)) FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
-                                       WHERE i.inhparent = c.oid) ELSE c.reltuples END::float8,
-       has_schema_privilege(n.oid, 'USAGE') AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))
+       CASE WHEN c.relkind = 'p'
+            THEN (SELECT sum(greatest(k.reltuples, 0)) FROM pg_inherits i JOIN pg_class k ON k.oid = i.inhrelid
+                  WHERE i.inhparent = c.oid)
+            ELSE c.reltuples END::float8,
+       has_schema_privilege(n.oid, 'USAGE')
+           AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE {_RELATIONS} AND {_OURS} AND {_NOT_EXTENSION}
 ORDER BY 1, 2
@@ -84,10 +90,14 @@ GROUP BY 1, 2, 3
 """
 
 _TYPES: Mapping[str, LogicalType] = {
-    "int2": "integer", "int4": "integer", "int8": "integer", "oid": "integer", "numeric": "decimal", "money": "decimal", "float4": "float",
-    "float8": "float", "bool": "boolean", "date": "date", "timestamp": "timestamp", "timestamptz": "timestamptz", "time": "time",
-    "timetz": "time", "interval": "interval", "json": "json", "jsonb": "json", "bytea": "binary", "text": "text", "varchar": "text",
-    "bpchar": "text", "char": "text", "name": "text", "uuid": "text", "inet": "text", "cidr": "text", "citext": "text", "xml": "text",
+    "int2": "integer", "int4": "integer", "int8": "integer", "oid": "integer", "numeric": "decimal", "money": "decimal",
+    "float4": "float",
+    "float8": "float", "bool": "boolean", "date": "date", "timestamp": "timestamp", "timestamptz": "timestamptz",
+    "time": "time",
+    "timetz": "time", "interval": "interval", "json": "json", "jsonb": "json", "bytea": "binary", "text": "text",
+    "varchar": "text",
+    "bpchar": "text", "char": "text", "name": "text", "uuid": "text", "inet": "text", "cidr": "text", "citext": "text",
+    "xml": "text",
 }  # fmt: skip
 
 

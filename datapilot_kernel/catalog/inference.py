@@ -50,10 +50,13 @@ _HABITS = {
 }
 _ID_WORDS = {"id", "ids", "uuid", "guid", "ident", "identifiant", "idt", "key", "cle", "sk", "fk", "pk"}
 _CODE_WORDS = {"code", "numero", "no", "num", "reference", "ref", "matricule", "number", "cd"}
-_PEOPLE_TABLES = ("employe", "salarie", "collaborateur", "utilisateur", "personne", "commercial", "vendeur", "agent", "operateur", "technicien", "staff", "contact")  # fmt: skip
+_PEOPLE_TABLES = ("employe", "salarie", "collaborateur", "utilisateur", "personne", "commercial", "vendeur", "agent",
+    "operateur", "technicien", "staff", "contact")  # fmt: skip
 _ROLES = {
-    "manager", "responsable", "chef", "superviseur", "supervisor", "approver", "approbateur", "validateur", "owner", "proprietaire", "author", "auteur",
-    "assignee", "assigned", "created", "updated", "cree", "createur", "creator", "reporter", "demandeur", "requester", "assigne", "sponsor", "leader",
+    "manager", "responsable", "chef", "superviseur", "supervisor", "approver", "approbateur", "validateur", "owner",
+    "proprietaire", "author", "auteur",
+    "assignee", "assigned", "created", "updated", "cree", "createur", "creator", "reporter", "demandeur", "requester",
+    "assigne", "sponsor", "leader",
     "valideur", "n1", "modificateur", "reports", "superieur", "tuteur", "mentor", "agent", "sales", "rep",
 }  # fmt: skip
 _SELF = {
@@ -70,7 +73,9 @@ _SELF = {
     "root",
     "supervisor",
 }
-_MEASURES = ("objectif", "nombre", "montant", "montant total", "quantité", "total", "prix", "prix unitaire", "taux", "coût", "durée", "budget", "solde", "valeur", "remise", "poids", "frais", "stock", "âge", "année", "mois", "jour", "rang")  # fmt: skip
+_MEASURES = ("objectif", "nombre", "montant", "montant total", "quantité", "total", "prix", "prix unitaire", "taux", "coût",
+    "durée", "budget", "solde", "valeur", "remise", "poids", "frais", "stock", "âge", "année", "mois", "jour",
+    "rang")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -115,14 +120,10 @@ def find_keys(source: Source, tables: list[RawTable]) -> None:
         if not table.readable or not table.profiled:
             continue
         for column in table.columns:
-            if (
-                column.unique
-                and column.type in _KEY_TYPES
-                and _named_like_key(table, column) > 0
-                and (column.name,) not in table.unique_keys
-            ):
-                if table.primary_key != (column.name,) and column.distinct_count and column.distinct_count > 1:
-                    table.unique_keys.append((column.name,))
+            key = (column.name,)
+            proved = column.unique and (column.distinct_count or 0) > 1 and column.type in _KEY_TYPES
+            if proved and _named_like_key(table, column) > 0 and key not in (*table.unique_keys, table.primary_key):
+                table.unique_keys.append(key)
         if table.primary_key or table.kind == "view":
             continue
         ranked = sorted(
@@ -273,13 +274,11 @@ def _of_column(
             for target_column in columns[:4]:
                 _, target_is_id, target_coded = key_words(target_column)
                 kind_fits = (is_id and target_is_id) or (coded and (target_coded or is_code_name(target_column)))
-                if (is_id and target.primary_key == (target_column,)) or kind_fits:
-                    strength = 3 if same else 2
-                else:
-                    strength = 1
+                named = (is_id and target.primary_key == (target_column,)) or kind_fits
+                strength = (3 if same else 2) if named else 1
                 if strength > 1 or column.type == "text" or is_id or coded or target_column in target.primary_key:
                     propose(target, target_column, strength)
-        if is_id and wanted & _ROLES or (wanted & _ROLES and column.type == "integer"):
+        if (is_id and wanted & _ROLES) or (wanted & _ROLES and column.type == "integer"):
             for target, _, columns in people:
                 for target_column in columns[:1]:
                     propose(target, target_column, 1)
@@ -315,5 +314,7 @@ def _included(source: Source, batch: list[Candidate]) -> list[float | None]:
 def _inclusion_sql(source: Source, position: int, candidate: Candidate) -> str:
     dialect = source.dialect
     column, key = quote(dialect, candidate.column.name), quote(dialect, candidate.target_column)
-    sample = f"SELECT DISTINCT {column} AS v FROM (SELECT {column} FROM {qualified(dialect, candidate.table)} WHERE {column} IS NOT NULL LIMIT {_SAMPLE * 20}) r LIMIT {_SAMPLE}"  # noqa: S608, E501  # fmt: skip
-    return f"SELECT {position}, COUNT(*), COUNT(t.{key}) FROM ({sample}) s LEFT JOIN {qualified(dialect, candidate.target)} t ON t.{key} = s.v"  # noqa: S608, E501  # fmt: skip
+    here, there = qualified(dialect, candidate.table), qualified(dialect, candidate.target)
+    filled = f"SELECT {column} FROM {here} WHERE {column} IS NOT NULL LIMIT {_SAMPLE * 20}"  # noqa: S608
+    sample = f"SELECT DISTINCT {column} AS v FROM ({filled}) r LIMIT {_SAMPLE}"  # noqa: S608
+    return f"SELECT {position}, COUNT(*), COUNT(t.{key}) FROM ({sample}) s LEFT JOIN {there} t ON t.{key} = s.v"  # noqa: S608

@@ -27,7 +27,8 @@ from datapilot_kernel.catalog.lexicon import (
 Gender = Literal["f", "m"]
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
-_TABLE_PREFIXES = frozenset({"t", "tb", "tbl", "tab", "table", "dim", "fact", "fct", "f", "d", "v", "vw", "view", "stg", "ods", "dwh", "dw", "mv", "src", "raw"})  # fmt: skip
+_TABLE_PREFIXES = frozenset({"t", "tb", "tbl", "tab", "table", "dim", "fact", "fct", "f", "d", "v", "vw", "view", "stg",
+    "ods", "dwh", "dw", "mv", "src", "raw"})  # fmt: skip
 _TABLE_SUFFIXES = frozenset({"tbl", "tab", "table", "vw", "view", "master", "data"})
 _COLUMN_PREFIXES = frozenset({"fk", "pk", "col", "fld", "c", "f"})
 _ID_WORDS = frozenset(
@@ -61,16 +62,85 @@ _SHORT_PARTS = frozenset(
 _NO_DE_HEADS = frozenset({"code", "libellé", "identifiant", "référence", "stock", "chiffre d’affaires", "e-mail", "SIRET"})
 _BOOLEAN_PREFIXES = frozenset({"is", "has", "est", "flag", "flg", "top", "ind", "bool", "b"})
 _UNITS = {
-    "jours": "jours", "jour": "jours", "days": "jours", "j": "jours", "heures": "heures", "hours": "heures", "h": "heures", "hrs": "heures",
-    "minutes": "minutes", "min": "minutes", "mn": "minutes", "mins": "minutes", "secondes": "secondes", "seconds": "secondes", "sec": "secondes",
-    "kg": "kg", "tonnes": "tonnes", "km": "km", "kwh": "kWh", "mwh": "MWh", "litres": "litres", "liters": "litres", "m2": "m²", "m3": "m³",
-    "eur": "€", "euros": "€", "euro": "€", "keur": "k€", "usd": "$", "pct": "%", "percent": "%", "pourcent": "%", "mois": "mois", "months": "mois", "semaines": "semaines", "weeks": "semaines",
+    "jours": "jours", "jour": "jours", "days": "jours", "j": "jours", "heures": "heures", "hours": "heures", "h": "heures",
+    "hrs": "heures",
+    "minutes": "minutes", "min": "minutes", "mn": "minutes", "mins": "minutes", "secondes": "secondes",
+    "seconds": "secondes", "sec": "secondes",
+    "kg": "kg", "tonnes": "tonnes", "km": "km", "kwh": "kWh", "mwh": "MWh", "litres": "litres", "liters": "litres",
+    "m2": "m²", "m3": "m³",
+    "eur": "€", "euros": "€", "euro": "€", "keur": "k€", "usd": "$", "pct": "%", "percent": "%", "pourcent": "%",
+    "mois": "mois", "months": "mois", "semaines": "semaines", "weeks": "semaines",
     "pieces": "pièces", "pcs": "pièces", "ms": "ms",
 }  # fmt: skip
 _UNIT_HEADS_KEPT = frozenset({"nb", "nbr", "nbre", "nombre", "number", "count", "total", "date"})
 _ENGLISH_ABBREVIATIONS = frozenset(
-    "qty amt num no nr desc descr ref cat cust inv prod emp dept addr cnt min max vol temp org proj sub promo src stat st sts img doc msg param hist trans trx "
-    "txn loc rep app opp camp comm cred obj real act int ext init seg lat lng lon dest dist mod pos id uuid guid total unit client article date".split()
+    [
+        "qty",
+        "amt",
+        "num",
+        "no",
+        "nr",
+        "desc",
+        "descr",
+        "ref",
+        "cat",
+        "cust",
+        "inv",
+        "prod",
+        "emp",
+        "dept",
+        "addr",
+        "cnt",
+        "min",
+        "max",
+        "vol",
+        "temp",
+        "org",
+        "proj",
+        "sub",
+        "promo",
+        "src",
+        "stat",
+        "st",
+        "sts",
+        "img",
+        "doc",
+        "msg",
+        "param",
+        "hist",
+        "trans",
+        "trx",
+        "txn",
+        "loc",
+        "rep",
+        "app",
+        "opp",
+        "camp",
+        "comm",
+        "cred",
+        "obj",
+        "real",
+        "act",
+        "int",
+        "ext",
+        "init",
+        "seg",
+        "lat",
+        "lng",
+        "lon",
+        "dest",
+        "dist",
+        "mod",
+        "pos",
+        "id",
+        "uuid",
+        "guid",
+        "total",
+        "unit",
+        "client",
+        "article",
+        "date",
+    ]
 )
 _DOCUMENTS = frozenset({"commande", "facture", "vente", "devis", "commande d’achat", "écriture"})
 _ENGLISH_MARKS = frozenset({"is", "has", "at", "on", "of", "by", "the"})
@@ -259,7 +329,8 @@ def _without_unit(words: tuple[str, ...], kind: str) -> tuple[tuple[str, ...], s
     return words, None
 
 
-def _best(one: list[tuple[Entry | None, tuple[str, ...]]], other: list[tuple[Entry | None, tuple[str, ...]]]) -> list[tuple[Entry | None, tuple[str, ...]]]:  # fmt: skip
+def _best(one: list[tuple[Entry | None, tuple[str, ...]]], other: list[tuple[Entry | None, tuple[str,
+    ...]]]) -> list[tuple[Entry | None, tuple[str, ...]]]:  # fmt: skip
     def unknown(pieces: list[tuple[Entry | None, tuple[str, ...]]]) -> int:
         return sum(entry is None for entry, _ in pieces)
 

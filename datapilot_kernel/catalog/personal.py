@@ -2,8 +2,8 @@
 
 Two looks. By name, before any value is read: e-mail, telephone, IBAN, social security number (NIR), postal address, birth
 date, first and last names, and ``nom``/``name`` of tables about people. By value, where a column's values were read anyway:
-what looks like an e-mail, a telephone number, an IBAN or a NIR. When in doubt a column is personal: a person can open it in the
-layer; the other way round it would already have been shown.
+what looks like an e-mail, a telephone number, an IBAN or a NIR. When in doubt a column is personal: a person can open it
+in the layer; the other way round it would already have been shown.
 """
 
 from __future__ import annotations
@@ -15,33 +15,47 @@ from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.names import read_name, singular_words, split_name
 
 _ALWAYS = frozenset({
-    "email", "mail", "emails", "courriel", "mel", "telephone", "tel", "phone", "mobile", "portable", "fax", "gsm", "cellphone", "iban", "bic", "rib",
-    "nir", "ssn", "nss", "prenom", "prenoms", "pren", "firstname", "lastname", "surname", "forename", "middlename", "fullname", "nickname", "username",
-    "login", "password", "passwd", "pwd", "mdp", "passport", "passeport", "birthdate", "birthday", "dob", "naissance", "naiss", "birth",
-    "adresse", "address", "adr", "addr", "street", "rue", "voie", "ip", "token", "hash", "salt", "signature", "civilite", "salutation", "maiden", "patronyme",
+    "email", "mail", "emails", "courriel", "mel", "telephone", "tel", "phone", "mobile", "portable", "fax", "gsm",
+    "cellphone", "iban", "bic", "rib",
+    "nir", "ssn", "nss", "prenom", "prenoms", "pren", "firstname", "lastname", "surname", "forename", "middlename",
+    "fullname", "nickname", "username",
+    "login", "password", "passwd", "pwd", "mdp", "passport", "passeport", "birthdate", "birthday", "dob", "naissance",
+    "naiss", "birth",
+    "adresse", "address", "adr", "addr", "street", "rue", "voie", "ip", "token", "hash", "salt", "signature", "civilite",
+    "salutation", "maiden", "patronyme",
 })  # fmt: skip
 _PHRASES = (
-    ("first", "name"), ("last", "name"), ("full", "name"), ("family", "name"), ("given", "name"), ("middle", "name"), ("nom", "famille"),
+    ("first", "name"), ("last", "name"), ("full", "name"), ("family", "name"), ("given", "name"), ("middle", "name"),
+    ("nom", "famille"),
     ("nom", "usage"), ("nom", "naissance"), ("nom", "complet"), ("contact", "name"), ("nom", "contact"), ("secu", "sociale"),
-    ("securite", "sociale"), ("social", "security"), ("carte", "bancaire"), ("card", "number"), ("credit", "card"), ("user", "name"),
-    ("nom", "prenom"), ("bank", "account"), ("compte", "bancaire"), ("recipient", "name"), ("nom", "destinataire"), ("ship", "name"),
+    ("securite", "sociale"), ("social", "security"), ("carte", "bancaire"), ("card", "number"), ("credit", "card"), ("user",
+    "name"),
+    ("nom", "prenom"), ("bank", "account"), ("compte", "bancaire"), ("recipient", "name"), ("nom", "destinataire"), ("ship",
+    "name"),
 )  # fmt: skip
 _NOT_PLACE = frozenset(
     {"ville", "city", "pays", "country", "region", "cp", "postal", "code", "zip", "type", "id", "state", "departement"}
 )
 _PEOPLE = frozenset({
-    "employe", "salarie", "collaborateur", "utilisateur", "contact", "personne", "patient", "medecin", "etudiant", "eleve", "enseignant", "adherent",
-    "donateur", "beneficiaire", "locataire", "proprietaire", "voyageur", "candidat", "commercial", "vendeur", "representant", "agent", "chauffeur",
-    "operateur", "manager", "responsable", "passager", "joueur", "assure", "abonne", "acteur", "technicien", "conducteur", "member", "membre",
+    "employe", "salarie", "collaborateur", "utilisateur", "contact", "personne", "patient", "medecin", "etudiant", "eleve",
+    "enseignant", "adherent",
+    "donateur", "beneficiaire", "locataire", "proprietaire", "voyageur", "candidat", "commercial", "vendeur",
+    "representant", "agent", "chauffeur",
+    "operateur", "manager", "responsable", "passager", "joueur", "assure", "abonne", "acteur", "technicien", "conducteur",
+    "member", "membre",
     "technician", "author", "auteur", "visiteur", "consultant", "guest", "prospect",
 })  # fmt: skip
 _MAYBE_PEOPLE = frozenset({"client", "acheteur", "compte", "tiers", "fournisseur"})
 _NAMES = frozenset({"nom", "name", "nm", "noms"})
 _COMPANY = re.compile(
-    r"\b(sa|sas|sasu|sarl|eurl|sci|snc|scop|gmbh|ag|ltd|limited|inc|llc|plc|corp|corporation|co|company|bv|spa|srl|group|groupe|ets|etablissements|"
-    r"societe|association|mairie|ville|commune|hotel|cafe|restaurant|garage|pharmacie|boulangerie|cabinet|agence|maison|atelier|atelier|services?|"
-    r"industries?|transports?|conseil|consulting|solutions?|systems?|technologies|distribution|international|france|europe|holding|partners|"
-    r"supermarche|magasins?|boutique|markets?|foods?|traders?|import|export|clinique|hopital|university|universite|ecole|et fils)\b|&"
+    r"\b(sa|sas|sasu|sarl|eurl|sci|snc|scop|gmbh|ag|ltd|limited|inc|llc|plc|corp|corporation|co|company|bv|spa|srl|group|"
+    r"groupe|ets|etablissements|"
+    r"societe|association|mairie|ville|commune|hotel|cafe|restaurant|garage|pharmacie|boulangerie|cabinet|agence|maison|"
+    r"atelier|services?|"
+    r"industries?|transports?|conseil|consulting|solutions?|systems?|technologies|distribution|international|france|"
+    r"europe|holding|partners|"
+    r"supermarche|magasins?|boutique|markets?|foods?|traders?|import|export|clinique|hopital|university|universite|ecole|"
+    r"et fils)\b|&"
 )
 _PATTERNS = (
     re.compile(r"[^@\s]+@[^@\s]+\.[a-z]{2,}", re.I),

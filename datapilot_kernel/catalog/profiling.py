@@ -132,10 +132,11 @@ def _values(source: Source, table: RawTable, columns: list[RawColumn], rows: str
         name = quote(dialect, column.name)
         short = (column.distinct_count or 0) <= MAX_VALUES
         if short:
-            order = f"ORDER BY COUNT(*) DESC, {name}"
-            part = f"SELECT {position} AS p, {_as_text(dialect, name)} AS v, COUNT(*) AS n FROM s WHERE {name} IS NOT NULL GROUP BY {name} {order} LIMIT {MAX_VALUES + 1}"  # noqa: S608, E501  # fmt: skip
+            count, tail = "COUNT(*)", f"GROUP BY {name} ORDER BY COUNT(*) DESC, {name} LIMIT {MAX_VALUES + 1}"
         else:
-            part = f"SELECT {position} AS p, {_as_text(dialect, name)} AS v, 1 AS n FROM s WHERE {name} IS NOT NULL LIMIT {_LOOKED_AT}"  # noqa: S608, E501  # fmt: skip
+            count, tail = "1", f"LIMIT {_LOOKED_AT}"
+        text = _as_text(dialect, name)
+        part = f"SELECT {position} AS p, {text} AS v, {count} AS n FROM s WHERE {name} IS NOT NULL {tail}"  # noqa: S608
         parts.append(f"({part})")
     found: dict[int, list[tuple[int, str]]] = {}
     for start in range(0, len(parts), 50):

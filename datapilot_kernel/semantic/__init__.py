@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Layer", "check_layer", "draft_layer", "dump_layer", "json_schema", "load_layer", "parse_layer"]
 
 _HOMES = {
-    "Finding": "findings", "Layer": "model", "check_layer": "check", "draft_layer": "draft", "dump_layer": "loading", "json_schema": "schema",
+    "Finding": "findings", "Layer": "model", "check_layer": "check", "draft_layer": "draft", "dump_layer": "loading",
+    "json_schema": "schema",
     "load_layer": "loading", "parse_layer": "loading",
 }  # fmt: skip
 

@@ -155,7 +155,8 @@ class _Check:
         for value in dimension.values:
             if value not in column.values:
                 self._add(
-                    "unknown_value", (*path, "values", value), severity="warning", value=False, name=value, column=column.name,
+                    "unknown_value", (*path, "values", value), severity="warning", value=False, name=value,
+                    column=column.name,
                     hint=_hint(value, column.values),
                 )  # fmt: skip
 

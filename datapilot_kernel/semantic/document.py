@@ -43,7 +43,7 @@ class Document:
                 return self.places[path[:end]]
         return (1, 1)
 
-    def finding(self, code: str, path: Path, *, severity: str = "error", value: bool = False, **values: object) -> Finding:
+    def finding(self, code: str, path: Path, *, severity: str = "error", value: bool = False, **values: Any) -> Finding:
         """Make a finding about a path; ``value`` points at what stands after the colon."""
         line, column = self.place(path, value=value)
         return Finding(

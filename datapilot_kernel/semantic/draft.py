@@ -1,7 +1,7 @@
 """A semantic layer drafted from a catalog alone: what a careful colleague would write on the first day.
 
-Deterministic: the same catalog gives the same draft. It invents no filter, no target and no meaning: what cannot be read from
-names, comments, keys and values is left to the tenant. It passes its own :func:`~datapilot_kernel.semantic.check.check_layer`.
+Deterministic: the same catalog gives the same draft. It invents no filter, no target and no meaning: what cannot be read
+from names, comments, keys and values is left to the tenant. It passes its own check.
 """
 
 from __future__ import annotations

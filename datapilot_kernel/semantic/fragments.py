@@ -1,4 +1,4 @@
-"""SQL fragments of a layer, read: their columns, whether they aggregate, whether they are conditions, what a formula refers to.
+"""SQL fragments of a layer, read: their columns, whether they aggregate or are conditions, what a formula refers to.
 
 A fragment names columns of its own table and nothing else: no subquery, no qualifier, no window. The guard has the last
 word when a query runs; here the author is told early, at the line.
@@ -19,8 +19,10 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _REF = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?")
 _FORBIDDEN = (exp.Subquery, exp.Select, exp.Window, exp.Star, exp.Command)
 _FORMULA_NODES = (
-    exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Nullif, exp.Coalesce, exp.Round, exp.Abs, exp.Null,
-    exp.Cast, exp.DataType, exp.DataTypeParam, exp.Greatest, exp.Least, exp.Case, exp.If, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ, exp.And, exp.Or,
+    exp.Column, exp.Identifier, exp.Literal, exp.Paren, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Neg, exp.Nullif,
+    exp.Coalesce, exp.Round, exp.Abs, exp.Null,
+    exp.Cast, exp.DataType, exp.DataTypeParam, exp.Greatest, exp.Least, exp.Case, exp.If, exp.GT, exp.GTE, exp.LT, exp.LTE,
+    exp.EQ, exp.NEQ, exp.And, exp.Or,
     exp.Not, exp.Is,
 )  # fmt: skip
 
@@ -46,7 +48,9 @@ def read_fragment(sql: str, dialect: str, *, aggregate: bool = False) -> Fragmen
         select = sqlglot.parse_one(f"SELECT {sql}\n", dialect=dialect)
     except (SqlglotError, RecursionError):
         return Fragment(None, (), "sql_unreadable")
-    if not isinstance(select, exp.Select) or len(select.expressions) != 1 or any(select.args.get(k) for k in select.args if k not in {"expressions", "kind", "hint"}):  # noqa: E501  # fmt: skip
+    if not isinstance(select,
+        exp.Select) or len(select.expressions) != 1 or any(select.args.get(k) for k in select.args if k not in {
+            "expressions", "kind", "hint"}):  # fmt: skip
         return Fragment(None, (), "sql_unreadable")
     tree = select.expressions[0]
     if isinstance(tree, exp.Alias):

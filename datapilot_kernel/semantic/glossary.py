@@ -1,4 +1,4 @@
-"""A company's own words, given when a draft is made: one line per term, ``chiffre d'affaires = CA, facturation, ventes nettes``.
+"""A company's own words, given when a draft is made: one line per term, ``chiffre d'affaires = CA, ventes nettes``.
 
 A term that the draft knows (a label, or a synonym) gets the words as synonyms; a word that already means something else
 there is left out. Lines that begin with ``#`` are remarks.
@@ -46,12 +46,9 @@ def apply_glossary(layer: Layer, glossary: Glossary) -> Layer:
         return layer
     wanted = {words(term): others for term, others in glossary.items()}
     taken = {words(p) for e in layer.entities.values() for p in _phrases(e)}
-    taken |= {
-        words(p)
-        for e in layer.entities.values()
-        for named in (*e.measures.values(), *e.dimensions.values())
-        for p in _phrases(named)
-    }
+    for entity in layer.entities.values():
+        taken |= {words(p) for m in entity.measures.values() for p in _phrases(m)}
+        taken |= {words(p) for d in entity.dimensions.values() for p in _phrases(d)}
 
     def added(named: _Named) -> tuple[str, ...]:
         others = [o for phrase in _phrases(named) for o in wanted.get(words(phrase), ()) if words(o) not in taken]
@@ -61,7 +58,7 @@ def apply_glossary(layer: Layer, glossary: Glossary) -> Layer:
     # Measures first: a company's word is more often a figure than a column.
     entities = dict(layer.entities)
     for name, entity in entities.items():
-        measures = {n: m.model_copy(update={"synonyms": added(m)}) for n, m in entity.measures.items()}
+        measures: dict[str, Measure] = {n: m.model_copy(update={"synonyms": added(m)}) for n, m in entity.measures.items()}
         entities[name] = entity.model_copy(update={"measures": measures})
     for name, entity in entities.items():
         dimensions = {

@@ -6,7 +6,11 @@ import re
 
 _CUT = re.compile(r"\s*[,;:.(–\n\[]|\s-\s|\s=\s")
 _LONGEST_WORDS, _LONGEST = 6, 48
-_NOT_LABELS = re.compile(r"^(vrai|true|faux|si |nombre de jours entre|fk|pk|clé|foreign|primary|todo|deprecated|obsolete|unused|auto|indique|whether|voir|see)\b", re.I)  # fmt: skip
+_NOT_LABELS = re.compile(
+    r"^(vrai|true|faux|si |nombre de jours entre|fk|pk|clé|foreign|primary|todo|deprecated|obsolete|unused|auto|indique|"
+    r"whether|voir|see)\b",
+    re.IGNORECASE,
+)
 _MEANING_END = re.compile(r"[,;/|)\n]|\.\s|\.$")
 
 
@@ -47,7 +51,7 @@ def meanings(comment: str | None, values: tuple[str, ...]) -> dict[str, str]:
     if not comment or not values or len(values) > 40:
         return {}
     marks = {
-        value: [m for m in re.finditer(rf"(?<![\w]){re.escape(value)}(?![\w])", comment)]
+        value: list(re.finditer(rf"(?<![\w]){re.escape(value)}(?![\w])", comment))
         for value in values
         if 0 < len(value) <= 20
     }

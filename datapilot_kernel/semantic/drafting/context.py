@@ -56,12 +56,21 @@ class TableDraft:
         """Return the column's reading."""
         return self.column_readings[column.name]
 
+    def concept_of(self, column: Column) -> str:
+        """Return the French word of what a column is about; empty when unknown."""
+        head = self.column_readings[column.name].head
+        return head.french if head else ""
+
+    def label_of(self, column: Column) -> str:
+        """Return the label of the column's dimension."""
+        return self.dimensions[self.dimension_names[column.name]].label
+
     def foreign(self, column: str) -> ForeignKey | None:
         """Return the foreign key that this column alone makes; None when it makes none."""
         return next((fk for fk in self.table.foreign_keys if fk.columns == (column,)), None)
 
     def entity(self, default_schema: str) -> Entity:
-        """Return the finished entity. A table of the default schema is named alone: the layer then serves copies elsewhere."""
+        """Return the finished entity. A table of the default schema is named alone: copies elsewhere can use the layer."""
         return Entity(
             table=self.table.name
             if self.table.db_schema == default_schema and "." not in self.table.name
@@ -122,7 +131,7 @@ def of(word: str) -> str:
     folded = fold(word)
     return (
         f"d’{word}"
-        if folded[:1] in "aeiouy" or folded.startswith(("he", "ho", "hi")) and not folded.startswith("hors")
+        if folded[:1] in "aeiouy" or (folded.startswith(("he", "ho", "hi")) and not folded.startswith("hors"))
         else f"de {word}"
     )
 

@@ -10,9 +10,12 @@ from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, distin
 from datapilot_kernel.semantic.model import Join
 
 _ROLES = {
-    "facture": ("facturé", "facturée"), "facturation": ("facturé", "facturée"), "livraison": ("livré", "livrée"), "expédition": ("livré", "livrée"),
-    "commande": ("commandé", "commandée"), "paiement": ("payeur", "payeuse"), "départ": ("de départ", "de départ"), "origine": ("d’origine", "d’origine"),
-    "source": ("d’origine", "d’origine"), "arrivée": ("d’arrivée", "d’arrivée"), "destination": ("de destination", "de destination"),
+    "facture": ("facturé", "facturée"), "facturation": ("facturé", "facturée"), "livraison": ("livré", "livrée"),
+    "expédition": ("livré", "livrée"),
+    "commande": ("commandé", "commandée"), "paiement": ("payeur", "payeuse"), "départ": ("de départ", "de départ"),
+    "origine": ("d’origine", "d’origine"),
+    "source": ("d’origine", "d’origine"), "arrivée": ("d’arrivée", "d’arrivée"), "destination": ("de destination",
+    "de destination"),
     "parent": ("parent", "parente"), "retrait": ("de retrait", "de retrait"),
 }  # fmt: skip
 _NEUTRAL = {"code", "numéro", "référence", "identifiant", "matricule"}

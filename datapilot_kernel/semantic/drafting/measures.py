@@ -1,7 +1,7 @@
 """Numeric columns to measures: what adds up, what is averaged, what is only the last value of a period.
 
-The name decides first (a price is averaged, an amount adds up), the kind of table second (a salary in a table of employees is
-both a payroll and an average), the format of the column last.
+The name decides first (a price is averaged, an amount adds up), the kind of table second (a salary in a table of employees
+is both a payroll and an average), the format of the column last.
 """
 
 from __future__ import annotations
@@ -12,25 +12,33 @@ from typing import Literal
 from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
-from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts, quoted
+from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
+from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted, qualified
 from datapilot_kernel.semantic.model import Additivity, Format
 
 Kind = Literal["sum", "average", "none"]
 
 _AVERAGED = frozenset({
-    "prix", "prix unitaire", "prix d’achat", "prix de vente", "prix de revient", "coût unitaire", "taux", "taux de remise", "taux de TVA", "pourcentage",
-    "ratio", "note", "âge", "coefficient", "température", "pression", "cadence", "rendement", "satisfaction", "ancienneté", "délai", "délai de livraison",
-    "délai de réponse", "délai de résolution", "temps de réponse", "temps de cycle", "moyenne", "largeur", "hauteur", "longueur", "taille", "grille tarifaire",
-    "qualité", "plafond de crédit", "seuil", "seuil de réapprovisionnement", "minimum", "maximum", "limite", "plafond", "évaluation", "distance", "taux horaire",
+    "prix", "prix unitaire", "prix d’achat", "prix de vente", "prix de revient", "coût unitaire", "taux", "taux de remise",
+    "taux de TVA", "pourcentage",
+    "ratio", "note", "âge", "coefficient", "température", "pression", "cadence", "rendement", "satisfaction", "ancienneté",
+    "délai", "délai de livraison",
+    "délai de réponse", "délai de résolution", "temps de réponse", "temps de cycle", "moyenne", "largeur", "hauteur",
+    "longueur", "taille", "grille tarifaire",
+    "qualité", "plafond de crédit", "seuil", "seuil de réapprovisionnement", "minimum", "maximum", "limite", "plafond",
+    "évaluation", "distance", "taux horaire",
 })  # fmt: skip
 _NOT_MEASURES = frozenset({
-    "année", "mois", "jour", "semaine", "trimestre", "rang", "ordre", "numéro", "code", "latitude", "longitude", "code postal", "téléphone", "version",
-    "niveau", "identifiant", "matricule", "SIRET", "SIREN", "référence", "période", "exercice", "mobile", "fax", "type", "statut", "étape", "priorité",
+    "année", "mois", "jour", "semaine", "trimestre", "rang", "ordre", "numéro", "code", "latitude", "longitude",
+    "code postal", "téléphone", "version",
+    "niveau", "identifiant", "matricule", "SIRET", "SIREN", "référence", "période", "exercice", "mobile", "fax", "type",
+    "statut", "étape", "priorité",
     "place", "page", "parent", "gravité",
 })  # fmt: skip
-_AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne", "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
+_AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne",
+    "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
 _THING_AVERAGED = frozenset(
     {"salaire", "salaire brut", "salaire net", "poids", "durée", "coût", "montant", "valeur", "prime", "loyer"}
 )
@@ -52,7 +60,8 @@ _GOODS = (
 _STAFF = ("employé", "salarié", "collaborateur", "opérateur", "commercial", "vendeur", "technicien", "agent")
 _SUM_WORDS = {"salaire": "masse salariale", "salaire brut": "masse salariale brute", "salaire net": "masse salariale nette"}
 _SNAPSHOT = re.compile(r"photograph|snapshot|fin de mois|fin de journ|end of (month|day|period)|inventaire|stock au ", re.I)
-_LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût", "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
+_LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût",
+    "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
 _NUMERIC = {"integer", "decimal", "float"}
 
 
@@ -75,11 +84,14 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
 
 
 _EVENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ...] = (
-    (_STAFF, ("date d’embauche", "date de début"), "nombre d’embauches", ("embauches", "recrutements", "nombre de recrutements", "arrivées")),
+    (_STAFF, ("date d’embauche", "date de début"), "nombre d’embauches", ("embauches", "recrutements",
+    "nombre de recrutements", "arrivées")),
     (_STAFF, ("date de départ", "date de fin"), "nombre de départs", ("départs", "sorties", "nombre de sorties")),
-    (("abonnement", "contrat"), ("date de résiliation", "date d’annulation", "date de fin"), "nombre de résiliations", ("résiliations", "churn", "désabonnements", "annulations")),
-    (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}", ("nombre de nouveaux {plural}", "{plural} créés", "inscriptions", "nombre d’inscriptions")),
-)  # noqa: E501  # fmt: skip
+    (("abonnement", "contrat"), ("date de résiliation", "date d’annulation", "date de fin"), "nombre de résiliations",
+    ("résiliations", "churn", "désabonnements", "annulations")),
+    (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}",
+    ("nombre de nouveaux {plural}", "{plural} créés", "inscriptions", "nombre d’inscriptions")),
+)  # fmt: skip
 
 
 def _events(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
@@ -188,7 +200,9 @@ def _sum(draft: Draft, table: TableDraft, column: Column, reading: Reading, snap
         wishes = [_SUM_WORDS[head], "masse salariale"]
         synonyms += [f"total des {reading.plural}", f"somme des {reading.plural}"]
     additivity: Additivity = "additive"
-    if snapshot or (head in {"solde", "stock"} and table.role == "fact" and table.time is not None and "ligne" not in table.concept and not table.is_a("commande", "facture", "mouvement de stock")):  # noqa: E501  # fmt: skip
+    if snapshot or (head in {"solde",
+        "stock"} and table.role == "fact" and table.time is not None and "ligne" not in table.concept and not table.is_a(
+            "commande", "facture", "mouvement de stock")):  # fmt: skip
         additivity = "semi_additive"
     synonyms += _variants(table, column, reading, label)
     if reading.has("stock") or (snapshot and reading.has("quantité")):

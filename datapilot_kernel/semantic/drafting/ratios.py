@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from datapilot_kernel.catalog.model import Column
-from datapilot_kernel.semantic.drafting.columns import quoted
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, safe_name
+from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft
 from datapilot_kernel.semantic.model import Format
 
 _PERCENT = Format(kind="percent")
 _DELAYS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ...] = (
-    (("date de commande",), ("date de livraison",), "délai de livraison moyen", ("délai moyen de livraison", "délai de livraison", "temps de livraison moyen", "temps moyen de livraison", "temps de livraison")),
-    (("date de commande",), ("date d’expédition",), "délai d’expédition moyen", ("délai moyen d’expédition", "délai d’expédition", "temps moyen d’expédition", "temps d’expédition")),
-    (("date d’expédition",), ("date de livraison",), "délai de transport moyen", ("délai moyen de transport", "temps de transport")),
-    (("date de création", "date d’ouverture"), ("date de clôture",), "délai de résolution moyen", ("délai moyen de résolution", "délai de résolution", "temps moyen de résolution", "temps de résolution", "durée moyenne de résolution", "délai de traitement", "délai moyen de traitement")),
-    (("date de facture", "date d’émission"), ("date de paiement",), "délai de paiement moyen", ("délai moyen de paiement", "délai de paiement", "temps moyen de paiement")),
-)  # noqa: E501  # fmt: skip
+    (("date de commande",), ("date de livraison",), "délai de livraison moyen", ("délai moyen de livraison",
+    "délai de livraison", "temps de livraison moyen", "temps moyen de livraison", "temps de livraison")),
+    (("date de commande",), ("date d’expédition",), "délai d’expédition moyen", ("délai moyen d’expédition",
+    "délai d’expédition", "temps moyen d’expédition", "temps d’expédition")),
+    (("date d’expédition",), ("date de livraison",), "délai de transport moyen", ("délai moyen de transport",
+    "temps de transport")),
+    (("date de création", "date d’ouverture"), ("date de clôture",), "délai de résolution moyen",
+    ("délai moyen de résolution", "délai de résolution", "temps moyen de résolution", "temps de résolution",
+    "durée moyenne de résolution", "délai de traitement", "délai moyen de traitement")),
+    (("date de facture", "date d’émission"), ("date de paiement",), "délai de paiement moyen", ("délai moyen de paiement",
+    "délai de paiement", "temps moyen de paiement")),
+)  # fmt: skip
 _NUMERIC = {"integer", "decimal", "float"}
 
 
@@ -44,7 +50,7 @@ def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> No
             MeasureDraft(
                 table, name, [label], expression=f"AVG({days_between(draft, start, end)})", synonyms=list(synonyms),
                 format=Format(kind="days", decimals=1), additivity="non_additive", priority=4, lower_is_better=True,
-                description=f"Moyenne du nombre de jours entre « {table.dimensions[table.dimension_names[start.name]].label} » et « {table.dimensions[table.dimension_names[end.name]].label} ».",  # noqa: E501
+                description=f"Moyenne du nombre de jours entre « {table.label_of(start)} » et « {table.label_of(end)} ».",
             )
         )  # fmt: skip
 
@@ -73,7 +79,8 @@ def _duration(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> 
         measures.append(
             MeasureDraft(
                 table, "jours", [f"jours {_of(table)}"], expression=f"SUM({days})", format=Format(kind="days"), priority=4,
-                synonyms=[f"nombre de jours {_of(table)}", f"durée totale des {table.plural}", f"total des jours {_of(table)}"],
+                synonyms=[f"nombre de jours {_of(table)}", f"durée totale des {table.plural}",
+                f"total des jours {_of(table)}"],
                 description="Jours du calendrier, début et fin compris." if days.endswith("+ 1") else None,
             )
         )  # fmt: skip
@@ -83,18 +90,21 @@ def _duration(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> 
         kind, unit, expression = "hours", "heures", f"AVG(({days}) * 24.0)"
         measures.append(
             MeasureDraft(
-                table, "duree_heures", [f"durée {_of(table, plural=True)}"], expression=f"SUM(({days}) * 24.0)", format=Format(kind="hours", decimals=1),
-                priority=4, synonyms=[f"durée totale {_of(table, plural=True)}", f"temps {_of(table)}", f"heures {_of(table)}", f"durée {_of(table)}"],
+                table, "duree_heures", [f"durée {_of(table, plural=True)}"], expression=f"SUM(({days}) * 24.0)",
+                format=Format(kind="hours", decimals=1),
+                priority=4, synonyms=[f"durée totale {_of(table, plural=True)}", f"temps {_of(table)}",
+                f"heures {_of(table)}", f"durée {_of(table)}"],
             )
         )  # fmt: skip
     measures.append(
         MeasureDraft(
             table, "duree_moyenne", [f"durée moyenne {_of(table, plural=True)}"], expression=expression,
-            synonyms=[f"durée moyenne d’un {table.label}" if table.gender == "m" else f"durée moyenne d’une {table.label}", f"temps moyen {_of(table)}"],
+            synonyms=[f"durée moyenne d’un {table.label}" if table.gender == "m" else f"durée moyenne d’une {table.label}",
+            f"temps moyen {_of(table)}"],
             format=Format(kind="days" if kind == "days" else "hours", decimals=1), additivity="non_additive", priority=4,
-            description=f"En {unit}, de « {table.dimensions[table.dimension_names[start.name]].label} » à « {table.dimensions[table.dimension_names[end.name]].label} ».",
+            description=f"En {unit}, de « {table.label_of(start)} » à « {table.label_of(end)} ».",
         )
-    )  # noqa: E501  # fmt: skip
+    )  # fmt: skip
 
 
 def _of(table: TableDraft, *, plural: bool = False) -> str:
@@ -151,13 +161,16 @@ def _budget(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDr
         return
     measures.append(
         MeasureDraft(
-            table, "consommation_budget", ["taux de consommation du budget"], formula=f"{{{actual.name}}} / {{{planned.name}}}", format=_PERCENT,
-            additivity="non_additive", priority=3, synonyms=["consommation du budget", "taux de réalisation du budget", "taux d’exécution du budget"],
+            table, "consommation_budget", ["taux de consommation du budget"],
+            formula=f"{{{actual.name}}} / {{{planned.name}}}", format=_PERCENT,
+            additivity="non_additive", priority=3, synonyms=["consommation du budget", "taux de réalisation du budget",
+            "taux d’exécution du budget"],
         )
     )  # fmt: skip
     measures.append(
         MeasureDraft(
-            table, "ecart_budget", ["écart budgétaire"], formula=f"{{{actual.name}}} - {{{planned.name}}}", format=planned.format, priority=3,
+            table, "ecart_budget", ["écart budgétaire"], formula=f"{{{actual.name}}} - {{{planned.name}}}",
+            format=planned.format, priority=3,
             synonyms=["écart au budget", "écart entre budget et réalisé", "dépassement de budget", "écart budget réalisé"],
             description="Réalisé moins budget.",
         )
@@ -201,7 +214,8 @@ def _scrap(draft: Draft, measures: list[MeasureDraft]) -> None:
             continue
         measures.append(
             MeasureDraft(
-                table, "taux_rebut", ["taux de rebut"], formula=f"{{{scrap.name}}} / {bottom}", format=_PERCENT, additivity="non_additive", priority=1,
+                table, "taux_rebut", ["taux de rebut"], formula=f"{{{scrap.name}}} / {bottom}", format=_PERCENT,
+                additivity="non_additive", priority=1,
                 synonyms=["taux de rebuts", "pourcentage de rebut", "part de rebut", "scrap rate"], lower_is_better=True,
             )
         )  # fmt: skip

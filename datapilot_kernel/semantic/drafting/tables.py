@@ -6,7 +6,7 @@ import re
 
 from datapilot_kernel.catalog.lexicon import english_plural, fold
 from datapilot_kernel.catalog.model import Catalog, Table
-from datapilot_kernel.catalog.names import read_name, split_name
+from datapilot_kernel.catalog.names import Gender, read_name, split_name
 from datapilot_kernel.semantic.drafting.comments import label_in
 from datapilot_kernel.semantic.drafting.context import Draft, Role, TableDraft, distinct, safe_name, same
 
@@ -15,7 +15,7 @@ _TECHNICAL = re.compile(
     r"knex_.*|_prisma_.*|migrations?|ar_internal_metadata|sysdiagrams|spatial_ref_sys|geometry_columns|geography_columns|pg_stat_.*|sqlite_.*|"
     r"failed_jobs|jobs|job_batches|cache(_locks)?|sessions|password_resets?|password_reset_tokens|personal_access_tokens|oauth_.*|hibernate_sequences?|"
     r"celery_.*|delayed_jobs|queue_.*|tmp_.*|temp_.*|bak_.*|backup_.*|.*_(bak|backup|old|tmp|temp))$"
-)  # noqa: E501  # fmt: skip
+)  # fmt: skip
 _LOG_WORDS = frozenset(
     {
         "log",
@@ -34,26 +34,42 @@ _LOG_WORDS = frozenset(
     }
 )
 _FACT_CONCEPTS = frozenset({
-    "commande", "ligne de commande", "facture", "ligne de facture", "vente", "ligne de vente", "avoir", "devis", "paiement", "règlement", "livraison",
-    "expédition", "retour", "remboursement", "mouvement", "mouvement de stock", "stock", "objectif", "budget", "prévision", "absence", "congé",
-    "ordre de fabrication", "rebut", "arrêt", "arrêt machine", "panne", "intervention", "ticket", "abonnement", "contrat", "écriture", "transaction",
-    "bulletin de paie", "salaire", "pointage", "commande d’achat", "achat", "production", "dépense", "note de frais", "réservation", "séjour", "visite",
-    "consultation", "rendez-vous", "appel", "évaluation", "formation", "contrôle qualité", "contrôle", "consommation", "relevé", "mesure", "trajet", "vol",
-    "opportunité", "avis", "sinistre", "location", "inscription", "cotisation", "don", "événement", "session", "encaissement", "réclamation", "incident",
-    "demande", "embauche", "candidature", "non-conformité", "opération", "panier", "résiliation", "facturation", "récolte", "emprunt", "page",
+    "commande", "ligne de commande", "facture", "ligne de facture", "vente", "ligne de vente", "avoir", "devis", "paiement",
+    "règlement", "livraison",
+    "expédition", "retour", "remboursement", "mouvement", "mouvement de stock", "stock", "objectif", "budget", "prévision",
+    "absence", "congé",
+    "ordre de fabrication", "rebut", "arrêt", "arrêt machine", "panne", "intervention", "ticket", "abonnement", "contrat",
+    "écriture", "transaction",
+    "bulletin de paie", "salaire", "pointage", "commande d’achat", "achat", "production", "dépense", "note de frais",
+    "réservation", "séjour", "visite",
+    "consultation", "rendez-vous", "appel", "évaluation", "formation", "contrôle qualité", "contrôle", "consommation",
+    "relevé", "mesure", "trajet", "vol",
+    "opportunité", "avis", "sinistre", "location", "inscription", "cotisation", "don", "événement", "session",
+    "encaissement", "réclamation", "incident",
+    "demande", "embauche", "candidature", "non-conformité", "opération", "panier", "résiliation", "facturation", "récolte",
+    "emprunt", "page",
 })  # fmt: skip
 _THING_CONCEPTS = frozenset({
-    "client", "employé", "salarié", "collaborateur", "utilisateur", "personne", "contact", "fournisseur", "produit", "article", "machine", "équipement",
-    "magasin", "entrepôt", "dépôt", "site", "agence", "société", "entreprise", "compte", "commercial", "vendeur", "représentant", "opérateur", "patient",
-    "médecin", "étudiant", "élève", "enseignant", "adhérent", "véhicule", "bien", "logement", "hôtel", "chambre", "projet", "service", "catégorie",
-    "famille", "ville", "région", "pays", "formule", "cours", "livre", "film", "composant", "pièce", "matière première", "campagne", "bâtiment",
-    "technicien", "chauffeur", "camion", "partenaire", "courtier", "assuré", "locataire", "propriétaire", "joueur", "candidat", "agent", "membre",
+    "client", "employé", "salarié", "collaborateur", "utilisateur", "personne", "contact", "fournisseur", "produit",
+    "article", "machine", "équipement",
+    "magasin", "entrepôt", "dépôt", "site", "agence", "société", "entreprise", "compte", "commercial", "vendeur",
+    "représentant", "opérateur", "patient",
+    "médecin", "étudiant", "élève", "enseignant", "adhérent", "véhicule", "bien", "logement", "hôtel", "chambre", "projet",
+    "service", "catégorie",
+    "famille", "ville", "région", "pays", "formule", "cours", "livre", "film", "composant", "pièce", "matière première",
+    "campagne", "bâtiment",
+    "technicien", "chauffeur", "camion", "partenaire", "courtier", "assuré", "locataire", "propriétaire", "joueur",
+    "candidat", "agent", "membre",
 })  # fmt: skip
 _ALSO_CALLED = {
-    "compte": ("client", "clients"), "organisation": ("client", "clients"), "congé": ("absence", "absences"), "article": ("produit", "produits"),
-    "produit": ("article", "articles"), "employé": ("salarié", "collaborateur"), "arrêt machine": ("arrêt", "arrêts"), "abonné": ("client", "clients"),
-    "ordre de fabrication": ("OF",), "expédition": ("livraison", "livraisons"), "livraison": ("expédition", "expéditions"), "pièce": ("article", "articles"),
-    "règlement": ("paiement", "paiements"), "paiement": ("règlement", "règlements"), "opportunité": ("affaire", "affaires"), "évaluation": ("entretien",),
+    "compte": ("client", "clients"), "organisation": ("client", "clients"), "congé": ("absence", "absences"),
+    "article": ("produit", "produits"),
+    "produit": ("article", "articles"), "employé": ("salarié", "collaborateur"), "arrêt machine": ("arrêt", "arrêts"),
+    "abonné": ("client", "clients"),
+    "ordre de fabrication": ("OF",), "expédition": ("livraison", "livraisons"), "livraison": ("expédition", "expéditions"),
+    "pièce": ("article", "articles"),
+    "règlement": ("paiement", "paiements"), "paiement": ("règlement", "règlements"), "opportunité": ("affaire", "affaires"),
+    "évaluation": ("entretien",),
     "acheteur": ("client", "clients"), "société": ("entreprise", "entreprises"), "entreprise": ("société", "sociétés"),
 }  # fmt: skip
 _NUMERIC = {"integer", "decimal", "float"}
@@ -75,7 +91,7 @@ def draft_tables(catalog: Catalog) -> Draft:
         names.add(name)
         label, plural, gender = _label(table)
         drafts.append(TableDraft(table, name, reading, label, plural, gender, _role(table, catalog)))
-    pointed = {key: 0 for key in (t.table.key for t in drafts)}
+    pointed = dict.fromkeys((t.table.key for t in drafts), 0)
     for draft in drafts:
         for fk in draft.table.foreign_keys:
             pointed[fk.ref_table] = pointed.get(fk.ref_table, 0) + 1
@@ -93,7 +109,7 @@ def draft_tables(catalog: Catalog) -> Draft:
     return Draft(catalog, {d.table.key: d for d in drafts})
 
 
-def _label(table: Table) -> tuple[str, str, str]:  # type: ignore[return]
+def _label(table: Table) -> tuple[str, str, Gender]:
     reading = read_name(table.name, "table")
     said = label_in(table.comment)
     if reading.known or not said or len(said.split()) > 4:
@@ -156,7 +172,7 @@ def _tell_apart(drafts: list[TableDraft]) -> None:
     """Give different labels to tables that read alike, and let each synonym belong to one table."""
     taken: dict[str, TableDraft] = {}
     for draft in drafts:
-        if fold(draft.label) in taken and not draft.role == "technical":
+        if fold(draft.label) in taken and draft.role != "technical":
             extra = draft.table.name.lower().replace("_", " ")
             if fold(extra) == fold(draft.label):
                 extra = draft.table.db_schema

@@ -36,7 +36,7 @@ def aliases(column: Column, reading: Reading, gender: Gender, table_words: tuple
         return {}
     said = {value: (meaning,) for value, meaning in meanings(column.comment, values).items()}
     known = _known(values, reading, gender, table_words)
-    countries = _countries(values) if reading.has("pays") else {}
+    countries: dict[str, tuple[str, ...]] = _countries(values) if reading.has("pays") else {}
     merged: dict[str, tuple[str, ...]] = {}
     for value in values[:_MAX_ALIASED]:
         names = [*said.get(value, ()), *known.get(value, ()), *countries.get(value, ())]
@@ -95,13 +95,15 @@ def _territories() -> dict[str, str]:
             label = str(name).replace("'", "’")
             found[code.lower()] = label
             found[fold(str(english.get(code, "")))] = label
-    for spelled, code in {"usa": "US", "uk": "GB", "england": "GB", "fra": "FR", "deu": "DE", "esp": "ES", "ita": "IT", "bel": "BE", "che": "CH", "gbr": "GB", "nld": "NL", "prt": "PT", "lux": "LU", "uae": "AE", "czech republic": "CZ", "holland": "NL"}.items():  # noqa: E501  # fmt: skip
+    for spelled, code in {"usa": "US", "uk": "GB", "england": "GB", "fra": "FR", "deu": "DE", "esp": "ES", "ita": "IT",
+        "bel": "BE", "che": "CH", "gbr": "GB", "nld": "NL", "prt": "PT", "lux": "LU", "uae": "AE", "czech republic": "CZ",
+        "holland": "NL"}.items():  # fmt: skip
         found[spelled] = str(french[code])
     return found
 
 
 def _countries(values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    found = {v: (_territories()[fold(v)],) for v in values if fold(v) in _territories()}
+    found: dict[str, tuple[str, ...]] = {v: (_territories()[fold(v)],) for v in values if fold(v) in _territories()}
     return found if len(found) >= 0.6 * len(values) else {}
 
 
