@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.draft import Draft, Group, MeasureMention, Mention, ValueMention
-from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
 from datapilot_kernel.plan.model import DimensionItem, Filter, Grain, MeasureItem
@@ -70,6 +70,14 @@ class Builder:
         if mention.count:
             return self._count(mention)
         options = list(mention.of("measure"))
+        if options and mention.aggregate in ("avg", "min", "max", "median") and not any(self.k.is_average(o.ref) for o in options):
+            columns = [o for o in mention.of("dimension") if self.layer.dimension(o.ref).type == "number"]
+            columns += [Option("dimension", s, o.quality) for o in options if (s := self.k.summed_dimension(o.ref)) is not None]
+            if not columns:
+                raise NotSure(mention.text)
+            field = self.nearest(f"m{mention.start}", columns, frozenset(), mention.text, near=entities).ref
+            wish = f"{mention.aggregate}_{field.partition('.')[2]}"
+            return MeasureItem(alias=self.alias(wish), aggregate=mention.aggregate, field=field)
         if options:
             if mention.aggregate == "sum":
                 mention.aggregate = None
@@ -79,7 +87,10 @@ class Builder:
             options = near or options
             options = self._taxed(options, mention.tax or self.draft.tax)
             option = self.choose(
-                f"m{mention.start}", options, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=mention.text)
+                f"m{mention.start}",
+                options,
+                lambda o: self.layer.measure(o.ref).label,
+                text("nl2sql.which_measure", word=mention.text),
             )
             if option.quality <= 0.75:
                 self.note("read_as", typed=mention.text, label=self.layer.measure(option.ref).label)
@@ -87,13 +98,25 @@ class Builder:
                 field = self.k.summed_dimension(option.ref)
                 if field is None:
                     raise NotSure(mention.text)
-                return MeasureItem(alias=self.alias(f"{mention.aggregate}_{field.partition('.')[2]}"), aggregate=mention.aggregate, field=field)
+                return MeasureItem(
+                    alias=self.alias(f"{mention.aggregate}_{field.partition('.')[2]}"),
+                    aggregate=mention.aggregate,
+                    field=field,
+                )
             return MeasureItem(alias=self.alias(option.ref.partition(".")[2]), measure=option.ref)
-        dims = [o for o in mention.of("dimension") if self.layer.dimension(o.ref).type == "number" or mention.aggregate in ("min", "max")]
+        dims = [
+            o
+            for o in mention.of("dimension")
+            if self.layer.dimension(o.ref).type == "number" or mention.aggregate in ("min", "max")
+        ]
         if mention.aggregate is None or not dims:
             raise NotSure(mention.text)
-        option = self.nearest(f"m{mention.start}", dims, entities, mention.text)
-        return MeasureItem(alias=self.alias(f"{mention.aggregate}_{option.ref.partition('.')[2]}"), aggregate=mention.aggregate, field=option.ref)
+        option = self.nearest(f"m{mention.start}", dims, frozenset(), mention.text, near=entities)
+        return MeasureItem(
+            alias=self.alias(f"{mention.aggregate}_{option.ref.partition('.')[2]}"),
+            aggregate=mention.aggregate,
+            field=option.ref,
+        )
 
     def _taxed(self, options: list[Option], tax: str | None) -> list[Option]:
         """« hors taxes », « TTC » said beside a measure: keep it if it says so itself, else take the one that does."""
@@ -135,24 +158,33 @@ class Builder:
             return self.count_of(option.ref)
         if dims:
             option = self.nearest(f"m{mention.start}", list(dims), frozenset(), mention.text)
-            return MeasureItem(alias=self.alias(f"nb_{option.ref.partition('.')[2]}"), aggregate="count_distinct", field=option.ref)
+            return MeasureItem(
+                alias=self.alias(f"nb_{option.ref.partition('.')[2]}"), aggregate="count_distinct", field=option.ref
+            )
         options = mention.of("measure")
         counting = [o for o in options if self.layer.measure(o.ref).format.kind == "integer"]
         if counting:
             option = self.choose(
-                f"m{mention.start}", counting, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=mention.text)
+                f"m{mention.start}",
+                counting,
+                lambda o: self.layer.measure(o.ref).label,
+                text("nl2sql.which_measure", word=mention.text),
             )
             return MeasureItem(alias=self.alias(option.ref.partition(".")[2]), measure=option.ref)
         # « nombre de ventes » where sales are an amount: which count was meant?
         owners = {o.entity for o in options}
-        near = [e for owner in owners for e, d in self.k.graph.distances(owner).items() if d <= 1 and not self.k.is_master(e)]
+        near = [
+            e for owner in owners for e, d in self.k.graph.distances(owner).items() if d <= 1 and not self.k.is_master(e)
+        ]
         refs = [
             f"{e}.{n}" for e in dict.fromkeys(near) for n, m in self.layer.entities[e].measures.items()
             if m.format.kind == "integer" and not m.hidden and m.additivity == "additive" and not m.lower_is_better
         ]  # fmt: skip
         if len(refs) < 2:
             raise NotSure(mention.text)
-        ref = self.choose(f"m{mention.start}", refs, lambda r: self.layer.measure(r).label, text("nl2sql.which_count", word=mention.text))
+        ref = self.choose(
+            f"m{mention.start}", refs, lambda r: self.layer.measure(r).label, text("nl2sql.which_count", word=mention.text)
+        )
         return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)
 
     def count_of(self, entity: str) -> MeasureItem:
@@ -191,16 +223,22 @@ class Builder:
         if self.k.farthest(roots, entity) is not None:
             return True
         # Rows are counted across the nearest rows that reach both.
-        countable = item.aggregate in ("count", "count_distinct") or (item.measure is not None and self.k.is_count(item.measure))
+        countable = item.aggregate in ("count", "count_distinct") or (
+            item.measure is not None and self.k.is_count(item.measure)
+        )
         return countable and all(self.crossing(root, entity) for root in roots)
 
     def crossing(self, one: str, other: str) -> bool:
         """Tell whether the rows of some entity lead to both."""
-        return any(self.k.distance(e, one) is not None and self.k.distance(e, other) is not None for e in self.layer.entities)
+        return any(
+            self.k.distance(e, one) is not None and self.k.distance(e, other) is not None for e in self.layer.entities
+        )
 
     # ── dimensions ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def nearest(self, slot: str, options: Sequence[Option], roots: frozenset[str], typed: str, *, near: frozenset[str] = frozenset()) -> Option:
+    def nearest(
+        self, slot: str, options: Sequence[Option], roots: frozenset[str], typed: str, *, near: frozenset[str] = frozenset()
+    ) -> Option:
         """Return the option used most exactly, then named beside, then nearest to the rows measured; ask between equals."""
         best = max(o.quality for o in options)
         tier = [o for o in options if o.quality >= best - _TIER]
@@ -240,7 +278,10 @@ class Builder:
             path = self.k.graph.best(root, entity, asked, ref=ref, label=self.k.label_of(ref))
         except AmbiguousPath as several:
             wanted = self.choose(
-                f"way_{root}_{entity}", several.candidates, lambda c: c.label, text("nl2sql.which_way", label=self.layer.entities[entity].label)
+                f"way_{root}_{entity}",
+                several.candidates,
+                lambda c: c.label,
+                text("nl2sql.which_way", label=self.layer.entities[entity].label),
             )
             return wanted.joins
         return path.joins if asked and path is not None and set(asked) <= set(path.joins) else ()
@@ -275,8 +316,18 @@ class Builder:
             if option.ref == f"{option.entity}.{model.name_dimension}":
                 refs = self.k.name_columns(option.entity)
         if self.layer.dimension(refs[0]).type in ("date", "timestamp"):
-            return [DimensionItem(alias=self.alias(refs[0].partition(".")[2]), field=refs[0], grain="day", via=self._via_items(items, refs[0]))]
-        return [DimensionItem(alias=self.alias(self._column_name(ref)), field=ref, via=self._via_items(items, ref)) for ref in refs]
+            return [
+                DimensionItem(
+                    alias=self.alias(refs[0].partition(".")[2]),
+                    field=refs[0],
+                    grain="day",
+                    via=self._via_items(items, refs[0]),
+                )
+            ]
+        return [
+            DimensionItem(alias=self.alias(self._column_name(ref)), field=ref, via=self._via_items(items, ref))
+            for ref in refs
+        ]
 
     def _named_entities(self, mention: Mention) -> frozenset[str]:
         """Entities that the question names elsewhere: « CA des magasins par ville » speaks of the shops' towns."""
@@ -322,7 +373,11 @@ class Builder:
     def named_time(self, mention: Mention, items: Sequence[MeasureItem], subject: str | None = None) -> str:
         """Decide which time dimension was named."""
         dims = [o for o in mention.of("dimension") if self.layer.dimension(o.ref).type in ("date", "timestamp")]
-        roots = frozenset[str]().union(*(self.item_roots(i) for i in items)) if items else frozenset({subject} if subject else ())
+        roots = (
+            frozenset[str]().union(*(self.item_roots(i) for i in items))
+            if items
+            else frozenset({subject} if subject else ())
+        )
         reachable = [o for o in dims if self.k.farthest(roots, o.entity) is not None]
         if not reachable:
             raise Missing("no_join", mention.text, measure=self.item_label(items[0]) if items else mention.text)
@@ -351,10 +406,16 @@ class Builder:
             if not theirs:
                 raise Missing("value_not_found", f"{mention.named_text} {mention.text}")
             options = theirs
-        roots = frozenset[str]().union(*(self.item_roots(i) for i in items)) if items else frozenset({subject} if subject else ())
+        roots = (
+            frozenset[str]().union(*(self.item_roots(i) for i in items))
+            if items
+            else frozenset({subject} if subject else ())
+        )
         reachable = [o for o in options if self._filterable(o.entity, items, subject)]
         if not reachable:
-            raise Missing("no_join", mention.text, measure=self.item_label(items[0]) if items else self._subject_label(subject))
+            raise Missing(
+                "no_join", mention.text, measure=self.item_label(items[0]) if items else self._subject_label(subject)
+            )
         reachable = self._unqualified(reachable, named_entities)
         # What the layer calls a value counts as much as the value itself; a part of a value counts less.
         return self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
@@ -367,7 +428,9 @@ class Builder:
             return options
         plain = [o for o in tier if not self.k.is_qualified(o.ref)]
         if len({o.ref for o in plain}) == 1 and len(plain) < len(tier):
-            self.note("chosen", typed=self.value_label(plain[0].ref, str(plain[0].value)), label=self.k.label_of(plain[0].ref))
+            self.note(
+                "chosen", typed=self.value_label(plain[0].ref, str(plain[0].value)), label=self.k.label_of(plain[0].ref)
+            )
             return plain
         return options
 

@@ -68,7 +68,9 @@ _UNKNOWN = 8.0
 
 
 def _quoted(tokens: Sequence[Token], start: int, end: int) -> bool:
-    return start > 0 and end < len(tokens) and tokens[start - 1].norm in ('"', "«", "“") and tokens[end].norm in ('"', "»", "”")
+    return (
+        start > 0 and end < len(tokens) and tokens[start - 1].norm in ('"', "«", "“") and tokens[end].norm in ('"', "»", "”")
+    )
 
 
 def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: date) -> Cover:
@@ -110,11 +112,16 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         cost = 0.55 + 0.12 * (span.end - span.start - 1) + (1 - best) * 1.5
         if span.end - span.start == 1 and tokens[span.start].kind in ("number", "date"):
             cost += 0.4  # a number is a number first, even if it is stored somewhere as text
-        if all(o.kind == "value" and o.quality < 0.9 for o in options) and all(t.stem in grammar.common for t in tokens[span.start : span.end]):
+        if all(o.kind == "value" and o.quality < 0.9 for o in options) and all(
+            t.stem in grammar.common for t in tokens[span.start : span.end]
+        ):
             continue  # an everyday word is not a part of a name (« noël » is not « Décorations de Noël »)
         if _quoted(tokens, span.start, span.end):
             cost -= 0.3
-        add(cost, Item("lex", span.start, span.end, text_of(span.start, span.end), options=options, norm=tokens[span.start].norm))
+        add(
+            cost,
+            Item("lex", span.start, span.end, text_of(span.start, span.end), options=options, norm=tokens[span.start].norm),
+        )
 
     cheapest: list[float] = [0.0] * (n + 1)
     back: list[Item | None] = [None] * (n + 1)
@@ -161,7 +168,11 @@ def _explain_leftovers(back: list[Item | None], tokens: list[Token], lexicon: Le
 
 def _neighbour(path: list[Item], at: int, step: int) -> Item | None:
     at += step
-    while 0 <= at < len(path) and path[at].kind == "filler" and path[at].norm in ("de", "d", "du", "des", "la", "le", "les", "l", "of", "the"):
+    while (
+        0 <= at < len(path)
+        and path[at].kind == "filler"
+        and path[at].norm in ("de", "d", "du", "des", "la", "le", "les", "l", "of", "the")
+    ):
         at += step
     return path[at] if 0 <= at < len(path) and path[at].kind == "lex" else None
 
@@ -172,5 +183,7 @@ def _honest_short_values(options: tuple[Option, ...], token: Token, grammar: Gra
     if not risky:
         return options
     return tuple(
-        o for o in options if o.kind != "value" or not isinstance(o.value, str) or (o.value == token.text and token.text.isupper())
+        o
+        for o in options
+        if o.kind != "value" or not isinstance(o.value, str) or (o.value == token.text and token.text.isupper())
     )

@@ -85,6 +85,7 @@ class RelatedMention(Mention):
     negated: bool = False
     period: Period | None = None
     ways: tuple[str, ...] = ()
+    active: bool = False
 
 
 @dataclass

@@ -28,13 +28,24 @@ from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.spelling import Speller
 from datapilot_kernel.nl2sql.local.tokens import tokenize
-from datapilot_kernel.nl2sql.understanding import Ambiguous, Choice, NotAnswerable, RefusalReason, Understanding, Understood, Unsure
+from datapilot_kernel.nl2sql.understanding import (
+    Ambiguous,
+    Choice,
+    NotAnswerable,
+    RefusalReason,
+    Understanding,
+    Understood,
+    Unsure,
+)
 from datapilot_kernel.plan.model import Plan
 from datapilot_kernel.semantic.model import Layer
 
 MAX_CHARACTERS = 1000
 MAX_TOKENS = 120
-_SQL = re.compile(r"^\s*(?:select\b.+\bfrom\b|with\s+\w+\s+as\s*\(|insert\s+into\b|update\s+\w+\s+set\b|delete\s+from\b|drop\s+(?:table|database|schema|view)\b|alter\s+table\b|truncate\s+table\b|create\s+(?:table|view)\b|explain\s+select\b)", re.IGNORECASE | re.DOTALL)
+_SQL = re.compile(
+    r"^\s*(?:select\b.+\bfrom\b|with\s+\w+\s+as\s*\(|insert\s+into\b|update\s+\w+\s+set\b|delete\s+from\b|drop\s+(?:table|database|schema|view)\b|alter\s+table\b|truncate\s+table\b|create\s+(?:table|view)\b|explain\s+select\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _MAX_CHOICES = 4
 
 
@@ -101,6 +112,7 @@ class LocalEngine:
         if all(i.kind == "filler" for i in found.items):
             return _refuse("not_a_data_question", "")
         draft = Reader(found, self.lexicon, words).read()
+        draft.unexplained = _joined(draft.unexplained, found)
         last = conversation.last_plan if conversation is not None else None
         try:
             if is_follow_up(draft, last):
@@ -109,7 +121,9 @@ class LocalEngine:
             return self._settle(lambda pick: self._build(draft, found, pick, today), notes)
         except NotSure as unsure:
             missing = tuple(dict.fromkeys(w for w in unsure.words if w)) or (question,)
-            return Unsure(missing, message=text("nl2sql.unexplained", count=len(missing), words=", ".join(f"« {w} »" for w in missing)))
+            return Unsure(
+                missing, message=text("nl2sql.unexplained", count=len(missing), words=", ".join(f"« {w} »" for w in missing))
+            )
         except Missing as missing_thing:
             return NotAnswerable(missing_thing.reason, missing_thing.missing, missing_thing.message)
 
@@ -137,7 +151,9 @@ class LocalEngine:
                 raise NotSure(*fork.labels) from None
             if len(distinct) == 1:
                 return Understood(distinct[0][1], certainty=0.85, notes=(*notes, *distinct[0][2]))
-            return Ambiguous(fork.message, tuple(Choice(_sentence(label), plan) for label, plan, _ in distinct[:_MAX_CHOICES]))
+            return Ambiguous(
+                fork.message, tuple(Choice(_sentence(label), plan) for label, plan, _ in distinct[:_MAX_CHOICES])
+            )
 
     def _readings(self, build, fork: Fork, pick: Pick, prefix: str) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
         readings = []
@@ -155,6 +171,21 @@ class LocalEngine:
             if len(readings) >= _MAX_CHOICES * 2:
                 break
         return readings
+
+
+def _joined(words: list[str], found: Cover) -> list[str]:
+    """Name words that stand together as one: « chiffre d'affaires », not « chiffre » and « affaires »."""
+    joined: list[str] = []
+    last: int | None = None
+    for item in found.unknown:
+        between = [] if last is None else found.tokens[last : item.start]
+        if joined and all(t.norm in ("d", "de", "du", "des", "la", "of") for t in between):
+            joined[-1] = " ".join([joined[-1], *(t.text for t in between), item.text])
+        else:
+            joined.append(item.text)
+        last = item.end
+    alone = {i.text for i in found.unknown}
+    return [*joined, *(w for w in words if w not in alone)] if words else words
 
 
 def _sentence(label: str) -> str:
@@ -186,5 +217,3 @@ def _intent(found: Cover, words: Grammar) -> NotAnswerable | None:
         if not words.is_filler(token):
             begun = True
     return None
-
-

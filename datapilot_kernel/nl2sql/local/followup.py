@@ -32,7 +32,9 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
     return not complete and not (draft.subjects and draft.groups)
 
 
-def follow(k: Knowledge, draft: Draft, last: Plan, pick: Pick, today: date, words: tuple[str, ...]) -> tuple[Plan, list[str]]:
+def follow(
+    k: Knowledge, draft: Draft, last: Plan, pick: Pick, today: date, words: tuple[str, ...]
+) -> tuple[Plan, list[str]]:
     """Return the plan before, changed by what the draft names. Raises Fork, Missing, NotSure."""
     if draft.unexplained:
         raise NotSure(*draft.unexplained)
@@ -50,7 +52,7 @@ class _Follower(Shaper):
         draft = self.draft
         subject = last.entity
         plan = last
-        if draft.related or draft.conditions and plan.kind == "aggregate" and not plan.measures:
+        if draft.related or (draft.conditions and plan.kind == "aggregate" and not plan.measures):
             raise NotSure(*(r.text for r in draft.related))
         if draft.remove_filter:
             plan = self._without_filters(plan)
@@ -97,7 +99,9 @@ class _Follower(Shaper):
     def _without_filters(self, plan: Plan) -> Plan:
         self.changed = True
         draft = self.draft
-        targets = {o.ref for s in draft.subjects for o in s.of("dimension")} | {o.ref for v in draft.values for o in v.of("value")}
+        targets = {o.ref for s in draft.subjects for o in s.of("dimension")} | {
+            o.ref for v in draft.values for o in v.of("value")
+        }
         entities = {o.ref for s in draft.subjects for o in s.of("entity")}
         if not targets and not entities:
             return plan.model_copy(update={"filters": (), "any_of": (), "having": ()})
@@ -108,7 +112,7 @@ class _Follower(Shaper):
         return plan.model_copy(update={"filters": kept})
 
     def _new_measures(self, plan: Plan) -> None:
-        if plan.rollup is not None and plan.rollup.measure is not None or plan.having:
+        if (plan.rollup is not None and plan.rollup.measure is not None) or plan.having:
             raise NotSure(*(m.text for m in self.draft.measures))
         self._aliases -= {m.alias for m in plan.measures}
         items: list[MeasureItem] = []
@@ -121,7 +125,10 @@ class _Follower(Shaper):
             items.append(item)
         transforms = {m.transform for m in plan.measures if m.transform}
         for transform in transforms:
-            items += [i.model_copy(update={"alias": self.alias(f"{transform}_{i.alias}"), "transform": transform}) for i in list(items)]
+            items += [
+                i.model_copy(update={"alias": self.alias(f"{transform}_{i.alias}"), "transform": transform})
+                for i in list(items)
+            ]
         self.items = items
         axis = self.time_axis(items)
         self.dims = [
@@ -149,7 +156,9 @@ class _Follower(Shaper):
             extra = [m for m in draft.subjects if m.of("dimension")]
             columns = list(plan.columns)
             for mention in extra:
-                option = self.nearest(f"c{mention.start}", mention.of("dimension"), frozenset({plan.entity or ""}), mention.text)
+                option = self.nearest(
+                    f"c{mention.start}", mention.of("dimension"), frozenset({plan.entity or ""}), mention.text
+                )
                 if self.k.distance(plan.entity or "", option.entity) is None:
                     raise Missing("no_join", mention.text, measure=self._subject_label(plan.entity))
                 if not any(c.field == option.ref for c in columns):
@@ -193,7 +202,9 @@ class _Follower(Shaper):
         replaced = {f.field for f in made if f.op in ("eq", "in")}
         kept: list[Filter] = [f for f in plan.filters if f.field not in replaced]
         self.filters_out = made
-        roots = frozenset[str]().union(*(self.item_roots(i) for i in self.items)) if aggregate else frozenset({subject or ""})
+        roots = (
+            frozenset[str]().union(*(self.item_roots(i) for i in self.items)) if aggregate else frozenset({subject or ""})
+        )
         self._leave_defaults(roots)
         self.changed = True
         return plan.model_copy(
@@ -226,7 +237,9 @@ class _Follower(Shaper):
         if plan.comparison is not None and plan.comparison.kind == "period" and timing.comparison is None:
             comparison = None
         update["comparison"] = comparison
-        return plan.model_copy(update={**update, "filters": (*plan.filters, *(f for f in self.filters_out if f.op == "day_type"))})
+        return plan.model_copy(
+            update={**update, "filters": (*plan.filters, *(f for f in self.filters_out if f.op == "day_type"))}
+        )
 
     def _rank_of(self, plan: Plan) -> Plan:
         draft = self.draft
@@ -243,7 +256,9 @@ class _Follower(Shaper):
             wanted = draft.rank.by if draft.rank else None
             by = self._sort_key(wanted)
             self.changed = True
-            return plan.model_copy(update={"order": (Order(by=by, descending=not draft.ascending if draft.ascending is not None else True),)})
+            return plan.model_copy(
+                update={"order": (Order(by=by, descending=not draft.ascending if draft.ascending is not None else True),)}
+            )
         if draft.rank is None:
             return plan
         if draft.rank.time or draft.rank.nouns:
@@ -259,7 +274,14 @@ class _Follower(Shaper):
     def _sort_key(self, wanted: MeasureMention | None) -> str:
         if wanted is not None:
             item = self.measure(wanted)
-            known = next((i for i in self.items if i.measure == item.measure and i.entity == item.entity and i.field == item.field and not i.transform), None)
+            known = next(
+                (
+                    i
+                    for i in self.items
+                    if i.measure == item.measure and i.entity == item.entity and i.field == item.field and not i.transform
+                ),
+                None,
+            )
             if known is None:
                 self.items.append(item)
                 known = item
@@ -273,5 +295,3 @@ class _Follower(Shaper):
             raise NotSure("%")
         self._shares([])
         self.changed = True
-
-

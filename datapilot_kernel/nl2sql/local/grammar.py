@@ -90,9 +90,17 @@ class Grammar:
         self.adjectives = {stem(word): tuple(nouns) for word, nouns in raw["adjectives"].items()}
         self.verbs = {stem(word): tuple(nouns) for word, nouns in raw["verbs"].items()}
         texts = [t for table in (raw["operators"], raw["intents"]) for phrases in table.values() for t in phrases]
-        self.spelled = {fold(w) for t in [*texts, raw["filler"], *raw["verbs"], *raw["adjectives"]] for w in t.split() if len(w) >= 4}
+        self.spelled = {
+            fold(w) for t in [*texts, raw["filler"], *raw["verbs"], *raw["adjectives"]] for w in t.split() if len(w) >= 4
+        }
         self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
-        self.known = {stem(w) for w in self.filler} | self.operators.words() | set(self.adjectives) | set(self.verbs) | self.intents.words()
+        self.known = (
+            {stem(w) for w in self.filler}
+            | self.operators.words()
+            | set(self.adjectives)
+            | set(self.verbs)
+            | self.intents.words()
+        )
 
     def is_filler(self, token: Token, before: Token | None = None) -> bool:
         """Tell whether the token carries nothing by itself (punctuation included)."""
@@ -101,7 +109,7 @@ class Grammar:
         return token.norm in self.filler if token.kind == "word" else token.kind == "symbol" and token.norm in _PUNCTUATION
 
 
-_PUNCTUATION = set("€$£?!.,;:()\"«»“”…*#[]/")
+_PUNCTUATION = set('€$£?!.,;:()"«»“”…*#[]/')
 
 
 @cache

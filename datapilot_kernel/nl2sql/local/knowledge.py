@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from datapilot_kernel.catalog.values import ValueIndex
-from datapilot_kernel.nl2sql.local.lexicon import Lexicon, content
 from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon, content
 from datapilot_kernel.plan.paths import JoinGraph
 from datapilot_kernel.semantic.model import Dimension, Layer, Measure
 
@@ -23,9 +23,45 @@ _CREATION = {
     "creation", "inscription", "embauch", "entre", "arrive", "created", "signup", "hire", "ouvertur", "lancement", "souscription",
     "recrutement", "adhesion", "registration", "start", "mise", "debut", "enregistrement", "hired", "joined", "registered", "opening",
 }  # fmt: skip
-_ARRIVAL = {"inscription", "embauch", "hire", "hired", "signup", "adhesion", "registration", "recrutement", "naissanc", "birth"}
-_STATE = {"encour", "stock", "sold", "rest", "creanc", "balanc", "inventori", "inventair", "impay", "outstanding", "backlog", "du", "effectif"}
-_REVENUE = ("chiffre d'affaires", "ca", "revenue", "turnover", "sales", "ventes", "montant des ventes", "ca ht", "recettes", "revenus")
+_ARRIVAL = {
+    "inscription",
+    "embauch",
+    "hire",
+    "hired",
+    "signup",
+    "adhesion",
+    "registration",
+    "recrutement",
+    "naissanc",
+    "birth",
+}
+_STATE = {
+    "encour",
+    "stock",
+    "sold",
+    "rest",
+    "creanc",
+    "balanc",
+    "inventori",
+    "inventair",
+    "impay",
+    "outstanding",
+    "backlog",
+    "du",
+    "effectif",
+}
+_REVENUE = (
+    "chiffre d'affaires",
+    "ca",
+    "revenue",
+    "turnover",
+    "sales",
+    "ventes",
+    "montant des ventes",
+    "ca ht",
+    "recettes",
+    "revenus",
+)
 
 
 class Knowledge:
@@ -72,7 +108,11 @@ class Knowledge:
     def is_average(self, ref: str) -> bool:
         """Tell whether a measure is an average or a ratio by itself."""
         measure = self.layer.measure(ref)
-        return measure.formula is not None or measure.additivity == "non_additive" or bool(_AVERAGE.match(measure.expression or ""))
+        return (
+            measure.formula is not None
+            or measure.additivity == "non_additive"
+            or bool(_AVERAGE.match(measure.expression or ""))
+        )
 
     def row_count(self, entity: str) -> str | None:
         """Return the measure that counts the rows of an entity and nothing less; None when there is none."""
@@ -166,7 +206,11 @@ class Knowledge:
     def _codes(self, entity: str) -> list[str]:
         model = self.layer.entities[entity]
         keys = [n for n, d in model.dimensions.items() if not d.hidden and d.column is not None and (d.column,) == model.key]
-        codes = [n for n, d in model.dimensions.items() if not d.hidden and not d.personal and d.type == "text" and self._is_code(d)]
+        codes = [
+            n
+            for n, d in model.dimensions.items()
+            if not d.hidden and not d.personal and d.type == "text" and self._is_code(d)
+        ]
         return codes + keys
 
     def _is_code(self, dimension: Dimension) -> bool:
@@ -190,16 +234,26 @@ class Knowledge:
             f"{entity}.{name}"
             for entity, model in self.layer.entities.items()
             for name, measure in model.measures.items()
-            if not measure.hidden and measure.format.kind == "currency" and measure.additivity == "additive" and not model.hidden
+            if not measure.hidden
+            and measure.format.kind == "currency"
+            and measure.additivity == "additive"
+            and not model.hidden
         ]
         return money[0] if len(money) == 1 else None
 
     def main_measures(self, limit: int = 4) -> list[str]:
         """Return measures to offer when a question names none: revenue first, then sums, then counts."""
-        refs = [f"{e}.{n}" for e, m in self.layer.entities.items() if not m.hidden for n, x in m.measures.items() if not x.hidden]
+        refs = [
+            f"{e}.{n}" for e, m in self.layer.entities.items() if not m.hidden for n, x in m.measures.items() if not x.hidden
+        ]
+
         def weight(ref: str) -> tuple[int, int]:
             measure = self.layer.measure(ref)
-            return (0 if ref == self.revenue else 1, 0 if measure.format.kind == "currency" and measure.formula is None else 1)
+            return (
+                0 if ref == self.revenue else 1,
+                0 if measure.format.kind == "currency" and measure.formula is None else 1,
+            )
+
         return sorted(refs, key=weight)[:limit]
 
     def is_qualified(self, ref: str) -> bool:

@@ -27,11 +27,7 @@ _TELLING_FIRST = {"au", "aux", "a"}
 """« au catalogue » is not « catalogue »."""
 _SAYS_NOTHING = {
     stem(fold(w))
-    for w in (
-        "nombre nb taux part total date code nom numéro num libellé id identifiant type moyen moyenne jour mois année annuel brut net ht ttc "
-        "number count rate name key kind total average client-de nouveau nouvelle actif unité cumul délai durée valeur value "
-        "réel prévu premier dernier max min ratio pourcentage"
-    ).split()
+    for w in ["nombre", "nb", "taux", "part", "total", "date", "code", "nom", "numéro", "num", "libellé", "id", "identifiant", "type", "moyen", "moyenne", "jour", "mois", "année", "annuel", "brut", "net", "ht", "ttc", "number", "count", "rate", "name", "key", "kind", "total", "average", "client-de", "nouveau", "nouvelle", "actif", "unité", "cumul", "délai", "durée", "valeur", "value", "réel", "prévu", "premier", "dernier", "max", "min", "ratio", "pourcentage"]
 }
 _KINDS = {("type",), ("natur",), ("code",), ("numero",), ("nom",)}
 """Words that say nothing alone, but name a column beside its entity (« clients par type »)."""
@@ -92,7 +88,10 @@ def is_participle(text: str) -> bool:
 @cache
 def _reserved() -> set[str]:
     """Stems of words that compute: a label with one of them has no parts."""
-    return {stem(fold(w)) for w in "par moyen moyenne nombre taux part cumul évolution écart per average rate share number ratio".split()}
+    return {
+        stem(fold(w))
+        for w in ["par", "moyen", "moyenne", "nombre", "taux", "part", "cumul", "évolution", "écart", "per", "average", "rate", "share", "number", "ratio"]
+    }
 
 
 class Lexicon:
@@ -225,7 +224,9 @@ class Lexicon:
         for entity_name, entity in self.layer.entities.items():
             if entity.hidden:
                 continue
-            named: list[tuple[OptionKind, str, str, bool]] = [("measure", n, m.label, m.hidden) for n, m in entity.measures.items()]
+            named: list[tuple[OptionKind, str, str, bool]] = [
+                ("measure", n, m.label, m.hidden) for n, m in entity.measures.items()
+            ]
             named += [("dimension", n, d.label, d.hidden) for n, d in entity.dimensions.items()]
             for kind, name, label, hidden in named:
                 key = content(phrase(label))
@@ -265,7 +266,7 @@ class Lexicon:
             key: list[str] = []
             for end in range(start, min(len(stems), start + longest * 3)):
                 word = stems[end]
-                if tokens[end].kind == "symbol" and word not in "«»\"-":
+                if tokens[end].kind == "symbol" and word not in '«»"-':
                     break
                 if key and word in _SMALL:
                     if (options := self._table.get((*key, word))) is not None:

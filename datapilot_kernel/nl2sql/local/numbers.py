@@ -71,7 +71,12 @@ def merge_numbers(tokens: list[Token], *, language: str = "fr") -> list[Token]:
         while j < len(tokens) and tokens[j].kind == "word":
             if tokens[j].norm in words:
                 values.append(words[tokens[j].norm])
-            elif not (tokens[j].norm in ("et", "and") and values and j + 1 < len(tokens) and tokens[j + 1].norm in ("un", "une", "onze")):
+            elif not (
+                tokens[j].norm in ("et", "and")
+                and values
+                and j + 1 < len(tokens)
+                and tokens[j + 1].norm in ("un", "une", "onze")
+            ):
                 break
             j += 1
         # « deux et trois » are two numbers, and a lone article is not one.
@@ -80,14 +85,27 @@ def merge_numbers(tokens: list[Token], *, language: str = "fr") -> list[Token]:
             j -= 1
         value_int = _compose(values) if values else None
         lone_article = j == i + 1 and token.norm in _ALONE_IS_A_WORD
-        if value_int is not None and not lone_article and not (j > i + 1 and token.norm in ("un", "une") and len(values) == 1):
+        if (
+            value_int is not None
+            and not lone_article
+            and not (j > i + 1 and token.norm in ("un", "une") and len(values) == 1)
+        ):
             text = " ".join(t.text for t in tokens[i:j])
             out.append(Token(text, str(value_int), token.start, tokens[j - 1].end, "number", Decimal(value_int)))
             i = j
             continue
         if token.norm in _COLLECTIVE and out and out[-1].norm in ("une", "un") and i + 1 < len(tokens):
             out.pop()
-            out.append(Token(token.text, str(_COLLECTIVE[token.norm]), token.start, token.end, "number", Decimal(_COLLECTIVE[token.norm])))
+            out.append(
+                Token(
+                    token.text,
+                    str(_COLLECTIVE[token.norm]),
+                    token.start,
+                    token.end,
+                    "number",
+                    Decimal(_COLLECTIVE[token.norm]),
+                )
+            )
         else:
             out.append(token)
         i += 1

@@ -50,7 +50,9 @@ class _Words:
 
     def __init__(self, language: str) -> None:
         raw = tomllib.loads(
-            files("datapilot_kernel").joinpath("nl2sql", "local", "words", f"periods.{language}.toml").read_text(encoding="utf-8")
+            files("datapilot_kernel")
+            .joinpath("nl2sql", "local", "words", f"periods.{language}.toml")
+            .read_text(encoding="utf-8")
         )
         names = raw["names"]
         self.months = {word: i for i, forms in enumerate(names["months"], 1) for word in forms}
@@ -67,9 +69,7 @@ class _Words:
                 rf"(?P<dm{{s}}b>{month}))(?: (?P<dy{{s}}>(?:19|20)\d\d))?"
             )
         else:
-            day = (
-                rf"(?:(?:{weekday}) )?(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first}) (?P<dm{{s}}>{month})(?: (?:de )?(?P<dy{{s}}>(?:19|20)\d\d))?"
-            )
+            day = rf"(?:(?:{weekday}) )?(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first}) (?P<dm{{s}}>{month})(?: (?:de )?(?P<dy{{s}}>(?:19|20)\d\d))?"
         self._places = {
             "day": rf"(?:{day}|(?P<iso{{s}}>\d{{{{4}}}}-\d\d-\d\d))",
             "dnum": rf"(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first})",
@@ -87,7 +87,11 @@ class _Words:
     def _compile(self, pattern: str) -> re.Pattern[str]:
         def fill(found: re.Match[str]) -> str:
             name, number = found.group(1), found.group(2)
-            return _GLUE[self.language] if name == "head" else self._places[name].replace("{s}", number).replace("{{", "{").replace("}}", "}")
+            return (
+                _GLUE[self.language]
+                if name == "head"
+                else self._places[name].replace("{s}", number).replace("{{", "{").replace("}}", "}")
+            )
 
         return re.compile(r"(?<!\S)(?:" + re.sub(r"\{(head|[a-z]+)(\d?)\}", fill, pattern) + r")(?!\S)")
 
@@ -101,7 +105,7 @@ def _words(language: str) -> _Words:
     return _Words(language)
 
 
-class _NoSuchPeriod(Exception):  # noqa: N818  (a signal inside this module, never seen outside)
+class _NoSuchPeriod(Exception):
     pass
 
 
@@ -174,7 +178,11 @@ def _days(m: _Match) -> Period:
 
 def _months(m: _Match) -> Period:
     last, first = m.month("2"), m.month("1")
-    end_year = m.year("2") or (m.year("1") if m.year("1") is not None and last >= first else None) or _latest_year(m, first if last >= first else last)
+    end_year = (
+        m.year("2")
+        or (m.year("1") if m.year("1") is not None and last >= first else None)
+        or _latest_year(m, first if last >= first else last)
+    )
     start_year = m.year("1") or (end_year if first <= last else end_year - 1)
     start, end = date(start_year, first, 1), _month_last(end_year, last)
     if start > end:

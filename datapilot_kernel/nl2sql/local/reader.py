@@ -12,8 +12,19 @@ from typing import Literal, cast
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.draft import (
-    Aggregate, Condition, Draft, Group, MeasureMention, Mention, PeriodMention, Presence, Rank, RelatedMention, TextCondition,
-    Unit, ValueMention,
+    Aggregate,
+    Condition,
+    Draft,
+    Group,
+    MeasureMention,
+    Mention,
+    PeriodMention,
+    Presence,
+    Rank,
+    RelatedMention,
+    TextCondition,
+    Unit,
+    ValueMention,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, content, is_participle
@@ -168,7 +179,13 @@ class Reader:
         after = None if following is None else self.items[following]
         values, dims = item.of("value"), item.of("dimension")
         # « le canal web », « région Bretagne »: the dimension only says where the value lies.
-        if after is not None and following is not None and after.kind == "lex" and (dims or item.of("entity")) and not self._list_glue(i, following):
+        if (
+            after is not None
+            and following is not None
+            and after.kind == "lex"
+            and (dims or item.of("entity"))
+            and not self._list_glue(i, following)
+        ):
             inside = tuple(v for v in after.of("value") if any(v.ref == d.ref for d in dims))
             if inside and not (after.of("measure")):
                 return self._value(following, inside, named=dims, named_text=item.text)
@@ -191,7 +208,12 @@ class Reader:
             if beyond is not None and beyond.is_op("filled"):
                 draft.presences.append(Presence(_mention(item, dims), empty=True))
                 return (self.next(following + 1) or following) + 1
-        if dims and len(dims) == len(item.options) and item.options[0].quality == 0.8 and all(self._temporal(o) for o in dims):
+        if (
+            dims
+            and len(dims) == len(item.options)
+            and item.options[0].quality == 0.8
+            and all(self._temporal(o) for o in dims)
+        ):
             return self._event(i, dims)
         if item.of("way") and not item.of("dimension", "entity", "measure") and (self.negated or draft.related):
             joins = {o.ref: self.lexicon.layer.joins[o.ref] for o in item.of("way")}
@@ -209,7 +231,7 @@ class Reader:
         if kind == "value":
             return self._value(i, values)
         if self.pending is not None and kind in ("measure", "dimension"):
-            options = item.of("measure") or tuple(d for d in dims if self._numeric(d)) or dims
+            options = (*item.of("measure"), *(d for d in dims if self._numeric(d))) or dims
             draft.measures.append(MeasureMention(options, item.text, item.start, aggregate=self.pending))
             self.pending = None
             return i + 1
@@ -218,7 +240,13 @@ class Reader:
             draft.measures.append(MeasureMention(options, item.text, item.start))
             return i + 1
         # A date named just before a period says which date: « date d'échéance en mai ».
-        if kind == "dimension" and after is not None and after.time is not None and after.time.period is not None and all(self._temporal(d) for d in dims):
+        if (
+            kind == "dimension"
+            and after is not None
+            and after.time is not None
+            and after.time.period is not None
+            and all(self._temporal(d) for d in dims)
+        ):
             draft.periods.append(PeriodMention(after.time.period, after.text, time=_mention(item, dims), start=item.start))
             return (following or i) + 1
         draft.subjects.append(_mention(item, item.of("entity", "dimension")))
@@ -243,7 +271,12 @@ class Reader:
                 if near is not None and any(o.kind == "value" and o.ref in mine for o in near.options):
                     return "value"
             before = self.items[i - 1] if i else None
-            if before is not None and before.kind == "filler" and before.norm in ("en", "via", "sur") and not kinds & {"measure"}:
+            if (
+                before is not None
+                and before.kind == "filler"
+                and before.norm in ("en", "via", "sur")
+                and not kinds & {"measure"}
+            ):
                 return "value"
             if any(isinstance(o.value, bool) for o in item.of("value")) and not kinds & {"entity", "measure"}:
                 return "value"
@@ -311,7 +344,9 @@ class Reader:
         while i < len(self.items) and self.items[i].kind == "filler" and self.items[i].norm in ("de", "d", "of"):
             i += 1
         item = self.items[i] if i < len(self.items) else None
-        return item is not None and item.kind == "lex" and bool(item.of("entity", "measure")) and not self._comparator_after(i)
+        return (
+            item is not None and item.kind == "lex" and bool(item.of("entity", "measure")) and not self._comparator_after(i)
+        )
 
     def _age_follows(self, comparator: int) -> bool:
         number = self.next(comparator + 1)
@@ -323,7 +358,15 @@ class Reader:
         form = layer.measure(option.ref).format if option.kind == "measure" else layer.dimension(option.ref).format
         return form is None or form.kind in ("days", "hours", "integer", "decimal")
 
-    def _value(self, i: int, options: tuple[Option, ...], *, named: tuple[Option, ...] = (), named_text: str = "", negated: bool = False) -> int:
+    def _value(
+        self,
+        i: int,
+        options: tuple[Option, ...],
+        *,
+        named: tuple[Option, ...] = (),
+        named_text: str = "",
+        negated: bool = False,
+    ) -> int:
         item = self.items[i]
         if not named:
             before = self.before(i)
@@ -333,7 +376,11 @@ class Reader:
             elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and self._placed(before):
                 named, named_text = before.of("entity", "dimension"), before.text
         inside = self._entity_inside(item, options)
-        if inside is not None and not negated and not any(o.ref == inside.ref for s in self.draft.subjects for o in s.of("entity")):
+        if (
+            inside is not None
+            and not negated
+            and not any(o.ref == inside.ref for s in self.draft.subjects for o in s.of("entity"))
+        ):
             # « clients professionnels » names the clients as well as their kind.
             if self.draft.count and not self.draft.measures:
                 self.draft.measures.append(MeasureMention((inside,), item.text, item.start, count=True))
@@ -345,7 +392,18 @@ class Reader:
             joined = "or"
         elif before is not None and before.is_op("and", "comma", "versus"):
             joined = "and"
-        self.draft.values.append(ValueMention(options, item.text, item.start, negated=negated, named=named, named_text=named_text, end=item.end, joined_by=joined))
+        self.draft.values.append(
+            ValueMention(
+                options,
+                item.text,
+                item.start,
+                negated=negated,
+                named=named,
+                named_text=named_text,
+                end=item.end,
+                joined_by=joined,
+            )
+        )
         return i + 1
 
     def _placed(self, item: Item) -> bool:
@@ -379,10 +437,16 @@ class Reader:
                 last = draft.related[-1]
                 if last.period is None and draft.periods:
                     last.period = draft.periods.pop().period
-                draft.related.append(RelatedMention(last.options, last.text, last.start, negated=not last.negated, period=time.period, ways=last.ways))
+                draft.related.append(
+                    RelatedMention(
+                        last.options, last.text, last.start, negated=not last.negated, period=time.period, ways=last.ways
+                    )
+                )
                 self.negated = False
                 return i + 1
-            draft.periods.append(PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start))
+            draft.periods.append(
+                PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start)
+            )
             self.negated = False
         elif time.grain is not None:
             if self.pending is not None and not draft.measures:
@@ -399,14 +463,21 @@ class Reader:
     def _number(self, i: int) -> int:
         following = self.peek(i + 1)
         item = self.items[i]
-        if following is not None and (following.kind == "lex" or following.is_op("top", "bottom", "most", "least", "recent", "oldest", "first")):
+        if following is not None and (
+            following.kind == "lex" or following.is_op("top", "bottom", "most", "least", "recent", "oldest", "first")
+        ):
             if following.kind == "lex" and not self._ranked_later(i + 1):
                 # « 10 clients » without a ranking says nothing of which ten.
                 self.draft.unexplained.append(item.text)
                 return i + 1
             self.number = item
             return i + 1
-        if self.draft.rank is not None and self.draft.rank.count is None and item.number is not None and item.number == int(item.number):
+        if (
+            self.draft.rank is not None
+            and self.draft.rank.count is None
+            and item.number is not None
+            and item.number == int(item.number)
+        ):
             self.draft.rank.count = int(item.number)
             return i + 1
         self.draft.unexplained.append(item.text)
@@ -450,17 +521,34 @@ class Reader:
                 self.draft.unexplained.append(comparator.text)
                 return i
         place = self.next(i)
-        if place is not None and (time := self.items[place].time) is not None and time.unit in _UNITS and self._bare_unit(place):
+        if (
+            place is not None
+            and (time := self.items[place].time) is not None
+            and time.unit in _UNITS
+            and self._bare_unit(place)
+        ):
             unit = _UNITS[str(time.unit)]
             i = place + 1
             place = self.next(i)
         if minutes is not None and target is None:
             pass
-        elif place is not None and self.items[place].is_op("times") and self.draft.related and not self.draft.related[-1].negated and target is None:
+        elif (
+            place is not None
+            and self.items[place].is_op("times")
+            and self.draft.related
+            and not self.draft.related[-1].negated
+            and target is None
+        ):
             # « ont commandé au moins 3 fois »: how many of what they did.
             done = self.draft.related.pop()
             target, i = Mention(done.options, done.text, done.start), place + 1
-        elif target is None and unit is None and place is not None and self._measurable(self.items[place]) and not self._comparator_after(place):
+        elif (
+            target is None
+            and unit is None
+            and place is not None
+            and self._measurable(self.items[place])
+            and not self._comparator_after(place)
+        ):
             target = _mention(self.items[place])
             i = place + 1
         if self.negated:
@@ -541,7 +629,13 @@ class Reader:
                 return self._lex(place)
             elif not taken and item.is_op("top", "bottom"):
                 return self._op(place)
-            elif not taken and item.kind == "lex" and item.of("measure") and self.draft.rank is not None and self.draft.rank.by is None:
+            elif (
+                not taken
+                and item.kind == "lex"
+                and item.of("measure")
+                and self.draft.rank is not None
+                and self.draft.rank.by is None
+            ):
                 # « top 10 des produits par quantité vendue »
                 self.draft.rank.by = MeasureMention(item.of("measure"), item.text, item.start)
                 return place + 1
@@ -558,7 +652,8 @@ class Reader:
                 place = self.next(place + 1)
             candidate = self.items[place] if place is not None else None
             grouped = candidate is not None and (
-                (candidate.time is not None and candidate.time.period is None) or (candidate.kind == "lex" and bool(candidate.of("dimension", "entity")) and not candidate.of("measure"))
+                (candidate.time is not None and candidate.time.period is None)
+                or (candidate.kind == "lex" and bool(candidate.of("dimension", "entity")) and not candidate.of("measure"))
             )
             if not grouped:
                 return glue
@@ -597,7 +692,11 @@ class Reader:
         if item.of("entity"):
             return False
         following = self.peek(place + 1)
-        return following is not None and following.kind == "lex" and any(v.ref == d.ref for v in following.of("value") for d in item.of("dimension"))
+        return (
+            following is not None
+            and following.kind == "lex"
+            and any(v.ref == d.ref for v in following.of("value") for d in item.of("dimension"))
+        )
 
     def _aggregate(self, i: int, name: Aggregate) -> int:
         """« moyenne du prix », « prix moyen », « CA moyen par client »."""
@@ -608,10 +707,24 @@ class Reader:
         after = None if following is None else self.items[following]
         if last is not None and before is not None and before.kind == "lex" and before.start == last.start:
             last.aggregate = name
-        elif subject is not None and before is not None and before.kind == "lex" and before.start == subject.start and any(self._numeric(o) for o in subject.options):
+        elif (
+            subject is not None
+            and before is not None
+            and before.kind == "lex"
+            and before.start == subject.start
+            and any(self._numeric(o) for o in subject.options)
+        ):
             self.draft.subjects.pop()
-            self.draft.measures.append(MeasureMention(tuple(o for o in subject.options if self._numeric(o)), subject.text, subject.start, aggregate=name))
-        elif after is not None and (after.kind == "lex" or after.is_op("count", "sum")) and not (last is not None and self.draft.groups):
+            self.draft.measures.append(
+                MeasureMention(
+                    tuple(o for o in subject.options if self._numeric(o)), subject.text, subject.start, aggregate=name
+                )
+            )
+        elif (
+            after is not None
+            and (after.kind == "lex" or after.is_op("count", "sum"))
+            and not (last is not None and self.draft.groups)
+        ):
             self.pending = name
         elif self.draft.aggregate is None:
             self.draft.aggregate = name
@@ -622,9 +735,16 @@ class Reader:
     def _sum(self, i: int) -> int:
         before = self.before(i)
         last = self.draft.subjects[-1] if self.draft.subjects else None
-        if last is not None and before is not None and before.start == last.start and any(self._numeric(o) for o in last.options):
+        if (
+            last is not None
+            and before is not None
+            and before.start == last.start
+            and any(self._numeric(o) for o in last.options)
+        ):
             self.draft.subjects.pop()
-            self.draft.measures.append(MeasureMention(tuple(o for o in last.options if self._numeric(o)), last.text, last.start, aggregate="sum"))
+            self.draft.measures.append(
+                MeasureMention(tuple(o for o in last.options if self._numeric(o)), last.text, last.start, aggregate="sum")
+            )
             return i + 1
         following = self.next(i + 1)
         if following is not None and self.items[following].kind == "lex":
@@ -641,7 +761,12 @@ class Reader:
     def _share(self, i: int) -> int:
         before = self.before(i)
         last = self.draft.measures[-1] if self.draft.measures else None
-        if last is not None and before is not None and before.start == last.start and self.items[i].text.lower() in ("%", "en %", "pct", "en pourcentage"):
+        if (
+            last is not None
+            and before is not None
+            and before.start == last.start
+            and self.items[i].text.lower() in ("%", "en %", "pct", "en pourcentage")
+        ):
             rates = self._rate_of(last)
             if rates:
                 # « marge % » is the margin's rate, where the layer has one.
@@ -653,7 +778,15 @@ class Reader:
     def _rate_of(self, mention: Mention) -> tuple[Option, ...]:
         layer = self.lexicon.layer
         names = {t for o in mention.of("measure") for t in (layer.measure(o.ref).label, *layer.measure(o.ref).synonyms)}
-        found = [o for n in sorted(names) for o in (*self.lexicon.lookup(f"taux de {n}"), *self.lexicon.lookup(f"{n} %"), *self.lexicon.lookup(f"{n} rate"))]
+        found = [
+            o
+            for n in sorted(names)
+            for o in (
+                *self.lexicon.lookup(f"taux de {n}"),
+                *self.lexicon.lookup(f"{n} %"),
+                *self.lexicon.lookup(f"{n} rate"),
+            )
+        ]
         return tuple(dict.fromkeys(o for o in found if o.kind == "measure" and o.quality >= 0.95))
 
     def _share_by(self, i: int) -> int:
@@ -666,7 +799,9 @@ class Reader:
         item = None if place is None else self.items[place]
         layer = self.lexicon.layer
         if item is None or place is None or item.kind != "lex":
-            options = tuple(o for o in self.lexicon.lookup(self.items[i].text.split()[0]) if o.kind in ("measure", "dimension"))
+            options = tuple(
+                o for o in self.lexicon.lookup(self.items[i].text.split()[0]) if o.kind in ("measure", "dimension")
+            )
             if options:
                 return self._plain(i, options)
             self.draft.unexplained.append(self.items[i].text)
@@ -683,7 +818,9 @@ class Reader:
                 if not m.hidden and m.format.kind == "currency" and m.formula is None and m.filter is None
             )  # fmt: skip
             if found:
-                self.draft.measures.append(MeasureMention(found, f"{self.items[i].text} {item.text}", item.start, aggregate=self.pending))
+                self.draft.measures.append(
+                    MeasureMention(found, f"{self.items[i].text} {item.text}", item.start, aggregate=self.pending)
+                )
                 self.pending = None
                 self.draft.subjects.append(_mention(item, item.of("entity")))
                 return place + 1
@@ -728,7 +865,11 @@ class Reader:
         if kind == "dimension" and not item.of("entity"):
             dims = item.of("dimension")
             following = self.peek(place + 1)
-            if following is not None and following.kind == "lex" and any(v.ref == d.ref for v in following.of("value") for d in dims):
+            if (
+                following is not None
+                and following.kind == "lex"
+                and any(v.ref == d.ref for v in following.of("value") for d in dims)
+            ):
                 return i + 1
             if any(self._numeric(d) for d in dims):
                 self.draft.unexplained.append(self.items[i].text)
@@ -739,8 +880,18 @@ class Reader:
             self.draft.related.append(RelatedMention(item.of("entity"), item.text, item.start))
             return place + 1
         # « CA avec la marge » adds a measure; « nombre de commandes avec frais de port » is a condition that is not known.
-        counting = any(self.lexicon.layer.measure(o.ref).format.kind == "integer" for m in self.draft.measures[-1:] for o in m.of("measure"))
-        if self.draft.measures and not counting and not self.draft.measures[-1].count and not self.draft.count and not self.draft.subjects:
+        counting = any(
+            self.lexicon.layer.measure(o.ref).format.kind == "integer"
+            for m in self.draft.measures[-1:]
+            for o in m.of("measure")
+        )
+        if (
+            self.draft.measures
+            and not counting
+            and not self.draft.measures[-1].count
+            and not self.draft.count
+            and not self.draft.subjects
+        ):
             return i + 1
         self.draft.unexplained.append(self.items[i].text)
         return i + 1
@@ -774,7 +925,11 @@ class Reader:
         following = self.next(i + 1)
         if following is not None:
             after = self.items[following]
-            if after.kind == "time" and after.time is not None and (unit := after.time.unit or (after.time.grain if after.time.period is None else None)) is not None:
+            if (
+                after.kind == "time"
+                and after.time is not None
+                and (unit := after.time.unit or (after.time.grain if after.time.period is None else None)) is not None
+            ):
                 self.draft.head_unit = unit
                 return following + 1
             if after.kind == "lex" and after.of("entity", "dimension") and self._kind(following) in ("entity", "dimension"):
@@ -791,7 +946,14 @@ class Reader:
             # « la première commande » is the oldest.
             self.draft.rank = Rank(1, False, time=True, plural=False, text=item.text)
             return j
-        plural = any(w.endswith("s") for w in item.text.lower().split() if w not in ("plus", "moins")) or item.norm in ("top", "flop", "bottom", "palmares", "classement", "podium")
+        plural = any(w.endswith("s") for w in item.text.lower().split() if w not in ("plus", "moins")) or item.norm in (
+            "top",
+            "flop",
+            "bottom",
+            "palmares",
+            "classement",
+            "podium",
+        )
         if item.norm == "podium" and count is None:
             count = 3
         self.draft.rank = Rank(count, item.is_op("top"), plural=plural, text=item.text)
@@ -817,7 +979,9 @@ class Reader:
         after = None if place is None else self.items[place]
         if place is None or after is None:
             return j
-        active = i > 0 and (self.items[i - 1].norm in ("ont", "a", "avons", "have", "has") or self.items[i - 1].is_op("have"))
+        active = i > 0 and (
+            self.items[i - 1].norm in ("ont", "a", "avons", "have", "has") or self.items[i - 1].is_op("have")
+        )
         if after.kind == "verb":
             # « ont le plus acheté » speaks of who buys; « les plus achetés » of what is bought.
             rank.nouns = (after.nouns or after.ranked_by) if active else (after.ranked_by or after.nouns)
@@ -897,7 +1061,13 @@ class Reader:
         following = self.next(i + 1)
         values = item.of("value")
         dims = item.of("dimension")
-        if dims and not values and following is not None and self.items[following].kind == "lex" and not self._list_glue(i, following):
+        if (
+            dims
+            and not values
+            and following is not None
+            and self.items[following].kind == "lex"
+            and not self._list_glue(i, following)
+        ):
             inside = tuple(v for v in self.items[following].of("value") if any(v.ref == d.ref for d in dims))
             if inside:
                 j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
@@ -927,10 +1097,17 @@ class Reader:
         place = self.next(j)
         while place is not None and self.items[place].is_op("and", "or", "comma"):
             following = self.next(place + 1)
-            if following is None or self.items[following].kind != "lex" or not self.items[following].of("value") or self.items[following].of("measure", "entity"):
+            if (
+                following is None
+                or self.items[following].kind != "lex"
+                or not self.items[following].of("value")
+                or self.items[following].of("measure", "entity")
+            ):
                 break
             last = self.draft.values[-1]
-            j = self._value(following, self.items[following].of("value"), named=last.named, named_text=last.named_text, negated=True)
+            j = self._value(
+                following, self.items[following].of("value"), named=last.named, named_text=last.named_text, negated=True
+            )
             place = self.next(j)
         self.negated = False
         return j
@@ -955,7 +1132,9 @@ class Reader:
         subject = self.draft.subjects[-1] if self.draft.subjects else None
         if before is not None and subject is not None and before.start == subject.start and subject.of("dimension"):
             self.draft.subjects.pop()
-            self.draft.presences.append(Presence(Mention(subject.of("dimension"), subject.text), item.is_op("empty") != self.negated))
+            self.draft.presences.append(
+                Presence(Mention(subject.of("dimension"), subject.text), item.is_op("empty") != self.negated)
+            )
             self.negated = False
         else:
             self.draft.unexplained.append(item.text)
@@ -963,15 +1142,21 @@ class Reader:
 
     def _text(self, i: int, *, target: Mention | None = None) -> int:
         start = self.items[i].end
-        words = [t for t in self.tokens[start:] if t.norm not in ("«", "»", '"', "“", "”", "le", "la", "l", "mot", "texte", "?", ".")]
+        words = [
+            t
+            for t in self.tokens[start:]
+            if t.norm not in ("«", "»", '"', "“", "”", "le", "la", "l", "mot", "texte", "?", ".")
+        ]
         if not words:
             self.draft.unexplained.append(self.items[i].text)
             return i + 1
-        if len(words) > 3 or target is None and not self.draft.subjects:
+        if len(words) > 3 or (target is None and not self.draft.subjects):
             self.draft.unexplained.append(self.items[i].text)
             return i + 1
         text = " ".join(w.text for w in words)
-        op: Literal["contains", "starts_with", "not_contains"] = "starts_with" if self.items[i].is_op("start_with") else "contains"
+        op: Literal["contains", "starts_with", "not_contains"] = (
+            "starts_with" if self.items[i].is_op("start_with") else "contains"
+        )
         if self.negated and op == "contains":
             op, self.negated = "not_contains", False
         self.draft.texts.append(TextCondition(op, text, target))
@@ -996,10 +1181,21 @@ class Reader:
         if not options:
             self.draft.unexplained.append(item.text)
             return i + 1
-        if self.draft.rank is not None and self.draft.rank.by is None and not self.draft.rank.nouns and not self.draft.rank.time:
+        if (
+            self.draft.rank is not None
+            and self.draft.rank.by is None
+            and not self.draft.rank.nouns
+            and not self.draft.rank.time
+        ):
             self.draft.rank.nouns = self.lexicon_grammar.adjectives.get(stem(item.norm)) or nouns
             return i + 1
         dates = tuple(o for o in options if o.kind == "dimension")
+        about = {o.entity for m in (*self.draft.subjects, *self.draft.measures) for o in m.options}
+        theirs = tuple(o for noun in nouns for o in self.lexicon.lookup(noun) if self._temporal(o) and o.entity in about)
+        theirs = theirs or (self.lexicon.dated_by(self.tokens[item.start]) if any(o.entity in about and o.kind == "measure" for o in options) else ())
+        if theirs and not any(o.entity not in about and o.kind == "entity" for o in options):
+            # « salariés embauchés en 2024 »: their own date.
+            return self._event(i, tuple(dict.fromkeys(o for o in theirs if o.entity in about)))
         if dates and len(dates) == len(options):
             return self._event(i, dates)
         measures = tuple(o for o in options if o.kind == "measure")
@@ -1008,7 +1204,12 @@ class Reader:
             self.draft.measures.append(MeasureMention(measures, item.text, item.start))
             self.draft.count = False
             return i + 1
-        self.draft.related.append(RelatedMention(tuple(o for o in options if o.kind != "dimension"), item.text, item.start, negated=self.negated))
+        self.draft.related.append(
+            RelatedMention(
+                tuple(o for o in options if o.kind != "dimension"), item.text, item.start, negated=self.negated,
+                active=i > 0 and (self.items[i - 1].norm in ("ont", "a", "have", "has") or self.items[i - 1].is_op("have")),
+            )
+        )  # fmt: skip
         self.negated = False
         return i + 1
 
@@ -1018,10 +1219,21 @@ class Reader:
         following = self.next(i + 1)
         after = None if following is None else self.items[following]
         mention = _mention(item, dates)
-        if after is not None and following is not None and after.is_op("older", "within", "gt", "lt", "ge", "le") and self._age_follows(following):
+        if (
+            after is not None
+            and following is not None
+            and after.is_op("older", "within", "gt", "lt", "ge", "le")
+            and self._age_follows(following)
+        ):
             op = next((n for n in after.ops if n in _COMPARATORS), "gt" if after.is_op("older") else "lt")
             return self._condition(following, op, target=mention)
-        if after is not None and following is not None and after.time is not None and after.time.period is not None and not self.negated:
+        if (
+            after is not None
+            and following is not None
+            and after.time is not None
+            and after.time.period is not None
+            and not self.negated
+        ):
             draft.periods.append(PeriodMention(after.time.period, after.text, time=mention, start=item.start))
             return following + 1
         draft.presences.append(Presence(mention, empty=self.negated))
@@ -1042,7 +1254,13 @@ class Reader:
             elif draft.aggregate is None:
                 draft.aggregate = self.pending
         # « les magasins qui vendent le moins »: what they do is what they are ranked by.
-        if draft.rank is not None and draft.rank.by is None and not draft.rank.nouns and not draft.rank.time and not draft.measures:
+        if (
+            draft.rank is not None
+            and draft.rank.by is None
+            and not draft.rank.nouns
+            and not draft.rank.time
+            and not draft.measures
+        ):
             for mention in list(draft.related):
                 if not mention.negated:
                     draft.rank.doing = mention
@@ -1053,4 +1271,6 @@ class Reader:
             for condition in list(draft.conditions):
                 if condition.unit is not None and condition.target is None and condition.op in ("gt", "ge"):
                     draft.conditions.remove(condition)
-                    draft.related[-1].period = LastPeriod(count=int(condition.numbers[0]), unit=condition.unit, complete=False)
+                    draft.related[-1].period = LastPeriod(
+                        count=int(condition.numbers[0]), unit=condition.unit, complete=False
+                    )

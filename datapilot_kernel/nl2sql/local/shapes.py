@@ -11,7 +11,7 @@ from datetime import date
 from typing import Literal, cast
 
 from datapilot_kernel.messages import text
-from datapilot_kernel.nl2sql.local.builder import Builder
+from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES, Builder
 from datapilot_kernel.nl2sql.local.columns import default_columns
 from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention, Mention, RelatedMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
@@ -19,7 +19,16 @@ from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.plan.model import (
-    ColumnItem, DimensionItem, Filter, Having, MeasureItem, Order, Plan, Related, RelativeTime, Rollup,
+    ColumnItem,
+    DimensionItem,
+    Filter,
+    Having,
+    MeasureItem,
+    Order,
+    Plan,
+    Related,
+    RelativeTime,
+    Rollup,
 )  # fmt: skip
 
 _DUE = {"echeanc", "due", "deadlin", "limit"}
@@ -60,7 +69,12 @@ class Shaper(Builder):
         for mention in self.draft.measures:
             refs = {o.ref for o in mention.of("measure") if o.quality >= 0.94}
             entities = {r.partition(".")[0] for r in refs}
-            if not mention.count and len(refs) == 1 and len(entities) == 1 and self.k.row_count(next(iter(entities))) in refs:
+            if (
+                not mention.count
+                and len(refs) == 1
+                and len(entities) == 1
+                and self.k.row_count(next(iter(entities))) in refs
+            ):
                 mention.options = (*mention.options, Option("entity", next(iter(entities))))
                 mention.count = True
 
@@ -82,9 +96,19 @@ class Shaper(Builder):
         draft = self.draft
         if draft.conditions and not draft.groups and not draft.subjects and (inside := self._thing_measured()) is not None:
             return inside
-        if (draft.which or draft.listed or draft.count) and draft.values and not draft.measures and not draft.subjects and not draft.groups and not draft.rank:
+        if (
+            (draft.which or draft.listed or draft.count)
+            and draft.values
+            and not draft.measures
+            and not draft.subjects
+            and not draft.groups
+            and not draft.rank
+        ):
             # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
             kinds = [o for o in draft.values[0].of("value") if o.value in self.layer.dimension(o.ref).values]
+            if not kinds and draft.count and len({o.entity for o in draft.values[0].of("value")}) == 1:
+                # « combien de CDI »: the rows of that kind, but not « combien de lampadaires », which is the name of one row.
+                kinds = [o for o in draft.values[0].of("value") if o.ref != f"{o.entity}.{self.layer.entities[o.entity].name_dimension}"]
             if kinds and not draft.values[0].negated:
                 return kinds[0].entity
         return None
@@ -101,9 +125,33 @@ class Shaper(Builder):
 
     def _is_values(self) -> bool:
         draft = self.draft
-        plain = not (draft.measures or draft.groups or draft.rank or draft.share or draft.trend or draft.growth or draft.cumul or draft.compare)
-        quiet = not (draft.conditions or draft.related or draft.periods or draft.aggregate or draft.units or draft.head_unit or draft.sum)
-        return plain and quiet and bool(draft.subjects) and (draft.which or draft.listed) and all(m.of("dimension", "entity") for m in draft.subjects) and bool(draft.subjects[0].of("dimension"))
+        plain = not (
+            draft.measures
+            or draft.groups
+            or draft.rank
+            or draft.share
+            or draft.trend
+            or draft.growth
+            or draft.cumul
+            or draft.compare
+        )
+        quiet = not (
+            draft.conditions
+            or draft.related
+            or draft.periods
+            or draft.aggregate
+            or draft.units
+            or draft.head_unit
+            or draft.sum
+        )
+        return (
+            plain
+            and quiet
+            and bool(draft.subjects)
+            and (draft.which or draft.listed)
+            and all(m.of("dimension", "entity") for m in draft.subjects)
+            and bool(draft.subjects[0].of("dimension"))
+        )
 
     def _values_list(self) -> Plan:
         """« liste des marques », « quelles villes »: each value once."""
@@ -138,23 +186,37 @@ class Shaper(Builder):
                 raise NotSure(mention.text)
             if not mention.negated and self._said_by_measure(entity):
                 continue
-            if subject is not None and entity != subject and (mention.negated or not self._measured_beyond(subject)) and self.k.distance(entity, subject) is not None:
+            if not mention.negated and entity == subject and not mention.of("entity"):
+                raise NotSure(mention.text)
+            if mention.active and subject is not None and self._measured_beyond(subject) and self._narrowed_after(mention, subject):
+                # « le CA des clients qui ont acheté des lampes »: all they bought, or the lamps only?
+                raise NotSure(mention.text)
+            if (
+                subject is not None
+                and entity != subject
+                and (mention.negated or not self._measured_beyond(subject))
+                and self.k.distance(entity, subject) is not None
+            ):
                 kept.append(mention)
                 self.related.append(Related(entity=entity, negated=mention.negated, period=mention.period, via=mention.ways))
-            elif mention.negated:
-                raise NotSure(mention.text)
-            elif not draft.measures and subject is None:
-                raise NotSure(mention.text)
-            elif entity != subject and not any(self._about(m, entity) for m in draft.measures):
+            elif mention.negated or (not draft.measures and subject is None) or (entity != subject and not any(self._about(m, entity) for m in draft.measures)):
                 raise NotSure(mention.text)
         draft.related = kept
+
+    def _narrowed_after(self, mention: RelatedMention, subject: str) -> bool:
+        return any(
+            v.start > mention.start and all(self.k.distance(subject, o.entity) is None for o in v.of("value")) for v in self.draft.values
+        )
 
     def _said_by_measure(self, entity: str) -> bool:
         """« produits vendus à moins de 20 exemplaires »: the measure compared is of the sales already."""
         for condition in self.draft.conditions:
             if condition.target is not None:
                 for option in condition.target.of("measure"):
-                    if any(entity == r or self.k.distance(entity, r) is not None or self.k.distance(r, entity) is not None for r in self.k.roots(option.ref)):
+                    if any(
+                        entity == r or self.k.distance(entity, r) is not None or self.k.distance(r, entity) is not None
+                        for r in self.k.roots(option.ref)
+                    ):
                         return True
         return False
 
@@ -164,7 +226,10 @@ class Shaper(Builder):
 
     def _about(self, mention: MeasureMention, entity: str) -> bool:
         roots = [self.k.roots(o.ref) if o.kind == "measure" else frozenset({o.entity}) for o in mention.options]
-        return any(entity in r or any(self.k.distance(x, entity) is not None or self.k.distance(entity, x) is not None for x in r) for r in roots)
+        return any(
+            entity in r or any(self.k.distance(x, entity) is not None or self.k.distance(entity, x) is not None for x in r)
+            for r in roots
+        )
 
     def _related_entity(self, mention: RelatedMention, subject: str | None) -> str | None:
         candidates = list(dict.fromkeys(o.entity for o in mention.options))
@@ -176,7 +241,16 @@ class Shaper(Builder):
 
     def _is_rows(self, subject: str | None) -> bool:
         draft = self.draft
-        if draft.measures or draft.groups or draft.share or draft.trend or draft.cumul or draft.growth or draft.aggregate or draft.sum:
+        if (
+            draft.measures
+            or draft.groups
+            or draft.share
+            or draft.trend
+            or draft.cumul
+            or draft.growth
+            or draft.aggregate
+            or draft.sum
+        ):
             return False
         if draft.count or draft.actual or draft.extremes:
             return False
@@ -207,7 +281,10 @@ class Shaper(Builder):
             dims = [o for o in mention.of("dimension") if self.k.distance(subject, o.entity) is not None]
             if dims and not mention.of("entity"):
                 columns.append(self.nearest(f"c{mention.start}", dims, frozenset({subject}), mention.text).ref)
-            elif not any(self.k.distance(subject, o.ref) is not None or self.k.distance(o.ref, subject) is not None for o in mention.of("entity")):
+            elif not any(
+                self.k.distance(subject, o.ref) is not None or self.k.distance(o.ref, subject) is not None
+                for o in mention.of("entity")
+            ):
                 raise Missing("no_join", mention.text, measure=self._subject_label(subject))
         if draft.new:
             self._new_needs_date(subject)
@@ -228,7 +305,11 @@ class Shaper(Builder):
         descending = True
         if rank is not None:
             if rank.time:
-                by = time or (f"{subject}.{self.layer.entities[subject].time}" if self.layer.entities[subject].time else None) or self.k.time_of(subject)
+                by = (
+                    time
+                    or (f"{subject}.{self.layer.entities[subject].time}" if self.layer.entities[subject].time else None)
+                    or self.k.time_of(subject)
+                )
                 if by is None:
                     raise Missing("missing_time", self._subject_label(subject))
             else:
@@ -238,7 +319,15 @@ class Shaper(Builder):
         self._taxes()
         self._narrow_related(subject)
         wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out)]
-        refs = default_columns(self.k, subject, tuple(dict.fromkeys(r for r in wanted if self._shown(r) and self.k.distance(subject, r.partition(".")[0]) is not None)))
+        refs = default_columns(
+            self.k,
+            subject,
+            tuple(
+                dict.fromkeys(
+                    r for r in wanted if self._shown(r) and self.k.distance(subject, r.partition(".")[0]) is not None
+                )
+            ),
+        )
         if not refs:
             raise Missing("missing_dimension", self._subject_label(subject))
         aliases = {ref: self.alias(self._column_name(ref)) for ref in refs}
@@ -287,7 +376,9 @@ class Shaper(Builder):
         period, _ = Timing(self, subject=subject).period_of_rows(subject)
         self.filters_out += filters
         self._leave_defaults(frozenset({subject}))
-        item = MeasureItem(alias=self.alias(time.partition(".")[2]), aggregate="max" if rank.descending else "min", field=time)
+        item = MeasureItem(
+            alias=self.alias(time.partition(".")[2]), aggregate="max" if rank.descending else "min", field=time
+        )
         return Plan(
             measures=(item,), filters=tuple(self.filters_out), any_of=tuple(any_of), related=tuple(self.related), period=period,
             ignored_defaults=tuple(sorted(self.ignored)),
@@ -301,7 +392,9 @@ class Shaper(Builder):
             return False
         target = condition.target
         best = max(o.quality for o in target.options)
-        dims = [o for o in target.of("dimension") if self.layer.dimension(o.ref).type == "number" and o.quality >= best - 0.06]
+        dims = [
+            o for o in target.of("dimension") if self.layer.dimension(o.ref).type == "number" and o.quality >= best - 0.06
+        ]
         if subject is not None and any(o.entity == subject for o in dims):
             return False
         if target.of("measure") or target.of("entity"):
@@ -333,7 +426,12 @@ class Shaper(Builder):
                 summed = self.k.summed_dimension(o.ref)
                 if summed is not None and summed.partition(".")[0] in roots:
                     options.append(Option("dimension", summed, o.quality))
-            options = [o for o in options if self.k.farthest(roots, o.entity) is not None or (len(roots) == 1 and self.crossing(next(iter(roots)), o.entity))]
+            options = [
+                o
+                for o in options
+                if self.k.farthest(roots, o.entity) is not None
+                or (len(roots) == 1 and self.crossing(next(iter(roots)), o.entity))
+            ]
             if not options:
                 raise NotSure(target.text)
             ref = self.nearest(f"d{target.start}", options, roots, target.text).ref
@@ -354,13 +452,22 @@ class Shaper(Builder):
                 raise NotSure(condition.text)
             numbers = tuple(n * condition.minutes / stored for n in numbers)
         self.filters_out.append(
-            Filter(field=ref, op=condition.op, values=self.numbers(numbers, percent=percent), via=self.via(root, ref) if root else ())
+            Filter(
+                field=ref,
+                op=condition.op,
+                values=self.numbers(numbers, percent=percent),
+                via=self.via(root, ref) if root else (),
+            )
         )
 
     def _minutes_of(self, ref: str) -> int | None:
         """Return how many minutes one unit of a duration column is; None when it is no duration."""
         dimension = self.layer.dimension(ref)
-        words = {w for t in (dimension.label, *dimension.synonyms, dimension.format.unit or "" if dimension.format else "") for w in phrase(t)}
+        words = {
+            w
+            for t in (dimension.label, *dimension.synonyms, dimension.format.unit or "" if dimension.format else "")
+            for w in phrase(t)
+        }
         if words & {"minut", "min", "mn"}:
             return 1
         if (dimension.format is not None and dimension.format.kind == "hours") or words & {"heur", "hour", "h"}:
@@ -384,12 +491,19 @@ class Shaper(Builder):
         ]  # fmt: skip
         if not refs:
             raise NotSure(condition.text)
-        said = {o.ref for word in ("montant", "prix", "amount", "price") for o in self.k.lexicon.lookup(word) if o.quality >= 0.95}
+        said = {
+            o.ref
+            for word in ("montant", "prix", "amount", "price")
+            for o in self.k.lexicon.lookup(word)
+            if o.quality >= 0.95
+        }
         if len([r for r in refs if r in said]) == 1:
             return next(r for r in refs if r in said)
         if self.draft.tax is not None:
             refs = [r for r in refs if self._says_tax(self.layer.dimension(r), self.draft.tax)] or refs
-        gross = [r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}]
+        gross = [
+            r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}
+        ]
         return self.choose("money", gross or refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
 
     def _age(self, condition: Condition, roots: frozenset[str]) -> None:
@@ -436,7 +550,11 @@ class Shaper(Builder):
         for condition in self.draft.texts:
             roots = frozenset({subject}) if subject else frozenset[str]().union(*(self.item_roots(i) for i in self.items))
             if condition.target is not None:
-                dims = [o for o in condition.target.of("dimension") if self.layer.dimension(o.ref).type == "text" and self.k.farthest(roots, o.entity) is not None]
+                dims = [
+                    o
+                    for o in condition.target.of("dimension")
+                    if self.layer.dimension(o.ref).type == "text" and self.k.farthest(roots, o.entity) is not None
+                ]
             elif subject is not None and (name := self.layer.entities[subject].name_dimension):
                 dims = [Option("dimension", f"{subject}.{name}")]
             else:
@@ -463,7 +581,9 @@ class Shaper(Builder):
         for mention in self.draft.included:
             literals = {f"'{o.value}'" for o in mention.of("value") if isinstance(o.value, str)}
             entities = {o.entity for o in mention.of("value")} | roots
-            touched = {e for e in entities if any(x in sql for sql in self.layer.entities[e].default_filters for x in literals)}
+            touched = {
+                e for e in entities if any(x in sql for sql in self.layer.entities[e].default_filters for x in literals)
+            }
             if not touched:
                 raise NotSure(mention.text)
             self.ignored |= touched
@@ -486,7 +606,9 @@ class Shaper(Builder):
         """« HT », « TTC » must be said by a measure or a column that the plan uses; otherwise the word has no place."""
         if self.draft.tax is None or self.tax_placed:
             return
-        used = [self.layer.measure(i.measure) for i in self.items if i.measure] + [self.layer.dimension(f.field) for f in self.filters_out]
+        used = [self.layer.measure(i.measure) for i in self.items if i.measure] + [
+            self.layer.dimension(f.field) for f in self.filters_out
+        ]
         if not any(self._says_tax(u, self.draft.tax) for u in used):
             raise NotSure("HT" if self.draft.tax == "net_of_tax" else "TTC")
 
@@ -498,7 +620,11 @@ class Shaper(Builder):
             entity, _, name = item.field.partition(".")
             model = self.layer.entities[entity]
             roots = {r for i in self.items for r in self.item_roots(i)}
-            if item.grain is None and entity not in roots and (model.name_dimension in (None, name) or self.draft.rank is not None):
+            if (
+                item.grain is None
+                and entity not in roots
+                and (model.name_dimension in (None, name) or self.draft.rank is not None)
+            ):
                 if not any(f.field == item.field for f in self.filters_out):
                     self.filters_out.append(Filter(field=item.field, op="not_null", via=item.via))
                 break
@@ -585,20 +711,40 @@ class Shaper(Builder):
                 raise NotSure("réalisé")
             self.items.append(MeasureItem(alias=self.alias(self.k.revenue.partition(".")[2]), measure=self.k.revenue))
         self._extremes(mentions)
-        near = frozenset(o.ref for m in draft.subjects for o in m.of("entity"))
+        near = self._spoken_of()
         for mention in mentions:
             self._prepare_average(mention)
             item = self.measure(mention, near)
-            if not any(i.measure == item.measure and i.aggregate == item.aggregate and i.field == item.field and i.entity == item.entity for i in self.items):
+            if not any(
+                i.measure == item.measure
+                and i.aggregate == item.aggregate
+                and i.field == item.field
+                and i.entity == item.entity
+                for i in self.items
+            ):
                 self.items.append(item)
 
     def _extremes(self, mentions: list[MeasureMention]) -> None:
         """« le prix le plus élevé » of nothing is a maximum; « le plus bas et le plus élevé » are both."""
         draft = self.draft
         rank = draft.rank
-        if rank is None or rank.time or rank.by is not None or rank.nouns or rank.doing is not None or draft.head_unit or draft.units:
+        if (
+            rank is None
+            or rank.time
+            or rank.by is not None
+            or rank.nouns
+            or rank.doing is not None
+            or draft.head_unit
+            or draft.units
+        ):
             return
-        numeric = [m for m in draft.subjects if m.of("dimension") and all(self.layer.dimension(o.ref).type == "number" for o in m.of("dimension")) and not m.of("entity")]
+        numeric = [
+            m
+            for m in draft.subjects
+            if m.of("dimension")
+            and all(self.layer.dimension(o.ref).type == "number" for o in m.of("dimension"))
+            and not m.of("entity")
+        ]
         if len(numeric) != 1 or mentions or draft.groups:
             return
         mention = numeric[0]
@@ -608,9 +754,22 @@ class Shaper(Builder):
             self.items.append(self.measure(MeasureMention(mention.options, mention.text, mention.start, aggregate=name)))
         draft.rank, draft.extremes = None, False
 
+    def _spoken_of(self) -> frozenset[str]:
+        """Entities that the question names, by themselves, by a group or by a value: a measure's homonyms are told apart by them."""
+        draft = self.draft
+        named = {o.ref for m in draft.subjects for o in m.of("entity")}
+        for mention in (*draft.values, *(g.mention for g in draft.groups if g.mention)):
+            owners = {o.entity for o in mention.options}
+            named |= owners if len(owners) == 1 else set()
+        return frozenset(named)
+
     def _own_rows(self, group: Group, field: str | None) -> bool:
         """Tell whether a group is the very rows that a number is a column of (« frais de port moyens par commande »)."""
-        return field is not None and group.mention is not None and any(o.kind == "entity" and o.ref == field.partition(".")[0] for o in group.mention.options)
+        return (
+            field is not None
+            and group.mention is not None
+            and any(o.kind == "entity" and o.ref == field.partition(".")[0] for o in group.mention.options)
+        )
 
     def _prepare_average(self, mention: MeasureMention) -> None:
         """« CA moyen par mois » is an average over months, not over rows: keep it for the rollup."""
@@ -649,7 +808,11 @@ class Shaper(Builder):
         """Return the subject's own number that an adjective stands for (« les plus chers »: the price)."""
         for noun in nouns:
             for option in self.k.lexicon.lookup(noun):
-                if option.kind == "dimension" and option.entity == subject and self.layer.dimension(option.ref).type == "number":
+                if (
+                    option.kind == "dimension"
+                    and option.entity == subject
+                    and self.layer.dimension(option.ref).type == "number"
+                ):
                     return option.ref
                 if option.kind == "measure" and option.quality >= 0.85:
                     return None
@@ -660,7 +823,9 @@ class Shaper(Builder):
         measures = [o for o in options if o.kind == "measure"]
         entities = [o for o in options if o.kind == "entity"]
         if measures:
-            option = self.choose("noun", measures, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=typed))
+            option = self.choose(
+                "noun", measures, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=typed)
+            )
             self.note("ranked_by", label=self.layer.measure(option.ref).label)
             return MeasureItem(alias=self.alias(option.ref.partition(".")[2]), measure=option.ref)
         if entities:
@@ -673,25 +838,45 @@ class Shaper(Builder):
         draft = self.draft
         if group_conditions:
             return
-        asked_of_subject = draft.groups or draft.share or draft.trend or draft.growth or draft.cumul or draft.sum or draft.compare
+        asked_of_subject = (
+            draft.groups or draft.share or draft.trend or draft.growth or draft.cumul or draft.sum or draft.compare
+        )
         if draft.rank is not None:
-            entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset({subject} if subject else ())
-            item = self.revenue(entities)
-            if item is None:
-                raise NotSure(draft.rank.text)
-            self.items.append(item)
+            entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset(
+                {subject} if subject else ()
+            )
+            ranked = bool(draft.subjects or draft.groups or draft.units or draft.head_unit or draft.head)
+            item = self.revenue(entities) if ranked else None
+            self.items.append(item or self._any_measure())
         elif subject is not None and (asked_of_subject or draft.count) and not draft.sum:
             self.items.append(self.count_of(subject))
-        elif draft.groups and any(g.mention for g in draft.groups) and not draft.values and not draft.periods and not draft.share and not draft.growth:
-            # « par région » alone: groups of nothing.
-            raise NotSure(*(g.mention.text for g in draft.groups if g.mention))
-        elif draft.share and (draft.values or draft.groups):
-            item = self.revenue(frozenset())
-            if item is None:
-                raise NotSure("%")
+        elif self._leftover_subjects():
+            raise NotSure(*(m.text for m in draft.subjects))
+        elif draft.share and not draft.groups and draft.values and (item := self.revenue(frozenset())) is not None:
             self.items.append(item)
+        elif draft.groups or draft.values or draft.periods or draft.trend or draft.sum or draft.aggregate or draft.units or draft.share:
+            self.items.append(self._any_measure())
         else:
-            raise NotSure(*[m.text for m in [*draft.subjects, *draft.values, *draft.periods]] or ["?"])
+            raise NotSure(*[m.text for m in draft.subjects] or ["?"])
+
+    def _leftover_subjects(self) -> bool:
+        return any(m.of("entity") for m in self.draft.subjects)
+
+    def _any_measure(self) -> MeasureItem:
+        """A question that names no measure: offer the main ones that fit."""
+        draft = self.draft
+        money_only = draft.sum
+        entities = {o.entity for g in draft.groups if g.mention for o in g.mention.of("dimension", "entity")}
+        entities |= {o.entity for m in draft.subjects for o in m.of("dimension")}
+        refs = [r for r in self.k.main_measures(40) if not entities or any(self.reaches_measure(r, e) for e in entities)]
+        if money_only:
+            refs = [r for r in refs if self.layer.measure(r).format.kind == "currency"]
+        counts = [r for e in entities if (r := self.k.row_count(e)) is not None]
+        refs = list(dict.fromkeys([*refs[:2], *counts[:1], *refs[2:]]))[:MAX_CHOICES]
+        if len(refs) < 2:
+            raise NotSure(*[m.text for m in [*draft.values, *draft.periods]] or ["?"])
+        ref = self.choose("measure", refs, lambda r: self.layer.measure(r).label, text("nl2sql.no_measure"))
+        return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)
 
     def _groups(self, subject: str | None, *, folded: bool, conditions: bool) -> list[Group]:
         draft = self.draft
@@ -706,9 +891,7 @@ class Shaper(Builder):
             for mention in draft.subjects:
                 if mention.of("entity"):
                     continue
-                if self.items and self._bare(mention):
-                    groups.append(Group(mention))
-                elif draft.head is not None and mention.start == draft.head.start and self.items:
+                if (self.items and self._bare(mention)) or (draft.head is not None and mention.start == draft.head.start and self.items):
                     groups.append(Group(mention))
                 else:
                     raise NotSure(mention.text)
@@ -784,11 +967,18 @@ class Shaper(Builder):
         assert target is not None
         entities = target.of("entity")
         measures = target.of("measure")
-        if entities and (not measures or max(o.quality for o in entities) > max(o.quality for o in measures) or not condition.money and any(self.k.is_count(m.ref) is False for m in measures)):
+        if entities and (
+            not measures
+            or max(o.quality for o in entities) > max(o.quality for o in measures)
+            or (not condition.money
+            and any(self.k.is_count(m.ref) is False for m in measures))
+        ):
             item = self.count_of(entities[0].ref)
         else:
             item = self.measure(MeasureMention(measures, target.text, target.start))
-        known = next((i for i in self.items if i.measure == item.measure and i.entity == item.entity and i.field == item.field), None)
+        known = next(
+            (i for i in self.items if i.measure == item.measure and i.entity == item.entity and i.field == item.field), None
+        )
         if known is None:
             if subject is not None and not self.reaches(item, subject):
                 raise Missing("no_join", target.text, measure=self.item_label(item))
@@ -811,7 +1001,9 @@ class Shaper(Builder):
             return None
         if len(self.items) != 1 or self.draft.aggregate not in ("avg", "min", "max", "median"):
             raise NotSure(self.draft.aggregate)
-        return Rollup(function=cast("Literal['avg', 'min', 'max', 'median']", self.draft.aggregate), measure=self.items[0].alias)
+        return Rollup(
+            function=cast("Literal['avg', 'min', 'max', 'median']", self.draft.aggregate), measure=self.items[0].alias
+        )
 
     def _value_axis(self, filters: list[Filter]) -> None:
         """Two values side by side are two rows: « compare Lyon et Paris », « CA de Lyon et Paris »."""
@@ -819,9 +1011,13 @@ class Shaper(Builder):
         for made in filters:
             if made.op != "in" or any(d.field == made.field for d in self.dims):
                 continue
-            beside = draft.compare or (not any(v.joined_by == "or" for v in draft.values) and not self.dims and draft.rank is None)
+            beside = draft.compare or (
+                not any(v.joined_by == "or" for v in draft.values) and not self.dims and draft.rank is None
+            )
             if beside and draft.aggregate is None:
-                self.dims.append(DimensionItem(alias=self.alias(self._column_name(made.field)), field=made.field, via=made.via))
+                self.dims.append(
+                    DimensionItem(alias=self.alias(self._column_name(made.field)), field=made.field, via=made.via)
+                )
         if draft.compare and not self.dims and not draft.periods and len(self.items) < 2 and draft.versus is None:
             raise NotSure(text("nl2sql.comparison"))
 
@@ -831,7 +1027,9 @@ class Shaper(Builder):
         if self.dims:
             for item in list(self.items):
                 if item.measure is None or not self.k.is_average(item.measure):
-                    self.items.append(item.model_copy(update={"alias": self.alias(f"part_{item.alias}"), "transform": "share"}))
+                    self.items.append(
+                        item.model_copy(update={"alias": self.alias(f"part_{item.alias}"), "transform": "share"})
+                    )
             return filters
         if not filters:
             raise NotSure("%")
@@ -856,7 +1054,9 @@ class Shaper(Builder):
         for item in list(self.items):
             if item.measure is not None and self.k.is_average(item.measure):
                 raise NotSure(self.item_label(item))
-            self.items.append(item.model_copy(update={"alias": self.alias(f"cumul_{item.alias}"), "transform": "running_total"}))
+            self.items.append(
+                item.model_copy(update={"alias": self.alias(f"cumul_{item.alias}"), "transform": "running_total"})
+            )
 
     def _limit(self) -> int:
         rank = self.draft.rank
@@ -896,5 +1096,3 @@ class Shaper(Builder):
         if self.dims and visible:
             return (Order(by=visible[0].alias),), None, None
         return (), None, None
-
-

@@ -8,7 +8,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.understanding import RefusalReason
 
 
-class Signal(Exception):  # noqa: N818  (control flow between builder and engine, never seen outside)
+class Signal(Exception):
     """Base of the three."""
 
 

@@ -52,7 +52,9 @@ class Speller:
                 continue
             value = self._value(token, grammar)
             if value is not None:
-                replaced[item.start] = [Token(token.text, w, token.start, token.end, corrected=True) for w in value_words(value)]
+                replaced[item.start] = [
+                    Token(token.text, w, token.start, token.end, corrected=True) for w in value_words(value)
+                ]
                 changes.append((token.text, value))
         if not replaced:
             return None

@@ -10,13 +10,36 @@ from datapilot_kernel.nl2sql.local.draft import PeriodMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.plan.model import (
-    Between, CalendarPeriod, Comparison, DimensionItem, Filter, Grain, LastPeriod, MeasureItem, Period, Related, ToDate,
+    Between,
+    CalendarPeriod,
+    Comparison,
+    DimensionItem,
+    Filter,
+    Grain,
+    LastPeriod,
+    MeasureItem,
+    Period,
+    Related,
+    ToDate,
 )  # fmt: skip
 
 if TYPE_CHECKING:
     from datapilot_kernel.nl2sql.local.shapes import Shaper
 
-_PLANNED = {"objectif", "budget", "plan", "prevu", "prevision", "target", "forecast", "planifi", "cible", "prevue", "echeanc", "due"}
+_PLANNED = {
+    "objectif",
+    "budget",
+    "plan",
+    "prevu",
+    "prevision",
+    "target",
+    "forecast",
+    "planifi",
+    "cible",
+    "prevue",
+    "echeanc",
+    "due",
+}
 _LAST_YEAR = CalendarPeriod(unit="year", offset=-1)
 _THIS_YEAR = CalendarPeriod(unit="year", offset=0)
 _OFFSETS = ("month", "week", "quarter", "semester", "day")
@@ -35,7 +58,11 @@ class Timing:
 
     def period_of_rows(self, subject: str) -> tuple[Period | None, str | None]:
         """Return the period of a list and its time dimension."""
-        self._day_type(self.s.layer.entities[subject].time and f"{subject}.{self.s.layer.entities[subject].time}" or self.s.k.time_of(subject))
+        self._day_type(
+            (self.s.layer.entities[subject].time
+            and f"{subject}.{self.s.layer.entities[subject].time}")
+            or self.s.k.time_of(subject)
+        )
         mentions = self._base()
         if not mentions:
             return None, None
@@ -50,7 +77,12 @@ class Timing:
         time = self._participle_time(subject)
         if time is None and self.s.k.time_of(subject) is None:
             raise Missing("missing_time", self.s._subject_label(subject))
-        if time is None and self.s.k.is_master(subject) and not self.draft.new and self.s.layer.entities[subject].time is not None:
+        if (
+            time is None
+            and self.s.k.is_master(subject)
+            and not self.draft.new
+            and self.s.layer.entities[subject].time is not None
+        ):
             event = self._creation_or_activity(subject)
             if event is not None:
                 self.s.related.append(Related(entity=event, period=mention.period))
@@ -81,7 +113,9 @@ class Timing:
                 if any(stem[:4] in roots for stem in stems if len(stem) >= 4):
                     own = self.s.k.time_of(subject)
                     refs = [ref, own] if own else [ref]
-                    chosen = self.s.choose("date", refs, lambda r: self.s.layer.dimension(r).label, text("nl2sql.which_date", word=value.text))
+                    chosen = self.s.choose(
+                        "date", refs, lambda r: self.s.layer.dimension(r).label, text("nl2sql.which_date", word=value.text)
+                    )
                     return chosen
         return None
 
@@ -139,7 +173,11 @@ class Timing:
         time = self.s.named_time(named, items) if named is not None else None
         if base or draft.versus or any(p.versus for p in draft.periods) or draft.trend or draft.growth:
             for item in items:
-                own = self.s.k.measure_time(item.measure) if item.measure else self.s.k.time_of(next(iter(self.s.item_roots(item))))
+                own = (
+                    self.s.k.measure_time(item.measure)
+                    if item.measure
+                    else self.s.k.time_of(next(iter(self.s.item_roots(item))))
+                )
                 if own is None and time is None:
                     raise Missing("missing_time", self.s.item_label(item))
         if base and time is None:
@@ -177,7 +215,10 @@ class Timing:
             for item in items:
                 for root in self.s.item_roots(item):
                     event_time = self.s.k.time_of(root)
-                    if event_time is not None and (participle := self._participle_time(event_time.partition(".")[0])) is not None:
+                    if (
+                        event_time is not None
+                        and (participle := self._participle_time(event_time.partition(".")[0])) is not None
+                    ):
                         return None if participle == event_time else participle
         return None
 
@@ -191,7 +232,12 @@ class Timing:
             if draft.versus is not None:
                 raise NotSure(base[1].text)
             later, earlier = (first, second) if self._start(first) >= self._start(second) else (second, first)
-            if grain is not None and grain in ("month", "quarter", "week", "semester", "day") and isinstance(later, CalendarPeriod) and later.unit == "year":
+            if (
+                grain is not None
+                and grain in ("month", "quarter", "week", "semester", "day")
+                and isinstance(later, CalendarPeriod)
+                and later.unit == "year"
+            ):
                 self._span(earlier, later, base)
                 return
             self.period, self.comparison = later, Comparison(kind="period", period=earlier)
@@ -215,7 +261,13 @@ class Timing:
             elif isinstance(other, ToDate) and other.offset == -1:
                 kind = "previous_year"
                 self.period = self.period or ToDate(unit=other.unit)
-            elif isinstance(other, CalendarPeriod) and other.offset == -1 and isinstance(self.period, CalendarPeriod) and self.period.offset == 0 and self.period.unit == other.unit:
+            elif (
+                isinstance(other, CalendarPeriod)
+                and other.offset == -1
+                and isinstance(self.period, CalendarPeriod)
+                and self.period.offset == 0
+                and self.period.unit == other.unit
+            ):
                 kind = "previous_year" if other.unit == "year" else "previous_period"
             elif self.period is None:
                 raise NotSure(versus[0].text)
@@ -240,7 +292,12 @@ class Timing:
     def _relative_to_base(self, other: Period) -> Literal["previous_period", "previous_year", None]:
         """« mai 2026 vs mois précédent »: the month before May, not before today."""
         base = self.period
-        if not isinstance(other, CalendarPeriod) or other.offset != -1 or not isinstance(base, CalendarPeriod) or base.offset is not None:
+        if (
+            not isinstance(other, CalendarPeriod)
+            or other.offset != -1
+            or not isinstance(base, CalendarPeriod)
+            or base.offset is not None
+        ):
             return None
         if other.unit == base.unit:
             return "previous_year" if base.unit == "year" else "previous_period"
@@ -284,7 +341,10 @@ class Timing:
             return "previous_year"
         if isinstance(period, CalendarPeriod):
             return self.s.choose(
-                "growth", ["previous_period", "previous_year"], lambda k: text(f"nl2sql.against_{k}"), text("nl2sql.which_growth")
+                "growth",
+                ["previous_period", "previous_year"],
+                lambda k: text(f"nl2sql.against_{k}"),
+                text("nl2sql.which_growth"),
             )
         return "previous_period"
 
@@ -293,11 +353,11 @@ class Timing:
             return
         grain: Grain = "month"
         period = self.period
-        if isinstance(period, CalendarPeriod) and period.unit in ("month", "week"):
-            grain = "day"
-        elif isinstance(period, LastPeriod) and period.unit in ("day", "week", "working_day") and period.count <= (62 if period.unit == "day" else 8):
-            grain = "day"
-        elif isinstance(period, Between) and period.start and period.end and (period.end - period.start).days <= 62:
+        if (isinstance(period, CalendarPeriod) and period.unit in ("month", "week")) or (
+            isinstance(period, LastPeriod)
+            and period.unit in ("day", "week", "working_day")
+            and period.count <= (62 if period.unit == "day" else 8)
+        ) or (isinstance(period, Between) and period.start and period.end and (period.end - period.start).days <= 62):
             grain = "day"
         dims.insert(0, self.s.time_group(grain, items))
 
