@@ -257,6 +257,7 @@ def way_back(context: Context, entity: str, ref: str, via: tuple[str, ...] = ())
     if not between:
         raise PlanProblem("filter_not_reachable", entity=layer.entities[entity].label, dimension=label)
     nearest = [other for other, distance in between.items() if distance == min(between.values())]
+    nearest = [target] if target in nearest else nearest
     if len(nearest) > 1:
         ways = [graph.best(other, entity, via, ref=ref, label=label) for other in nearest]
         raise_between(context, [way for way in ways if way is not None], ref, label)

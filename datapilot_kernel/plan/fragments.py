@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from sqlglot import exp, parse_one
+from sqlglot import exp
+from sqlglot import parse as parse_statements
 from sqlglot.errors import SqlglotError
 
 from datapilot_kernel.plan.dialects import Forms, number, paren
@@ -27,10 +28,11 @@ _PLACEHOLDER = "measure__"
 @lru_cache(maxsize=4096)
 def _parsed(sql: str, dialect: str) -> exp.Expr | None:
     try:
-        tree = parse_one(sql, read=dialect)
+        trees = parse_statements(sql, read=dialect)
     except (SqlglotError, RecursionError):
         return None
-    if isinstance(tree, exp.Query | exp.Command | exp.DDL | exp.DML) or tree.find(exp.Query, exp.Subquery):
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None or isinstance(tree, exp.Query | exp.Command | exp.DDL | exp.DML) or tree.find(exp.Query, exp.Subquery):
         return None
     return tree
 
@@ -119,6 +121,7 @@ def _exact_texts(root: exp.Expr, entity: Entity, forms: Forms) -> None:
 def narrow(tree: exp.Expr, condition: exp.Expr) -> exp.Expr:
     """Make every aggregate of a tree look only at rows where ``condition`` holds. Takes the tree over.
 
+    >>> from sqlglot import parse_one
     >>> narrow(parse_one("SUM(a) - COUNT(*)"), parse_one("b = 1")).sql()
     'SUM(CASE WHEN b = 1 THEN a END) - COUNT(CASE WHEN b = 1 THEN 1 END)'
     """

@@ -210,9 +210,12 @@ class Decomposer:
         }
         if not between:
             return leaf
-        used = {item.measure.partition(".")[0] for item in context.plan.measures if item.measure} - {leaf.owner}
         nearest = [other for other in between if between[other] == min(between.values())]
-        nearest = [other for other in nearest if other in used] or nearest
+        # What another measure counts already, then what the dimension itself belongs to.
+        used = {item.measure.partition(".")[0] for item in context.plan.measures if item.measure} - {leaf.owner}
+        own = {ref.partition(".")[0] for ref in missing}
+        for wished in (used, own):
+            nearest = [other for other in nearest if other in wished] or nearest
         if len(nearest) > 1:
             layer = context.layer
             ways = [context.graph.best(other, leaf.owner, ref=leaf.owner, label=leaf.label) for other in nearest]
