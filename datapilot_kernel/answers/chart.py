@@ -25,6 +25,7 @@ from datapilot_kernel.sources.model import ResultTable
 ChartType = Literal["bar", "column", "line", "area", "donut", "grouped", "stacked", "heatmap"]
 
 MAX_BARS, MAX_SERIES, MAX_SLICES, MAX_POINTS = 25, 8, 6, 2000
+MIN_SLICE = 0.02
 _LABEL_CHARACTERS = 42
 
 
@@ -77,7 +78,8 @@ def _fitting(shape: Shape, columns: tuple[AnswerColumn, ...], table: ResultTable
         return ("grouped", "bar")
     if shape.kind == "distribution":
         return ("column", "line")
-    whole = shape.kind == "share" and len(numbers) <= MAX_SLICES and min(numbers) >= 0
+    # A thin slice has no room for its name, and a ring that is not the whole would lie.
+    whole = shape.kind == "share" and len(numbers) <= MAX_SLICES and float(min(numbers)) >= MIN_SLICE
     return ("donut", "bar") if whole and 0.98 < sum(numbers) < 1.02 else ("bar", "column")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from datapilot_kernel.answers.grammar import typographic, upper_first
 from datapilot_kernel.answers.model import AnswerColumn
 from datapilot_kernel.plan.compiled import Compiled
 from datapilot_kernel.semantic.model import Format, FormatKind, Layer
@@ -39,7 +40,7 @@ def answer_columns(compiled: Compiled | None, table: ResultTable, layer: Layer |
         columns.append(
             AnswerColumn(
                 name=described.name,
-                label=described.label,
+                label=upper_first(typographic(described.label)),
                 type=found.type,
                 format=described.format,
                 role=described.role,

@@ -23,6 +23,7 @@ from datapilot_kernel.answers.wording import (
 )
 from datapilot_kernel.plan.compiled import Compiled, DateRange
 from datapilot_kernel.plan.model import Filter, MeasureItem, Plan, Related
+from datapilot_kernel.plan.paths import JoinGraph
 from datapilot_kernel.semantic.model import Format, Layer
 
 
@@ -148,25 +149,24 @@ class _Reader:
         return found
 
     def _range(self, resolved: DateRange) -> str:
-        """Return « mai 2026 (du 01/05/2026 au 31/05/2026) »; the days only when the label does not show them."""
+        """Return « T2 2026 (du 01/04/2026 au 30/06/2026) »; the days only where the label names no months."""
         from datetime import timedelta
 
         if resolved.start is None or resolved.end is None:
             return resolved.label
-        if resolved.start.day != 1 or resolved.end.day != 1 or "(" in resolved.label:
+        last_day = resolved.end - timedelta(days=1)
+        named = all(self.formatter.month(d.month) in resolved.label for d in (resolved.start, last_day))
+        if named or resolved.start.day != 1 or resolved.end.day != 1 or "(" in resolved.label:
             return resolved.label
         day = Format(kind="date")
         first = self.formatter.value(resolved.start, day)
-        last = self.formatter.value(resolved.end - timedelta(days=1), day)
+        last = self.formatter.value(last_day, day)
         return f"{resolved.label} ({say(self.formatter, 'period.between', start=first, end=last)})"
 
     def _is_dated(self) -> bool:
         if self.layer is None or self.plan.rollup is not None:
             return False
-        names = {m.measure.partition(".")[0] for m in self.plan.measures if m.measure}
-        names |= {m.entity for m in self.plan.measures if m.entity}
-        found = [self.layer.entities.get(name) for name in names]
-        return any(e is not None and e.time is not None for e in found)
+        return any(event_of(name, self.layer) is not None for name in counted_entities(self.plan, self.layer))
 
     # ── how it is shown, what is left out ──────────────────────────────────────────────────────────────────────────────
 
@@ -215,7 +215,10 @@ class _Reader:
         if self.layer is None:
             return []
         found = []
-        for name in counted_entities(self.plan, self.layer):
+        counted = counted_entities(self.plan, self.layer)
+        # The default filters of an event hold for its details: lines of cancelled orders are left out as the orders are.
+        events = [event for name in counted if (event := event_of(name, self.layer)) is not None]
+        for name in dict.fromkeys([*counted, *events]):
             entity = self.layer.entities[name]
             if name in self.plan.ignored_defaults or not entity.default_filters:
                 continue
@@ -225,6 +228,19 @@ class _Reader:
             value = f"{entity_label(name, self.layer)}{self.say('colon')}{listed(conditions, self.formatter)}"
             found.append(self.part(f"/ignored_defaults/{name}", "default_filter", "default_filter", upper_first(value)))
         return found
+
+
+def event_of(name: str, layer: Layer) -> str | None:
+    """Return the entity that dates the rows of this one: itself, or the nearest on the one side; as the compiler has it."""
+    if layer.entities[name].time is not None:
+        return name
+    near: list[tuple[int, str]] = [
+        (distance, other)
+        for other, distance in JoinGraph(layer).distances(name).items()
+        if layer.entities[other].time is not None
+    ]
+    nearest = [other for distance, other in near if distance == min(near)[0]]
+    return nearest[0] if len(nearest) == 1 else None
 
 
 def counted_entities(plan: Plan, layer: Layer) -> list[str]:

@@ -138,11 +138,12 @@ def _figures(answer: Answer, formatter: Formatter) -> str:
     row = answer.table.rows[0]
     tiles = []
     for value, column in zip(row, answer.columns, strict=True):
-        shown = formatter.cell(value, column)
+        shown, tone = formatter.cell(value, column), ""
         if column.role in ("growth", "difference"):
-            shown = formatter.signed(value, column.format)
+            shown, tone = formatter.signed(value, column.format), _tone(value, column)
+        size = "" if column.role in ("measure", "column") else " dp-second"
         tiles.append(
-            f'<div class="dp-kpi"><div class="dp-kpi-value">{escape(shown)}</div>'
+            f'<div class="dp-kpi{size}"><div class="dp-kpi-value {tone}">{escape(shown)}</div>'
             f'<div class="dp-kpi-label">{escape(column.label)}</div></div>'
         )
     return f'<div class="dp-kpis">{"".join(tiles)}</div>'
@@ -191,10 +192,16 @@ def _cell(value: object, column: AnswerColumn, formatter: Formatter) -> str:
     tone = "dp-null" if value is None else ""
     if column.role in ("growth", "difference") and value is not None:
         shown = formatter.signed(value, column.format)
-        number = as_decimal(value)
-        if number:
-            tone = "dp-up" if (number > 0) != column.lower_is_better else "dp-down"
+        tone = _tone(value, column)
     return f"<td{_class(column, tone)}>{escape(shown)}</td>"
+
+
+def _tone(value: object, column: AnswerColumn) -> str:
+    """Return the class of a change: good or bad, by what is better for its measure."""
+    number = as_decimal(value)
+    if not number:
+        return ""
+    return "dp-up" if (number > 0) != column.lower_is_better else "dp-down"
 
 
 def _footer(answer: Answer, formatter: Formatter) -> str:

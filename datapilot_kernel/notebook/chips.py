@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datapilot_kernel.notebook.place import Place
     from datapilot_kernel.plan.model import Plan
 
-_WIDTH = 60
+_WIDTH = 80
 
 
 def available(shell: Any) -> bool:

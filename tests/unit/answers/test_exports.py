@@ -28,7 +28,7 @@ def test_french_csv() -> None:
     assert data.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=";"))
     assert rows == [
-        ["Région", "Mois", "Chiffre d'affaires", "Évolution"],
+        ["Région", "Mois", "Chiffre d’affaires", "Évolution"],
         ['Île; de "France"', "mai 2026", "1234567,891", "-12,53400%"],
         ["", "", "", ""],
         ["'=HYPERLINK(1)", "juin 2026", "-1000", "50,0%"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ import sqlglot
 from datapilot_kernel.answers.reading import read_plan
 from datapilot_kernel.answers.sql_reading import read_sql
 from datapilot_kernel.answers.wording import describe_period
+from datapilot_kernel.plan.compiled import DateRange
 from datapilot_kernel.plan.model import (
     AllTime,
     Between,
@@ -24,6 +26,7 @@ from datapilot_kernel.plan.model import (
     Rollup,
     ToDate,
 )
+from datapilot_kernel.semantic.model import Entity, Join, Measure
 from tests.unit.answers.results import BY_MONTH, BY_REGION, CA, FR, LAYER, MAY, MAY_2025, plan, result
 
 
@@ -61,8 +64,8 @@ def test_every_part_of_a_plan_is_read() -> None:
         "/filters/3": "Ville (client) | non renseigné",
         "/any_of/0": "L’un ou l’autre | ville (client) = Lyon ou ville (commande) = Lyon",
         "/having/0": "Chiffre d’affaires | > 1 000,00 €",
-        "/period": "Période | mai 2026 (du 01/05/2026 au 31/05/2026)",
-        "/comparison": "Comparé à | mai 2025 (du 01/05/2025 au 31/05/2025)",
+        "/period": "Période | mai 2026",
+        "/comparison": "Comparé à | mai 2025",
         "/order/0": "Tri | chiffre d’affaires, du plus grand au plus petit",
         "/limit": "Limite | les 3 premiers pour chaque mois (date de commande)",
         "/ignored_defaults/commande": "Par défaut | Commandes : statut ≠ annulée et montant HT > 0,00 €",
@@ -73,6 +76,20 @@ def test_default_filters_behind_a_formula_are_told_and_left_out_ones_are_not() -
     formula = Plan(measures=(MeasureItem(alias="p", measure="commande.panier"),))
     assert "/ignored_defaults/commande" in read(formula)
     assert "/ignored_defaults/commande" not in read(formula.model_copy(update={"ignored_defaults": ("commande",)}))
+
+
+def test_a_quarter_is_read_with_its_days() -> None:
+    quarter = DateRange(date(2026, 4, 1), date(2026, 7, 1), "T2 2026")
+    period = CalendarPeriod(unit="quarter", number=2, year=2026)
+    assert read(plan(period=period), period=quarter)["/period"] == "Période | T2 2026 (du 01/04/2026 au 30/06/2026)"
+
+
+def test_details_follow_the_default_filters_of_their_event() -> None:
+    line = Entity(table="lignes", label="Ligne", measures={"qte": Measure(expression="SUM(qte)", label="Quantité")})
+    join = Join(from_entity="ligne", from_columns=("c",), to_entity="commande", to_columns=("id",))
+    layer = LAYER.model_copy(update={"entities": LAYER.entities | {"ligne": line}, "joins": LAYER.joins | {"l": join}})
+    parts = read_plan(Plan(measures=(MeasureItem(alias="q", measure="ligne.qte"),)), layer, None, FR)
+    assert "/ignored_defaults/commande" in {p.path for p in parts}
 
 
 def test_a_list_without_related_rows() -> None:
