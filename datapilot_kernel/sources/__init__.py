@@ -6,6 +6,7 @@ Nothing heavy is imported here; drivers are loaded by the adapter that needs the
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from datapilot_kernel.sources.location import DatabaseLocation, cache_folder, parse_location, redact
 from datapilot_kernel.sources.model import (
@@ -60,7 +61,11 @@ def open_source(
     ------
     SourceProblem
         The location says nothing that can be opened, or no file in it can be read.
+    ZoneInfoNotFoundError, ValueError
+        There is no such time zone.
     """
+    # It becomes part of the sessions' settings: a zone that the machine knows, and no other text.
+    ZoneInfo(time_zone)
     where = parse_location(location)
     if isinstance(where, DatabaseLocation):
         if where.kind == "postgres":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from zoneinfo import ZoneInfoNotFoundError
 
 import duckdb
 import psycopg
@@ -12,7 +13,7 @@ from pymysql import err
 
 from datapilot_kernel.errors import SourceProblem
 from datapilot_kernel.messages import has_text
-from datapilot_kernel.sources import files_worker, problems, redact
+from datapilot_kernel.sources import files_worker, open_source, problems, redact
 from datapilot_kernel.sources.location import DatabaseLocation, parse_location
 
 
@@ -149,3 +150,9 @@ def test_the_worker_knows_every_type_of_duckdb() -> None:
         "ARRAY",
         "TUPLE",
     }
+
+
+@pytest.mark.parametrize("zone", ["UTC'; DROP TABLE clients; --", "Europe/Nulle_Part", "../etc/passwd"])
+def test_a_time_zone_is_one_that_exists(zone: str) -> None:
+    with pytest.raises((ValueError, ZoneInfoNotFoundError)):
+        open_source("postgresql://h/x", time_zone=zone)

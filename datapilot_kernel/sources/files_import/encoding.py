@@ -24,6 +24,7 @@ BLOCK_BYTES = 1 << 20
 _FRENCH = frozenset("éèêëàâäçùûüîïôöœæÉÈÊËÀÂÇÙÛÎÏÔŒ€°«»’–…²³ñ\u00a0")
 _CANDIDATES = ("cp1252", "cp850", "mac_roman")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_MARKUP = re.compile(rb"\s*(?:<(?:!doctype|html|\?xml|table|body)|\[\s*\{|\{\s*\")", re.IGNORECASE)
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "looks_like_excel"),
     (b"\xd0\xcf\x11\xe0", "looks_like_excel"),
@@ -84,6 +85,8 @@ def detect_encoding(path: Path, chosen: str | None = None) -> Encoding:
             return _checked(path, Encoding(name, len(bom)))
     if head[1:400:2].count(0) > len(head[1:400:2]) * 0.6:
         return Encoding("utf-16-le")
+    if _MARKUP.match(head):
+        raise Unreadable("looks_like_markup", file=path.name)
     control = sum(head.count(bytes([code])) for code in (*range(9), *range(14, 27), 28, 29, 30, 31, 127))
     if b"\x00" in head or control > len(head) // 200:
         raise Unreadable("looks_binary", file=path.name)

@@ -80,11 +80,12 @@ def _worded(cells: Sequence[str]) -> bool:
 
 
 def choose_delimiter(text: str) -> str:
-    """Return the delimiter whose lines agree best on a width; ``;`` when nothing separates anything."""
+    """Return the delimiter whose lines agree best on a width; one that the text does not hold when there is one column."""
     directive = _SEP_LINE.match(text.split("\n", 1)[0].rstrip("\r"))
     if directive:
         return directive[1]
-    best, best_score = ";", 0.0
+    # One column whose text holds delimiters here and there must not be cut at them.
+    best, best_score = next((d for d in DELIMITERS if d not in text), "\x1f"), 0.0
     for delimiter in DELIMITERS:
         if delimiter not in text:
             continue
@@ -96,6 +97,8 @@ def choose_delimiter(text: str) -> str:
         if delimiter == "," and not any(_worded(cells) for cells in records if len(cells) == width):
             continue  # nothing but digits around the commas: they are decimal commas
         agreed = lines / len(records)
+        if agreed < 0.4:
+            continue
         # A decimal comma and the commas of a text cut lines too, but never so evenly, nor into so many.
         score = agreed * agreed * (width - 1) ** 0.5 * (1.0 if delimiter != "," else 0.8)
         if score > best_score:
@@ -133,6 +136,8 @@ def find_table(text: str, whole: bool, delimiter: str, header_line: int | None) 
     first_data = (at + 1 if at is not None else _first_full(records, start, width)) if header_line != 0 else start
     data = records[first_data:]
     headers = [stripped(cell) for cell in records[at].cells] if at is not None else []
+    while len(headers) > 1 and not headers[-1]:
+        headers.pop()  # "A;B;" ends every line with a delimiter: the data below say whether there is a third column
     width = max(len(headers), *(len(r.cells) for r in data), 1) if data else max(1, len(headers))
     while width > len(headers) and not any(len(r.cells) >= width and stripped(r.cells[width - 1]) for r in data):
         width -= 1
@@ -171,6 +176,7 @@ def _chosen_position(records: list[Record], header_line: int) -> int | None:
 
 def _header_position(records: list[Record], start: int, width: int) -> int | None:
     """Return the header's position; None: the table begins with data."""
+    maybe: int | None = None
     for position in range(start, min(len(records), start + 60)):
         cells = records[position].cells
         filled = _filled(cells)
@@ -181,7 +187,9 @@ def _header_position(records: list[Record], start: int, width: int) -> int | Non
             case "header":
                 return position
             case "data":
-                return None
+                return maybe
+            case "preamble":
+                maybe = position  # dates above numbers are a header if the data follow, else a title
     return next((i for i in range(start, len(records)) if _filled(records[i].cells)), None)
 
 

@@ -14,6 +14,7 @@ Every table gets the headers as written as its columns' comments: the catalog re
 from __future__ import annotations
 
 import csv
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -172,7 +173,7 @@ class Loader:
         sheet = _Sheet(
             file=path.name, table=self._table_name(options.table or path.stem), kind="csv", options=options,
             headers=layout.headers, names=_names(layout.headers, options), header_line=layout.header_line,
-            preamble=layout.preamble, encoding=encoding.name, delimiter=delimiter,
+            preamble=layout.preamble, encoding=encoding.name, delimiter=delimiter if delimiter in text else None,
             notes=(*encoding.notes, *_tail_notes(tail)),
         )  # fmt: skip
         decisions = _decisions(sheet, [record.cells for record in data[:_SAMPLE_ROWS]])
@@ -182,7 +183,8 @@ class Loader:
             with source.open("wb") as target:
                 encodings.utf8_copy(path, target, encoding, end)
         try:
-            if layout.plain_preamble and self._quick(source, layout, sheet, decisions):
+            wrapped = any(_FORMULA_TEXT.fullmatch(cell) for r in data[:500] for cell in r.cells)
+            if layout.plain_preamble and not wrapped and self._quick(source, layout, sheet, decisions):
                 return self._reported(sheet, decisions, {})
             return self._sure(_numbered(source, layout), layout.width, sheet)
         finally:
@@ -499,6 +501,15 @@ def _numbered(source: Path, layout: Layout) -> Iterator[Record]:
             before = reader.line_num
 
 
+_FORMULA_TEXT = re.compile(r'="(.*)"', re.DOTALL)
+
+
+def _unwrapped(cell: str) -> str:
+    """``="00123"`` is how programs make Excel keep a zero: the cell is what stands inside."""
+    found = _FORMULA_TEXT.fullmatch(cell)
+    return found[1].replace('""', '"') if found else cell
+
+
 def _write_staged(target: IO[str], records: Iterable[Record], width: int) -> list[int]:
     """Write records of one width, each with its line; return the lines that held more."""
     wide: list[int] = []
@@ -515,7 +526,7 @@ def _write_staged(target: IO[str], records: Iterable[Record], width: int) -> lis
                 cells = cells[:width] + [""] * (width - len(cells))
             elif not any(cells):
                 continue
-            yield [str(record.line), *cells]
+            yield [str(record.line), *(_unwrapped(cell) if cell[:1] == "=" else cell for cell in cells)]
 
     writer.writerows(rows())
     return wide
