@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 -- these are the wall-clock times of columns without a time zone
 """Five invented databases, very unlike each other, for introspection and drafts: the same tables in every engine.
 
 Types are the least common ones; ``TIMESTAMP`` becomes ``DATETIME`` for MariaDB. Rows are deterministic.

@@ -142,6 +142,9 @@ class _Check:
             self._add("empty_label", (*path, "label"))
 
     def _type(self, dimension: Dimension, column: Column, path: Path) -> None:
+        if column.type in {"timestamp", "timestamptz"} and dimension.zoned != (column.type == "timestamptz"):
+            code = "zone_missing" if column.type == "timestamptz" else "zone_too_much"
+            self._add(code, (*path, "zoned"), severity="warning", name=column.name, found=column.native_type)
         fits = _FITS.get(dimension.type)
         if fits is None or column.type in fits or column.type == "other":
             return

@@ -70,9 +70,7 @@ def read_fragment(sql: str, dialect: str, *, aggregate: bool = False) -> Fragmen
     problem = detail = None
     if aggregate:
         outside = [c for c in tree.find_all(exp.Column) if c.find_ancestor(exp.AggFunc) is None]
-        nested = any(
-            a.parent is not None and a.parent.find_ancestor(exp.AggFunc) is not None for a in tree.find_all(exp.AggFunc)
-        )
+        nested = any(a.find_ancestor(exp.AggFunc) is not None for a in tree.find_all(exp.AggFunc))
         if tree.find(exp.AggFunc) is None:
             problem = "not_an_aggregate"
         elif nested:

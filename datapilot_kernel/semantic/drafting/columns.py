@@ -84,6 +84,7 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
         column=None if expression else column.name,
         expression=expression,
         type=kind,
+        zoned=column.type == "timestamptz",
         label=label,
         plural=_plural(reading, label),
         synonyms=tuple(synonyms),
