@@ -9,12 +9,15 @@ from __future__ import annotations
 from datetime import date
 
 from datapilot_kernel.messages import text
-from datapilot_kernel.nl2sql.local.draft import Draft, MeasureMention
+from datapilot_kernel.nl2sql.local.carry import carried
+from datapilot_kernel.nl2sql.local.draft import Draft, Group, MeasureMention
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, MeasureItem, Order, Plan
+
+_ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
 
 __all__ = ["follow", "is_follow_up"]
 
@@ -54,8 +57,16 @@ class _Follower(Shaper):
         plan = last
         if draft.related or (draft.conditions and plan.kind == "aggregate" and not plan.measures):
             raise NotSure(*(r.text for r in draft.related))
+        self.adding = any(w in _ADDING for w in words)
+        for mention in draft.periods:
+            if not mention.versus:
+                mention.period = carried(plan.period, mention.period, mention.text, today=today, calendar=self.layer.calendar)
         if draft.remove_filter:
             plan = self._without_filters(plan)
+        if draft.count and not draft.measures and plan.kind == "rows" and not plan.distinct:
+            return self._counted(plan), self.notes
+        if draft.sort and draft.measures and plan.kind == "aggregate":
+            return self._sorted_by(plan, draft.measures[0]), self.notes
         if draft.measures and plan.kind == "aggregate":
             self._new_measures(plan)
         elif draft.measures:
@@ -78,6 +89,9 @@ class _Follower(Shaper):
         if not order and self.items and self.dims:
             axis = next((d for d in self.dims if d.grain is not None), None)
             order = (Order(by=axis.alias, descending=False),) if axis else (Order(by=self.items[0].alias),)
+        axis = next((d for d in self.dims if d.grain is not None), None)
+        if draft.groups and axis is not None and plan.limit is None and not draft.sort:
+            order = (Order(by=axis.alias, descending=False),)
         limit_per = plan.limit_per if plan.limit_per in aliases else None
         having = tuple(h for h in plan.having if h.measure in aliases)
         rollup = plan.rollup if plan.rollup is None or plan.rollup.measure in (None, *aliases) else None
@@ -90,6 +104,23 @@ class _Follower(Shaper):
             ),
             self.notes,
         )  # fmt: skip
+
+    def _counted(self, plan: Plan) -> Plan:
+        """« combien ? » after a list."""
+        item = self.count_of(plan.entity or "")
+        return Plan(
+            measures=(item,), filters=plan.filters, any_of=plan.any_of, related=plan.related, period=plan.period, time=plan.time,
+            ignored_defaults=plan.ignored_defaults,
+        )  # fmt: skip
+
+    def _sorted_by(self, plan: Plan, wanted: MeasureMention) -> Plan:
+        """« trie par marge »: the margin is shown too, and orders the rows."""
+        by = self._sort_key(wanted)
+        for dimension in self.dims:
+            if dimension.grain is None and not self.reaches(next(i for i in self.items if i.alias == by), dimension.field.partition(".")[0]):
+                raise Missing("no_join", self.layer.dimension(dimension.field).label, measure=wanted.text)
+        order = (Order(by=by, descending=not self.draft.ascending),)
+        return plan.model_copy(update={"measures": tuple(self.items), "order": order})
 
     def _from_scratch(self) -> tuple[Plan, list[str]]:
         fresh = Shaper(self.k, self.draft, self.pick)
@@ -104,7 +135,10 @@ class _Follower(Shaper):
         }
         entities = {o.ref for s in draft.subjects for o in s.of("entity")}
         if not targets and not entities:
-            return plan.model_copy(update={"filters": (), "any_of": (), "having": ()})
+            bare: dict[str, object] = {"filters": (), "any_of": (), "having": ()}
+            if not (plan.filters or plan.any_of or plan.having):
+                bare = {"period": None, "comparison": None}
+            return plan.model_copy(update=bare)
         kept = tuple(f for f in plan.filters if f.field not in targets and f.field.partition(".")[0] not in entities)
         if kept == plan.filters:
             raise NotSure(*(s.text for s in draft.subjects))
@@ -114,7 +148,8 @@ class _Follower(Shaper):
     def _new_measures(self, plan: Plan) -> None:
         if (plan.rollup is not None and plan.rollup.measure is not None) or plan.having:
             raise NotSure(*(m.text for m in self.draft.measures))
-        self._aliases -= {m.alias for m in plan.measures}
+        if not self.adding:
+            self._aliases -= {m.alias for m in plan.measures}
         items: list[MeasureItem] = []
         for mention in self.draft.measures:
             item = self.measure(mention)
@@ -129,7 +164,7 @@ class _Follower(Shaper):
                 i.model_copy(update={"alias": self.alias(f"{transform}_{i.alias}"), "transform": transform})
                 for i in list(items)
             ]
-        self.items = items
+        self.items = [*self.items, *items] if self.adding else items
         axis = self.time_axis(items)
         self.dims = [
             d.model_copy(update={"field": axis}) if d.grain is not None and axis is not None and self.layer.dimension(d.field).type in ("date", "timestamp") else d
@@ -140,7 +175,7 @@ class _Follower(Shaper):
     def _groups_of(self, plan: Plan) -> Plan:
         draft = self.draft
         groups = list(draft.groups)
-        added = any(w in ("ajoute", "rajoute", "aussi", "egalement", "add") for w in self.words)
+        added = self.adding
         if plan.kind == "rows":
             if groups or draft.units:
                 if plan.distinct:
@@ -159,12 +194,18 @@ class _Follower(Shaper):
                 option = self.nearest(
                     f"c{mention.start}", mention.of("dimension"), frozenset({plan.entity or ""}), mention.text
                 )
+                numeric = self.layer.dimension(option.ref).type == "number" and option.entity != plan.entity
+                if numeric:
+                    raise NotSure(mention.text)
                 if self.k.distance(plan.entity or "", option.entity) is None:
                     raise Missing("no_join", mention.text, measure=self._subject_label(plan.entity))
                 if not any(c.field == option.ref for c in columns):
                     columns.append(ColumnItem(alias=self.alias(self._column_name(option.ref)), field=option.ref))
                     self.changed = True
             return plan.model_copy(update={"columns": tuple(columns)})
+        if added:
+            groups += [Group(m) for m in draft.subjects if m.of("dimension")]
+            draft.subjects = [m for m in draft.subjects if not m.of("dimension")]
         for mention in draft.subjects:
             if mention.of("dimension") and not draft.rank:
                 raise NotSure(mention.text)

@@ -639,6 +639,10 @@ class Reader:
                 # « top 10 des produits par quantité vendue »
                 self.draft.rank.by = MeasureMention(item.of("measure"), item.text, item.start)
                 return place + 1
+            elif not taken and item.kind == "lex" and item.of("measure") and not self.draft.measures:
+                # « magasins par CA »: in the order of it.
+                self.draft.sort = True
+                return self._lex(place)
             else:
                 break
             taken = True

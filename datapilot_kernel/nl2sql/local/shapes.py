@@ -41,6 +41,7 @@ class Shaper(Builder):
 
     items: list[MeasureItem]
     dims: list[DimensionItem]
+    last: Plan | None = None
 
     def plan(self, today: date) -> Plan:
         """Return the plan. Raises Fork, Missing, NotSure."""
@@ -516,7 +517,10 @@ class Shaper(Builder):
             f"{entity}.{n}" for n, d in self.layer.entities[entity].dimensions.items()
             if d.type in ("date", "timestamp") and not d.hidden and set(phrase(d.label)) & _DUE
         ]  # fmt: skip
-        late = any(set(phrase(v.text)) & _LATE for v in self.draft.values)
+        said = [v.text for v in self.draft.values]
+        if self.last is not None:
+            said += [n for f in self.last.filters for v in f.values if isinstance(v, str) for n in self.layer.dimension(f.field).values.get(v, ())]
+        late = any(set(phrase(s)) & _LATE for s in said)
         if due and late:
             ref = due[0]
             self.note("age_since", label=self.layer.dimension(ref).label)
@@ -884,7 +888,7 @@ class Shaper(Builder):
         target = self._rank_target(subject)
         if target is not None:
             groups.append(target)
-        elif folded or (conditions and subject is not None and not groups):
+        elif folded or ((conditions or draft.sort) and subject is not None and not groups):
             assert subject is not None
             groups.append(Group(Mention((Option("entity", subject),), self._subject_label(subject), -2)))
         else:

@@ -30,6 +30,8 @@ class Speller:
     def __init__(self, lexicon: Lexicon, values: ValueIndex) -> None:
         self.lexicon, self.values = lexicon, values
         self._words: dict[str, tuple[str, ...]] = {}
+        # Loaded with the first engine, not with the first misspelt question.
+        import rapidfuzz.process  # noqa: F401
 
     def _vocabulary(self, grammar: Grammar) -> tuple[str, ...]:
         if grammar.language not in self._words:
