@@ -340,3 +340,30 @@ def test_questions_over_real_files(kernel: Kernel, tmp_path: Path) -> None:
     assert asked.errors == []
     assert kernel.run("print(type(r.outcome).__name__, r.df.iloc[:, 1].max())").stream.strip() == f"Answer {expected}"
     kernel.run("session.close()")
+
+
+@pytest.mark.postgres
+def test_stop_ends_the_query_in_postgresql(kernel: Kernel, postgres: Any) -> None:
+    import psycopg
+
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE grande AS SELECT g AS n, g % 2 AS k FROM generate_series(1, 30000) AS g")
+        kernel.run(
+            "import os; from datapilot_kernel.notebook.session import open_local\n"
+            "session = get_ipython()._datapilot_magics.session; session.close(); session.open_client = open_local\n"
+            f"os.environ['PG_URL'] = {url!r}"
+        )
+        assert kernel.run("%datapilot source --env PG_URL as pg").errors == []
+        statement = "SELECT COUNT(*) AS c FROM grande AS a JOIN grande AS b ON a.k = b.k WHERE a.n + b.n > 7"
+        cell = kernel.run(f"%%sql\n{statement}", interrupt_after=2.0)
+        assert cell.errors, cell.html()[-600:]
+        assert "Arrêté" in cell.said()
+        assert 1.5 < cell.took_s < 10
+        active = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%grande%' AND pid <> pg_backend_pid()"
+        ).fetchone()
+        assert active == (0,)
+        # The connection went back whole: the next question is answered.
+        assert "30 000" in kernel.run("%sql SELECT COUNT(*) AS c FROM grande").html().replace("\u202f", " ")
+        kernel.run("session.close()")
