@@ -357,7 +357,9 @@ def open_files(path: Path, options: FilesOptions, *, time_zone: str = "Europe/Pa
         There is no such path, or nothing in it can be read.
     """
     from datapilot_kernel.sources.files_import.cache import imported
+    from datapilot_kernel.sources.files_import.sidecar import read_decisions
 
+    options = {**read_decisions(path), **options}
     # It starts while the files are read, and is ready for the first question.
     process = _Process()
     try:

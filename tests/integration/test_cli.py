@@ -251,3 +251,20 @@ def test_doctor_tells_what_is_there() -> None:
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert checks["duckdb"]["ok"]
     assert checks["files"]["ok"]
+
+
+def test_files_are_read_as_decided_beside_them(tmp_path: Path) -> None:
+    (tmp_path / "ventes.csv").write_text("Code;Montant\n012;1 234,50\n013;abc\n", encoding="utf-8")
+    first = datapilot("files", "--source", str(tmp_path), "--json")
+    assert first.returncode == 0, first.stderr
+    columns = {c["name"]: c["type"] for c in json.loads(first.stdout)["files"][0]["columns"]}
+    assert columns == {"code": "text", "montant": "text"}
+    model = datapilot("files", "--source", str(tmp_path), "--yaml").stdout
+    (tmp_path / "datapilot.yaml").write_text(model.replace("Montant:\n        type: text", "Montant:\n        type: decimal"), encoding="utf-8")
+    again = datapilot("files", "--source", str(tmp_path))
+    assert again.returncode == 1, "a cell that does not fit is a failed check"
+    assert "ligne 3, colonne « Montant »" in again.stdout
+    (tmp_path / "datapilot.yaml").write_text("files: 3", encoding="utf-8")
+    broken = datapilot("files", "--source", str(tmp_path))
+    assert broken.returncode == 3
+    assert "datapilot.yaml" in one_sentence(broken)
