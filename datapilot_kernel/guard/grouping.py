@@ -21,7 +21,11 @@ def complete_group_by(found: Resolution, rules: DialectRules) -> None:
     """Add to each GROUP BY the columns that a grouped key determines, in place."""
     for select, scope in found.selects:
         group = select.args.get("group")
-        if group is None or not group.expressions or any(group.args.get(k) for k in ("grouping_sets", "rollup", "cube", "all")):
+        if (
+            group is None
+            or not group.expressions
+            or any(group.args.get(k) for k in ("grouping_sets", "rollup", "cube", "all"))
+        ):
             continue
         grouped = _grouped(select, group, found)
         for source in scope.sources:
@@ -35,7 +39,9 @@ def complete_group_by(found: Resolution, rules: DialectRules) -> None:
                 if name not in own:
                     own.add(name)
                     identifier = exp.Identifier(this=name, quoted=True)
-                    group.append("expressions", exp.Column(this=identifier, table=exp.Identifier(this=source.name, quoted=True)))
+                    group.append(
+                        "expressions", exp.Column(this=identifier, table=exp.Identifier(this=source.name, quoted=True))
+                    )
 
 
 def _grouped(select: exp.Select, group: exp.Group, found: Resolution) -> list[tuple[Source | None, str]]:
@@ -63,7 +69,11 @@ def _needed(select: exp.Select, source: Source, found: Resolution) -> list[str]:
             origin = found.column_origins.get(id(column))
             if origin is not None and origin[0] is source:
                 names.append(_column_name(column))
-            elif isinstance(column.this, exp.Star) and column.args.get("table") is not None and column.args["table"].name == source.name:
+            elif (
+                isinstance(column.this, exp.Star)
+                and column.args.get("table") is not None
+                and column.args["table"].name == source.name
+            ):
                 names.extend(source.columns or ())
     return names
 

@@ -16,6 +16,7 @@ compiled one cannot be subclassed, and the interpreted one is ten times slower).
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -31,17 +32,21 @@ MAX_CHAIN = 700  # operands of one chain of operators
 # What may stand before a parenthesis without being a function.
 SYNTAX = frozenset(
     """
-    ALL AND ANTI ANY AS ASC ASOF BETWEEN BY CASE CROSS CUBE DESC DISTINCT DISTINCTROW ELSE END ESCAPE EXCEPT EXCLUDE EXISTS
-    FETCH FILTER FOLLOWING FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT INTERVAL INTO IS JOIN LATERAL LEFT_JOIN
-    LIKE LIMIT MATERIALIZED MINUS NATURAL NOT OFFSET ON OR ORDER OVER OVERLAPS PIVOT PRECEDING QUALIFY RECURSIVE REGEXP
-    RENAME RLIKE ROLLUP SELECT SEMI SEPARATOR SETS SIMILAR SOME SOUNDS THEN TO UNION UNPIVOT USING VALUES WHEN WHERE WINDOW WITH XOR ZONE
-    DECIMAL NUMERIC DEC VARCHAR NVARCHAR NCHAR CHARACTER VARYING VARBINARY BPCHAR FLOAT INTEGER INT BIGINT SMALLINT TINYINT BINARY STRUCT UNION
-    AGAINST ONLY PARTITION SAMPLE RETURNING
-    """.split()
+    ALL AND ANTI ANY AS ASC ASOF BETWEEN BY CASE CROSS CUBE DESC DISTINCT DISTINCTROW ELSE END ESCAPE EXCEPT
+    EXCLUDE EXISTS FETCH FILTER FOLLOWING FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT INTERVAL INTO
+    IS JOIN LATERAL LEFT_JOIN LIKE LIMIT MATERIALIZED MINUS NATURAL NOT OFFSET ON OR ORDER OVER OVERLAPS PIVOT
+    PRECEDING QUALIFY RECURSIVE REGEXP RENAME RLIKE ROLLUP SELECT SEMI SEPARATOR SETS SIMILAR SOME SOUNDS THEN
+    TO UNION UNPIVOT USING VALUES WHEN WHERE WINDOW WITH XOR ZONE DECIMAL NUMERIC DEC VARCHAR NVARCHAR NCHAR
+    CHARACTER VARYING VARBINARY BPCHAR FLOAT INTEGER INT BIGINT SMALLINT TINYINT BINARY STRUCT UNION AGAINST
+    ONLY PARTITION SAMPLE RETURNING
+    """.split()  # noqa: SIM905 - words read better as words
 )
 # A type when it follows AS or ::, a function otherwise.
 TYPE_OR_FUNCTION = frozenset(
-    "DATE TIME TIMESTAMP TIMESTAMPTZ TIMETZ DATETIME CHAR YEAR BIT MAP LIST DOUBLE SIGNED UNSIGNED JSON TEXT STRING UUID BOOLEAN ROW ENUM".split()
+    """
+    DATE TIME TIMESTAMP TIMESTAMPTZ TIMETZ DATETIME CHAR YEAR BIT MAP LIST DOUBLE SIGNED UNSIGNED JSON TEXT
+    STRING UUID BOOLEAN ROW ENUM
+    """.split()  # noqa: SIM905 - words read better as words
 )
 # Functions with a syntax of their own, and the words inside their parentheses that tell.
 SPECIAL: dict[str, frozenset[str]] = {
@@ -61,8 +66,11 @@ _OPERAND_END = frozenset({"word", "string", "quoted", "number", ")", "]"})
 _PREFIXES = frozenset({"-", "+", "~", "!", "@", "NOT"})
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _OPERAND_KEYWORDS_BEFORE = frozenset(
-    """SELECT WHERE AND OR NOT ON WHEN THEN ELSE CASE HAVING BY IN BETWEEN LIKE ILIKE RLIKE REGEXP DISTINCT ALL LIMIT OFFSET QUALIFY
-    XOR DIV MOD AS IS FROM JOIN ARRAY USING RETURN ESCAPE UNION EXCEPT INTERSECT INTERVAL ANY SOME""".split()
+    """
+    SELECT WHERE AND OR NOT ON WHEN THEN ELSE CASE HAVING BY IN BETWEEN LIKE ILIKE RLIKE REGEXP DISTINCT ALL
+    LIMIT OFFSET QUALIFY XOR DIV MOD AS IS FROM JOIN ARRAY USING RETURN ESCAPE UNION EXCEPT INTERSECT INTERVAL
+    ANY SOME
+    """.split()  # noqa: SIM905 - words read better as words
 )
 _SPACES = " \t\r\n\f\v\u00a0\u202f"
 _WORD = re.compile(r"[A-Za-z_\u0080-\ud7ff\uf900-\ufffd\U00010000-\U0010ffff][\w$]*")
@@ -170,7 +178,7 @@ def _line_end(text: str, i: int, *, carriage: bool) -> int:
     return min(ends) if ends else len(text)
 
 
-def tokens(text: str, dialect: str) -> Iterator[Token]:  # noqa: PLR0912, C901 - one lexer, one loop
+def tokens(text: str, dialect: str) -> Iterator[Token]:
     """Cut ``text`` up by the rules of the engine; comments are left out.
 
     Raises
@@ -254,6 +262,8 @@ def tokens(text: str, dialect: str) -> Iterator[Token]:  # noqa: PLR0912, C901 -
                     continue
             if follower == "&" and upper == "U" and text[match.end() + 1 : match.end() + 2] in "'\"" and postgres:
                 raise RefusedSql("forbidden_syntax", what="U&'…'", log="unicode-escaped quote")
+            if not word.isascii() and not all(c.isascii() or c.isalnum() or unicodedata.category(c)[0] == "M" for c in word):
+                raise RefusedSql("bad_character", log="character that no name may hold")
             if word.lower().startswith(MARK):
                 raise RefusedSql("unreadable", log="reserved prefix")
             i = match.end()
@@ -443,7 +453,7 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
     return closers
 
 
-def _is_function(  # noqa: PLR0911 - a decision list
+def _is_function(
     token: Token, before: Token | None, inside: list[str], pieces: list[Token], at: int, closers: dict[int, int]
 ) -> bool:
     word = token.upper
@@ -474,7 +484,9 @@ def _is_function(  # noqa: PLR0911 - a decision list
 
 _UNIT_WORDS = frozenset(
     f"{u}{s}"
-    for u in "YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MICROSECOND MILLISECOND DECADE CENTURY MILLENNIUM".split()
+    for u in """
+    YEAR QUARTER MONTH WEEK DAY HOUR MINUTE SECOND MICROSECOND MILLISECOND DECADE CENTURY MILLENNIUM
+    """.split()  # noqa: SIM905 - words read better as words
     for s in ("", "S")
 )
 

@@ -24,6 +24,7 @@ MAX_FORMAT_WIDTH = 5
 
 _TEXT = frozenset({"repeat", "lpad", "rpad", "space"})
 _SERIES = frozenset({"generate_series", "range"})
+_NAMES_A_FUNCTION = frozenset({"list_aggregate", "list_aggr", "array_aggregate", "array_aggr"})
 _RESIZED = frozenset({"list_resize", "array_resize"})
 
 
@@ -43,16 +44,16 @@ def check(tree: exp.Expr, found: Resolution, rules: DialectRules) -> None:
         raise RefusedSql("too_many_joins", log=f"weight {found.heaviest:.2f}")
     nested = 1.0
     for node in found.calls:
-        nested *= _call(node)
+        nested *= _call(node, rules)
     if nested > MAX_NESTED_ELEMENTS:
         raise RefusedSql("too_large", name="generate_series", log="series inside series")
-    for node in found.powers:
-        exponent = sizes.value(node.args.get("expression"))
+    for power in found.powers:
+        exponent = sizes.value(power.args.get("expression"))
         if exponent is not None and abs(exponent) > MAX_EXPONENT:
             raise RefusedSql("too_large", name="^", log="exponent")
 
 
-def _call(node: exp.Anonymous) -> float:
+def _call(node: exp.Anonymous, rules: DialectRules) -> float:
     """Check one call; return how many elements it makes where it stands in an expression."""
     name = node.name.lower()
     if name in _SERIES:
@@ -73,6 +74,11 @@ def _call(node: exp.Anonymous) -> float:
             total *= max(sizes.value(dimension) or 1.0, 1.0)
         if total > MAX_SERIES_ROWS:
             raise RefusedSql("too_large", name=name, log="filled array")
+    elif name in _NAMES_A_FUNCTION and len(node.expressions) > 1:
+        named = node.expressions[1]
+        if not (isinstance(named, exp.Literal) and named.is_string and named.this.lower() in rules.functions):
+            shown = named.this if isinstance(named, exp.Literal) else name
+            raise RefusedSql("forbidden_function", name=str(shown)[:60], log="aggregate named by a text")
     elif name == "factorial" and node.expressions:
         if sizes.count_of(node.expressions[0]) > MAX_EXPONENT:
             raise RefusedSql("too_large", name=name, log="factorial")

@@ -8,6 +8,7 @@ policy: a table that is forbidden and a table that does not exist read the same.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from datapilot_kernel.messages import text
 
@@ -60,7 +61,7 @@ class Accepted:
     tables: tuple[str, ...] = ()
     columns: tuple[tuple[str, str], ...] = ()
     limit_rows: int = 0
-    ok: bool = field(default=True, init=False)
+    ok: Literal[True] = field(default=True, init=False)
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,10 @@ class Refusal:
     """
 
     reason: str
-    values: dict[str, object] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     log: str = ""
     key: str = ""
-    ok: bool = field(default=False, init=False)
+    ok: Literal[False] = field(default=False, init=False)
 
     @property
     def message(self) -> str:
@@ -89,7 +90,7 @@ class Refusal:
         return text(f"guard.{self.key or self.reason}", **self.values)
 
 
-class RefusedSql(Exception):  # noqa: N818 - a refusal is not an error
+class RefusedSql(Exception):
     """Raised inside the room only; ``Guard.check`` turns it into a :class:`Refusal`."""
 
     def __init__(self, reason: str, *, key: str = "", log: str = "", **values: object) -> None:

@@ -15,7 +15,9 @@ from datapilot_kernel.guard.reasons import RefusedSql
 
 Node = exp.Expr
 MAX_TURNS = 100_000
-_GROWS_TEXT = frozenset({"concat", "concat_ws", "repeat", "lpad", "rpad", "array_cat", "list_concat", "list_cat", "array_concat", "replace"})
+_GROWS_TEXT = frozenset(
+    {"concat", "concat_ws", "repeat", "lpad", "rpad", "array_cat", "list_concat", "list_cat", "array_concat", "replace"}
+)
 _FORWARD = frozenset({"date_add", "adddate", "add_months", "timestampadd", "addtime"})
 _BACKWARD = frozenset({"date_sub", "subdate", "subtime"})
 
@@ -74,7 +76,13 @@ def _output_name(node: Node, rules: DialectRules) -> str:
 
 
 def _check_member(
-    name: str, member: exp.Select, reference: exp.Table, distinct: bool, columns: list[str], starts: list[Node], rules: DialectRules
+    name: str,
+    member: exp.Select,
+    reference: exp.Table,
+    distinct: bool,
+    columns: list[str],
+    starts: list[Node],
+    rules: DialectRules,
 ) -> None:
     alias = rules.fold(reference.args["alias"].this) if reference.args.get("alias") is not None else name
     outputs = [e.this if isinstance(e, exp.Alias) else e for e in member.expressions]
@@ -155,8 +163,10 @@ def _walks(part: Node, alias: str, columns: list[str], outputs: list[Node], rule
         table, far = output.args.get("table"), other.args.get("table")
         if table is not None and rules.fold(table) == alias:
             continue
-        if moved or rules.fold(output.this) != rules.fold(other.this) or (
-            table is not None and far is not None and rules.fold(table) != rules.fold(far)
+        if (
+            moved
+            or rules.fold(output.this) != rules.fold(other.this)
+            or (table is not None and far is not None and rules.fold(table) != rules.fold(far))
         ):
             return True
     return False
@@ -201,7 +211,13 @@ def _bounds(
             turns = abs(bound - start) / step
             if turns > MAX_TURNS:
                 raise RefusedSql("too_large", name=name[:60], log=f"recursion of {turns:.0f} turns")
-        elif start is not None and bound is None and step and right.find(exp.Column) is None and right.find(exp.Anonymous) is None:
+        elif (
+            start is not None
+            and bound is None
+            and step
+            and right.find(exp.Column) is None
+            and right.find(exp.Anonymous) is None
+        ):
             if right.find(exp.Select) is None and right.find(exp.CurrentDate) is None:
                 continue
         return True

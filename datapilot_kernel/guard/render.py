@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -86,6 +86,7 @@ class Renderer:
         return method(self, node)
 
     def all(self, nodes: Iterable[Node], separator: str = ", ") -> str:
+        """Write several nodes."""
         return separator.join([self.sql(n) for n in nodes])
 
     def name(self, node: Node | None) -> str:
@@ -102,6 +103,7 @@ class Renderer:
         return name.upper() if self.rules.name == "mysql" else name.lower()
 
     def type(self, node: Node) -> str:
+        """Write a type."""
         return self.rules.type_sql(node, self)
 
     def word(self, value: object, allowed: Iterable[str]) -> str:
@@ -587,7 +589,7 @@ def _binary(r: Renderer, node: exp.Binary) -> str:
         operator = r.rules.operator(word)
         parts.append(f"{operator} {r.sql(current.expression)}")
         current = current.this
-    if isinstance(current, exp.Slice) and current is node:
+    if isinstance(node, exp.Slice):
         left = r.sql(node.args.get("this"))
         return f"{left}:{r.sql(node.args.get('expression')) if node.args.get('expression') is not None else ''}"
     parts.append(r.sql(current))
@@ -625,7 +627,7 @@ _LIKES: dict[type[Node], str] = {exp.Like: "LIKE", exp.ILike: "ILIKE"}
 
 
 @_writes(exp.Like, exp.ILike, args="this expression negate")
-def _like(r: Renderer, node: exp.Binary, *, negated: bool = False) -> str:
+def _like(r: Renderer, node: exp.Expr, *, negated: bool = False) -> str:
     word = _LIKES[type(node)]
     if word == "ILIKE" and r.rules.name == "mysql":
         raise RefusedSql("forbidden_syntax", what="ILIKE", log="ilike in mysql")
@@ -691,7 +693,7 @@ def _not(r: Renderer, node: exp.Not) -> str:
         if all(not v or k in known for k, v in inner.args.items()):
             return method(r, inner, negated=True)
     if isinstance(inner, exp.Escape) and type(inner.this) in _LIKES:
-        return f"{_like(r, inner.this, negated=True)} ESCAPE {r.sql(inner.expression)}"
+        return f"{_NEGATABLE[exp.Like](r, inner.this, negated=True)} ESCAPE {r.sql(inner.expression)}"
     if isinstance(inner, (exp.SimilarTo, exp.Glob)) and isinstance(inner, exp.SimilarTo):
         return f"{r.sql(inner.this)} NOT SIMILAR TO {r.sql(inner.expression)}"
     return f"NOT {r.sql(inner)}"
@@ -791,7 +793,7 @@ def _interval(r: Renderer, node: exp.Interval) -> str:
     return f"{text} {r.word(unit, r.rules.units)}"
 
 
-# --- functions with a syntax of their own -----------------------------------------------------------------------------------
+# --- functions with a syntax of their own ---------------------------------------------------------------------------
 
 
 @_writes(exp.Cast, exp.TryCast, args="this to safe")
@@ -970,7 +972,7 @@ def _window_spec(r: Renderer, node: exp.WindowSpec) -> str:
     return text
 
 
-# --- nested values: arrays, structs, maps, lambdas ----------------------------------------------------------------------------
+# --- nested values: arrays, structs, maps, lambdas ------------------------------------------------------------------
 
 
 @_writes(exp.Array, args="expressions bracket_notation struct_name_inheritance value_constructor")
@@ -1045,4 +1047,4 @@ def _comprehension(r: Renderer, node: exp.Comprehension) -> str:
 
 def method_table() -> dict[type[Node], frozenset[str]]:
     """Every node class that can be written, with the arguments it may carry (for tests and documentation)."""
-    return {cls: cast("frozenset[str]", known) for cls, (_, known) in _METHODS.items()}
+    return {cls: known for cls, (_, known) in _METHODS.items()}

@@ -20,6 +20,7 @@ through, quoted: it can then only be a column of what the statement may read any
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -33,6 +34,7 @@ from datapilot_kernel.guard.reasons import RefusedSql
 
 Node = exp.Expr
 MAX_CTES = 60
+_FIELD = re.compile(r"key|value|ordinality|f\d{1,2}|column\d{1,2}")
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
 
 
@@ -107,6 +109,7 @@ class Scope:
     ties: list[tuple[int, int]] = field(default_factory=list)  # sources joined by USING or NATURAL, by place
 
     def open(self) -> bool:
+        """Tell whether some names in it cannot be known."""
         return self.free or any(s.columns is None for s in self.sources)
 
 
@@ -182,7 +185,8 @@ class Resolver:
             self._weigh(node, sizes.rows_weight(len(node.expressions)))
             return None
         if isinstance(node, exp.Pivot):
-            return self._pivot_statement(node, ctes, outer)
+            self._pivot_statement(node, ctes, outer)
+            return None
         raise RefusedSql("not_a_query", what=type(node).__name__.upper()[:40], log=f"root {type(node).__name__}")
 
     def _weight(self, node: Node) -> float:
@@ -334,8 +338,10 @@ class Resolver:
             self.query(node, ctes, self._lateral_scope(scope))
             alias = node.args.get("alias")
             width = max((len(row.expressions) for row in node.expressions if isinstance(row, exp.Tuple)), default=0)
-            known = bool(alias) and len(alias.args.get("columns") or ()) >= width > 0
-            columns = dict.fromkeys([str(i) for i in range(width)], COMPUTED) if known else None
+            known = self.rules.name == "postgres" or (
+                alias is not None and len(alias.args.get("columns") or ()) >= width > 0
+            )
+            columns = dict.fromkeys([f"column{i + 1}" for i in range(width)], COMPUTED) if known else None
             source = self._aliased(alias, columns)
             source.weight = self._weight(node)
             scope.sources.append(source)
@@ -399,8 +405,10 @@ class Resolver:
             columns = None
             listed = alias.args.get("columns") if alias is not None else None
             source = self._aliased(alias, columns)
-            if listed and all(isinstance(c, exp.Identifier) for c in listed) and self.rules.name == "postgres":
-                source.columns = None  # it may have more columns than are named
+            if self.rules.name == "postgres":
+                # closed, because PostgreSQL takes g.pg_sleep for a call of pg_sleep on g when g has no such column
+                own = [self._fold_alias_column(c) for c in listed or ()] or [source.name or inner.name.lower()]
+                source.columns = dict.fromkeys([*own, "key", "value", "ordinality"], COMPUTED)
             if alias is None and isinstance(inner, exp.Anonymous):
                 source.name = inner.name.lower()
             source.weight = sizes.series_weight(inner)
@@ -410,6 +418,10 @@ class Resolver:
             if alias is not None:
                 source.name = self.rules.fold(alias.this)
                 listed = [self._fold_alias_column(c) for c in alias.args.get("columns") or ()]
+                if listed and source.table is not None and any(o.masked for o in source.table.columns.values()):
+                    # by position: where the masked column stands in the table is not known here
+                    masked = next(c for c, o in source.table.columns.items() if o.masked)
+                    raise RefusedSql("masked_column", name=masked, log="column list over a masked column")
                 source.columns = _renamed(source.columns, listed)
             if node.args.get("pivots"):
                 if alias is not None:
@@ -565,8 +577,13 @@ class Resolver:
             return self.rules.fold(node.this.this)
         return f"?{number}"
 
-    def _star(self, node: Node, ctes: dict[str, Cte], scope: Scope) -> Columns | None:
+    def _star(self, node: Node, ctes: dict[str, Cte], scope: Scope, *, bare: bool = True) -> Columns | None:
         star = node.this if isinstance(node, exp.Column) else node
+        excluded = star.args.get("except_") or []
+        left_out = {
+            self.rules.fold(item.this if isinstance(item, exp.Column) else item)
+            for item in (excluded if isinstance(excluded, list) else [excluded])
+        }
         sources = scope.sources
         if isinstance(node, exp.Column):
             wanted = self.rules.fold(node.args["table"])
@@ -583,13 +600,11 @@ class Resolver:
                 result = None
                 continue
             for name, origin in source.columns.items():
-                self._use(origin, name, bare=True)
+                if name in left_out:
+                    continue
+                self._use(origin, name, bare=bare)
                 if result is not None:
                     result[name] = origin
-        excluded = star.args.get("except_")
-        if excluded and result is not None:
-            for item in excluded if isinstance(excluded, list) else [excluded]:
-                result.pop(self.rules.fold(item.this if isinstance(item, exp.Column) else item), None)
         for item in star.args.get("replace") or ():
             self._walk(item.this if isinstance(item, exp.Alias) else item, ctes, scope)
         if star.args.get("rename"):
@@ -612,19 +627,21 @@ class Resolver:
             node = stack.pop()
             if isinstance(node, exp.Column):
                 if isinstance(node.this, exp.Star):
-                    self._star(node, ctes, scope)
+                    self._star(node, ctes, scope, bare=False)
                 else:
                     self._column(node, scope, bare=False, aliases=aliases)
                 continue
             if isinstance(node, exp.Star):
                 if not isinstance(node.parent, exp.Anonymous) or node.parent.name.lower() != "count":
-                    self._star(node, ctes, scope)
+                    self._star(node, ctes, scope, bare=False)
                 continue
             if isinstance(node, _QUERIES):
                 self.query(node, ctes, scope)
                 continue
             if isinstance(node, exp.Table):
                 raise RefusedSql("forbidden_syntax", what=node.name[:40], log="table in an expression")
+            if isinstance(node, exp.Dot) and self.rules.name == "postgres" and isinstance(node.expression, exp.Identifier):
+                self._field(node, scope)
             if isinstance(node, exp.Anonymous):
                 self.found.calls.append(node)
             elif isinstance(node, exp.Pow):
@@ -636,6 +653,22 @@ class Resolver:
                     stack.append(value)
                 elif isinstance(value, list):
                     stack.extend([v for v in value if isinstance(v, exp.Expr)])
+
+    def _field(self, node: exp.Dot, scope: Scope) -> None:
+        """``(x).name``: to PostgreSQL a call of ``name(x)`` when x has no such field, ``(nom).pg_read_file`` included."""
+        name = self.rules.fold(node.expression)
+        inner = node.this
+        while isinstance(inner, exp.Paren):
+            inner = inner.this
+        if isinstance(inner, exp.Column) and not inner.args.get("table") and isinstance(inner.this, exp.Identifier):
+            row = self.rules.fold(inner.this)
+            sources = self._by_name(row, scope)
+            if sources and not any(row in (s.columns or {}) for s in scope.sources):
+                columns = sources[0].columns
+                if columns is not None and name in columns:
+                    return
+        if not _FIELD.fullmatch(name):
+            raise RefusedSql("unknown_column", name=node.expression.name[:60], log="field of an unknown row")
 
     def _bind(self, node: Node) -> None:
         names: list[Any] = (
@@ -672,7 +705,7 @@ class Resolver:
             for source in current.sources:
                 if source.name == name:  # the whole row
                     for own, origin in (source.columns or {}).items():
-                        self._use(origin, own, bare=True)
+                        self._use(origin, own, bare=False)
                     return COMPUTED
             if current.open() or name in self.free_names:
                 return COMPUTED
@@ -705,6 +738,10 @@ class Resolver:
         if sources:
             for source in sources:
                 if source.columns is None:
+                    if self.rules.name == "postgres" and not _FIELD.fullmatch(name):
+                        raise RefusedSql(
+                            "unknown_column", name=f"{table.name}.{node.name}"[:80], log="column of an unknown row"
+                        )
                     return COMPUTED
                 origin = source.columns.get(name)
                 if origin is not None:

@@ -30,11 +30,24 @@ _DAYS = {"MICROSECOND": 1e-11, "MILLISECOND": 1e-8, "SECOND": 1 / 86400, "MINUTE
          "MONTH": 30.0, "QUARTER": 91.0, "YEAR": 365.0, "DECADE": 3650.0, "CENTURY": 36500.0}  # fmt: skip
 _DATE = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2}))?")
 _SPAN = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([A-Za-z]+)")
-_TODAY = {"now", "current_date", "curdate", "today", "current_timestamp", "localtimestamp", "sysdate", "utc_date", "utc_timestamp"}
+_TODAY = {
+    "now",
+    "current_date",
+    "curdate",
+    "today",
+    "current_timestamp",
+    "localtimestamp",
+    "sysdate",
+    "utc_date",
+    "utc_timestamp",
+}
 _AGGREGATES = frozenset(
-    """count sum avg min max stddev stddev_pop stddev_samp variance var_pop var_samp array_agg string_agg group_concat json_agg jsonb_agg
-    json_arrayagg median mode percentile_cont percentile_disc bool_and bool_or every list count_star any_value approx_count_distinct
-    quantile quantile_cont quantile_disc first last arg_max arg_min json_group_array histogram corr""".split()
+    """
+    count sum avg min max stddev stddev_pop stddev_samp variance var_pop var_samp array_agg string_agg
+    group_concat json_agg jsonb_agg json_arrayagg median mode percentile_cont percentile_disc bool_and bool_or
+    every list count_star any_value approx_count_distinct quantile quantile_cont quantile_disc first last
+    arg_max arg_min json_group_array histogram corr
+    """.split()  # noqa: SIM905 - words read better as words
 )
 
 
@@ -43,7 +56,7 @@ def rows_weight(rows: float) -> float:
     return math.log10(max(rows, 1.0)) / _SCALE
 
 
-def value(node: Node | None) -> float | None:  # noqa: C901, PLR0911, PLR0912 - an evaluator is a list of cases
+def value(node: Node | None) -> float | None:
     """Evaluate a number or a date (in days); None: it cannot be told."""
     if node is None:
         return None
@@ -85,7 +98,23 @@ def value(node: Node | None) -> float | None:  # noqa: C901, PLR0911, PLR0912 - 
             return min(known) if known else None
         if name in {"greatest", "coalesce", "ifnull", "nvl", "if", "nullif"}:
             return _largest(arguments)
-        if name in {"round", "floor", "ceil", "ceiling", "abs", "trunc", "truncate", "date_trunc", "date", "max", "min", "to_date", "str_to_date", "make_date", "sum"}:
+        if name in {
+            "round",
+            "floor",
+            "ceil",
+            "ceiling",
+            "abs",
+            "trunc",
+            "truncate",
+            "date_trunc",
+            "date",
+            "max",
+            "min",
+            "to_date",
+            "str_to_date",
+            "make_date",
+            "sum",
+        }:
             return _largest(arguments)
         if name in {"exp"} and arguments:
             inner = value(arguments[0])
@@ -143,7 +172,7 @@ def _span_value(node: exp.Interval) -> float | None:
     inner = node.this
     if unit is not None:
         count = value(inner)
-        days = _DAYS.get(unit.name.upper().removesuffix("S") if isinstance(unit, exp.Var) else "", None)
+        days = _DAYS.get(unit.name.upper().removesuffix("S") if isinstance(unit, exp.Var) else "")
         return None if count is None or days is None else count * days
     if isinstance(inner, exp.Literal):
         found = _SPAN.findall(str(inner.this))
@@ -151,7 +180,16 @@ def _span_value(node: exp.Interval) -> float | None:
             total = 0.0
             for count, word in found:
                 singular = word.upper().removesuffix("S")
-                short = {"MON": "MONTH", "MIN": "MINUTE", "SEC": "SECOND", "H": "HOUR", "D": "DAY", "Y": "YEAR", "M": "MONTH", "W": "WEEK"}
+                short = {
+                    "MON": "MONTH",
+                    "MIN": "MINUTE",
+                    "SEC": "SECOND",
+                    "H": "HOUR",
+                    "D": "DAY",
+                    "Y": "YEAR",
+                    "M": "MONTH",
+                    "W": "WEEK",
+                }
                 days = _DAYS.get(short.get(singular, singular))
                 if days is None:
                     return None
@@ -198,7 +236,11 @@ def text_length(node: Node | None) -> float:
             return count_of(arguments[0])
         if name in {"concat", "concat_ws", "replace", "regexp_replace"}:
             total = sum(text_length(a) for a in arguments)
-            return total if name.startswith("concat") else max((text_length(a) for a in arguments), default=0.0) ** (2 if total > 200 else 1)
+            return (
+                total
+                if name.startswith("concat")
+                else max((text_length(a) for a in arguments), default=0.0) ** (2 if total > 200 else 1)
+            )
         return max((text_length(a) for a in arguments), default=0.0)
     return 1.0
 
@@ -229,7 +271,9 @@ def select_weight(node: exp.Select, scope: Scope, rules: DialectRules, found: Re
 def limited(node: Node, weight: float) -> float:
     """Bound a weight by the query's own LIMIT."""
     limit = node.args.get("limit")
-    count = value(limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression) if limit is not None else None
+    count = (
+        value(limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression) if limit is not None else None
+    )
     return weight if count is None else min(weight, rows_weight(count))
 
 
@@ -243,9 +287,11 @@ def _is_aggregate(node: Node) -> bool:
         current = stack.pop()
         if isinstance(current, (exp.Window, exp.Subquery, exp.Select)):
             continue
-        if isinstance(current, exp.GroupConcat) or (isinstance(current, exp.Anonymous) and current.name.lower() in _AGGREGATES):
+        if isinstance(current, exp.GroupConcat) or (
+            isinstance(current, exp.Anonymous) and current.name.lower() in _AGGREGATES
+        ):
             return True
-        stack.extend([a for a in current.iter_expressions()])
+        stack.extend(current.iter_expressions())
     return False
 
 
@@ -280,6 +326,7 @@ def product_weight(node: exp.Select, scope: Scope, rules: DialectRules, found: R
 
 
 def conditions(node: exp.Select) -> list[Node]:
+    """Return WHERE and every ON of a SELECT."""
     found = []
     where = node.args.get("where")
     if where is not None:
@@ -301,6 +348,7 @@ def conditions(node: exp.Select) -> list[Node]:
 
 
 def conjuncts(node: Node) -> list[Node]:
+    """Cut a condition up at its ANDs."""
     parts, stack = [], [node]
     while stack:
         current = stack.pop()
@@ -317,7 +365,10 @@ def _tied(part: Node, places: dict[int, int], found: Resolution, rules: DialectR
     """Sources that one condition ties: an equality between two of them (not over a column that the row filter fixes)."""
     if isinstance(part, exp.Or):
         return []
-    if not isinstance(part, (exp.EQ, exp.NullSafeEQ, exp.Between, exp.Like, exp.ILike, exp.In, exp.GTE, exp.LTE, exp.LT, exp.GT, exp.Anonymous)):
+    if not isinstance(
+        part,
+        (exp.EQ, exp.NullSafeEQ, exp.Between, exp.Like, exp.ILike, exp.In, exp.GTE, exp.LTE, exp.LT, exp.GT, exp.Anonymous),
+    ):
         return []
     strong = isinstance(part, (exp.EQ, exp.NullSafeEQ, exp.In))
     if not strong:
@@ -351,4 +402,3 @@ def series_weight(node: Node) -> float:
         rows = series_rows(node)
         return rows_weight(rows) if rows is not None else 0.25
     return 0.25
-

@@ -8,7 +8,6 @@ from typing import cast
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from datapilot_kernel.guard.lexer import MARK, Canonical, canonicalise
 from datapilot_kernel.guard.reasons import RefusedSql
@@ -34,8 +33,12 @@ def parse(text: str, dialect: str) -> exp.Expr:
     canonical = canonicalise(text, dialect)
     _refuse_by_words(canonical)
     try:
-        statements = sqlglot.parse(_statement_pivot(canonical.sql) if dialect == "duckdb" else canonical.sql, dialect=dialect)
-    except SqlglotError as error:
+        statements = sqlglot.parse(
+            _statement_pivot(canonical.sql) if dialect == "duckdb" else canonical.sql, dialect=dialect
+        )
+    except RecursionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - sqlglot fails in many ways on text that is not SQL
         raise RefusedSql("unreadable", log=f"sqlglot: {type(error).__name__}") from None
     if len(statements) != 1:
         raise RefusedSql("several_statements")
@@ -132,7 +135,12 @@ def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
                 node.replace(node.this)
         elif isinstance(node, exp.Column):
             identifier = node.this
-            if dialect == "mysql" and isinstance(identifier, exp.Identifier) and not identifier.args.get("quoted") and not node.args.get("table"):
+            if (
+                dialect == "mysql"
+                and isinstance(identifier, exp.Identifier)
+                and not identifier.args.get("quoted")
+                and not node.args.get("table")
+            ):
                 if str(identifier.this).upper() in _BARE_CALLS:
                     node.replace(exp.Anonymous(this=str(identifier.this)))
         elif isinstance(node, exp.Dot):
