@@ -115,6 +115,19 @@ def the(label: str, gender: Gender | None = None) -> str | None:
     return f"la {label}" if gender == "f" else f"le {label}"
 
 
+def a(label: str, gender: Gender | None = None) -> str | None:
+    """Return « un panier moyen », « une marge »; None when the gender is not sure or the label is a plural."""
+    gender = gender or gender_of(label)
+    if gender is None or is_plural(label):
+        return None
+    return f"une {label}" if gender == "f" else f"un {label}"
+
+
+def is_typical(label: str) -> bool:
+    """Tell whether a label names a level and not an amount: « panier moyen », « prix unitaire » (no « 12 € de prix »)."""
+    return re.search(r"\b(moyen|median|prix|unitaire|maximum|minimum|taux|cout|tarif)", fold(label)) is not None
+
+
 def of_the(label: str, gender: Gender | None = None) -> str | None:
     """Return « du chiffre d’affaires », « de la marge », « de l’écart », « des ventes »; None when not sure."""
     whole = the(label, gender)

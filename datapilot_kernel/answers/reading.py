@@ -164,7 +164,7 @@ class _Reader:
         return f"{resolved.label} ({say(self.formatter, 'period.between', start=first, end=last)})"
 
     def _is_dated(self) -> bool:
-        if self.layer is None or self.plan.rollup is not None:
+        if self.layer is None or self.plan.rollup is not None or self.plan.kind == "rows":
             return False
         return any(event_of(name, self.layer) is not None for name in counted_entities(self.plan, self.layer))
 

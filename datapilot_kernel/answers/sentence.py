@@ -16,8 +16,10 @@ from typing import Any
 from datapilot_kernel.answers.formats import Formatter, as_decimal
 from datapilot_kernel.answers.grammar import (
     Gender,
+    a,
     in_period,
     is_plural,
+    is_typical,
     lower_first,
     of,
     of_the,
@@ -150,6 +152,8 @@ class _Writer:
                 parts.append(self.say("value_neutral", label=self._label(column), value=value))
             else:
                 parts.append(self.say("value", subject=subject, be=self._be(column), value=value))
+        if shape.dimensions and self.plan is not None and self.plan.limit == 1 and self.plan.order:
+            return self.say("it_is", name=self._named(0, shape), value=self._measured(0, shape.main), where=self._where())
         if shape.dimensions:
             return self.say("of_one", name=self._named(0, shape), rest=self._joined(parts), where=self._where())
         return f"{self._when()}{self._joined(parts)}."
@@ -220,7 +224,10 @@ class _Writer:
             subject=opening, first=self._shown(first, measure), since=self._named(first, shape),
             last=self._shown(last, measure), until=self._named(last, shape),
         )  # fmt: skip
-        if self.columns[measure].role == "running_total" or len(rows) < 3:
+        if self.columns[measure].role == "running_total":
+            last_said = {"last": self._shown(last, measure), "until": self._named(last, shape)}
+            return self.say("running", subject=opening, **last_said)
+        if len(rows) < 3:
             return sentence + "."
         return sentence + " ; " + self._high_low(rows, measure, shape) + "."
 
@@ -321,8 +328,11 @@ class _Writer:
                     return f"{value} {label.removeprefix(counted)}"
             if self._is_count_of(column, row):
                 return f"{value} {label}"
-            if kind == "currency" and not is_plural(label):
+            if kind == "currency" and not is_plural(label) and not is_typical(label):
                 return f"{value} {of(label)}"
+            named = a(label)
+            if named is not None:
+                return f"{named} de {value}"
         return f"{value} ({label})"
 
     def _whole(self, shape: Shape) -> str:

@@ -60,7 +60,8 @@ def shape_of(columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan |
         return next((i for i, c in enumerate(columns) if c.role == role), None)
 
     shares = [i for i in measures if columns[i].role == "share"]
-    main = shares[0] if shares else _ordered_first(columns, measures, plan)
+    totals = [i for i in measures if columns[i].role == "running_total"]
+    main = shares[0] if shares else totals[0] if totals else _ordered_first(columns, measures, plan)
     kind: ShapeKind = "ranking"
     grains = [columns[d].grain for d in dimensions]
     if not dimensions or (len(table.rows) == 1 and not shares):

@@ -27,6 +27,9 @@ SHARE = CompiledColumn("part", "Part", "share", PERCENT, of="ca")
 DELAY = CompiledColumn("delai", "Délai moyen", "measure", Format(kind="days"), "commande.delai", lower_is_better=True)
 ACTIVE = CompiledColumn("actifs", "Clients actifs", "measure", Format(kind="integer"), "commande.actifs")
 SALES = CompiledColumn("ventes", "Ventes", "measure", Format(kind="currency"), "commande.ventes")
+QUANTITY = CompiledColumn("qte", "Quantité vendue", "measure", Format(kind="integer"), "commande.qte")
+BASKET = CompiledColumn("panier", "Panier moyen", "measure", Format(kind="currency"), "commande.panier")
+TOTAL = CompiledColumn("cumul", "Chiffre d'affaires (cumul)", "running_total", Format(kind="currency"), of="ca")
 ZORG = CompiledColumn("zorg", "Zorglub", "measure", Format(kind="decimal"), "commande.zorg")
 LIST = Plan(kind="rows", entity="commande", columns=(ColumnItem(alias="region", field="commande.region"),))
 NEXT_YEAR = Comparison(kind="previous_year")
@@ -70,6 +73,16 @@ GOLDENS: list[tuple[str, dict[str, Any]]] = [
      {"columns": [REGION, CA], "rows": [("Corse", D(50)), ("Bretagne", D(100))], "of_plan": plan(dimensions=(BY_REGION,))}),
     ("Sur 5 régions, A arrive en tête avec 9 commandes, devant B (7) et C (5) ; E ferme la marche (1).",
      {"columns": [REGION, NB], "rows": [("A", 9), ("B", 7), ("C", 5), ("D", 3), ("E", 1)], "of_plan": plan(dimensions=(BY_REGION,))}),
+    ("A arrive en tête avec une quantité vendue de 64 (mai 2026), devant B (46).",
+     {"columns": [REGION, QUANTITY], "rows": [("A", 64), ("B", 46)], "of_plan": plan(dimensions=(BY_REGION,)), "period": MAY}),
+    ("A arrive en tête avec un panier moyen de 64,00 €, devant B (46,00 €).",
+     {"columns": [REGION, BASKET], "rows": [("A", D(64)), ("B", D(46))], "of_plan": plan(dimensions=(BY_REGION,))}),
+    ("C’est mars 2026, avec 5,00 € de chiffre d’affaires.",
+     {"columns": [MONTH, CA], "rows": [(date(2026, 3, 1), D(5))],
+      "of_plan": plan(dimensions=(BY_MONTH,), order=(Order(by="ca"),), limit=1)}),
+    ("Le chiffre d’affaires (cumul) atteint 3,00 € (février 2026).",
+     {"columns": [MONTH, CA, TOTAL], "rows": [(date(2026, 1, 1), D(1), D(1)), (date(2026, 2, 1), D(2), D(3))],
+      "of_plan": plan(dimensions=(BY_MONTH,))}),
     # No name is no last one.
     ("A arrive en tête avec 9 commandes, devant B (7) et C (5) ; E ferme la marche (2).",
      {"columns": [REGION, NB], "rows": [("A", 9), ("B", 7), ("C", 5), ("D", 3), ("E", 2), (None, 1)],
