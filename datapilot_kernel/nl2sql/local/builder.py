@@ -71,6 +71,9 @@ class Builder:
             return self._count(mention)
         options = list(mention.of("measure"))
         if options and mention.aggregate in ("avg", "min", "max", "median") and not any(self.k.is_average(o.ref) for o in options):
+            if any(o.ref == self.k.revenue for o in options) and not mention.of("dimension"):
+                # « CA moyen » of what: of an order, a day, a client?
+                raise NotSure(f"{mention.text} ({text('nl2sql.average_of_what')})")
             columns = [o for o in mention.of("dimension") if self.layer.dimension(o.ref).type == "number"]
             columns += [Option("dimension", s, o.quality) for o in options if (s := self.k.summed_dimension(o.ref)) is not None]
             if not columns:
@@ -424,7 +427,7 @@ class Builder:
         """Prefer the dimension whose label needs no « of what »: « Bretagne » is a « région » before a « région du magasin »."""
         best = max(o.quality for o in options)
         tier = [o for o in options if o.quality >= best - _TIER]
-        if named or len({o.ref for o in tier}) < 2:
+        if any(o.entity in named for o in tier) or len({o.ref for o in tier}) < 2:
             return options
         plain = [o for o in tier if not self.k.is_qualified(o.ref)]
         if len({o.ref for o in plain}) == 1 and len(plain) < len(tier):

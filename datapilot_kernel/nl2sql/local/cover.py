@@ -98,12 +98,16 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
                 add(1.25, Item("verb", i, i + 1, token.text, nouns=nouns, ranked_by=ranked, norm=token.norm))
         for end, names in grammar.operators.at(stems, i):
             add(0.8 + 0.08 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
-    for time in find_time(tokens, today=today, language=grammar.language):
+    times = find_time(tokens, today=today, language=grammar.language)
+    for time in times:
         # A bare unit is weaker than anything longer that contains it; a year may as well be a number.
         cost = 0.85 if time.unit is not None else 0.7 + 0.1 * (time.end - time.start - 1)
         add(cost, Item("time", time.start, time.end, text_of(time.start, time.end), time=time))
+    grains = {(t.start, t.end) for t in times if t.grain is not None}
     for span in lexicon.spans(tokens, stems):
         options = span.options
+        if (span.start, span.end) in grains and all(o.kind == "value" for o in options) and not _beside(span.start, options, stems, lexicon):
+            continue  # « recettes mensuelles » is by month, « la formule mensuelle » is not
         if span.end - span.start == 1:
             options = _honest_short_values(options, tokens[span.start], grammar)
         if not options:
@@ -142,6 +146,15 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         items.append(last)
         place = last.start
     return Cover(items[::-1], tokens)
+
+
+def _beside(start: int, options: tuple[Option, ...], stems: Sequence[str], lexicon: Lexicon) -> bool:
+    """Tell whether the word before names the dimension or the entity of these values."""
+    if start == 0:
+        return False
+    before = lexicon.knows((stems[start - 1],))
+    owners = {o.entity for o in options}
+    return any(o.kind in ("entity", "dimension") and o.entity in owners for o in before)
 
 
 def _explain_leftovers(back: list[Item | None], tokens: list[Token], lexicon: Lexicon) -> None:

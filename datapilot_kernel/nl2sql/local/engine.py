@@ -142,12 +142,15 @@ class LocalEngine:
             plan, more = build(Pick())
             return Understood(plan, certainty=0.95 if notes or more else 1.0, notes=(*notes, *more))
         except Fork as fork:
-            readings = self._readings(build, fork, Pick(), "")
+            errors: list[Missing | NotSure] = []
+            readings = self._readings(build, fork, Pick(), "", errors)
             distinct: list[tuple[str, Plan, list[str]]] = []
             for label, plan, more in readings:
                 if not any(plan == known for _, known, _ in distinct):
                     distinct.append((label, plan, more))
             if not distinct:
+                if errors:
+                    raise errors[0] from None
                 raise NotSure(*fork.labels) from None
             if len(distinct) == 1:
                 return Understood(distinct[0][1], certainty=0.85, notes=(*notes, *distinct[0][2]))
@@ -155,7 +158,7 @@ class LocalEngine:
                 fork.message, tuple(Choice(_sentence(label), plan) for label, plan, _ in distinct[:_MAX_CHOICES])
             )
 
-    def _readings(self, build, fork: Fork, pick: Pick, prefix: str) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
+    def _readings(self, build, fork: Fork, pick: Pick, prefix: str, errors: list[Missing | NotSure]) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
         readings = []
         for index, label in enumerate(fork.labels):
             shown = f"{prefix}, {label}" if prefix else label
@@ -165,9 +168,9 @@ class LocalEngine:
                 readings.append((shown, plan, more))
             except Fork as deeper:
                 if len(chosen.slots) < 4:
-                    readings += self._readings(build, deeper, chosen, shown)
-            except (Missing, NotSure):
-                continue
+                    readings += self._readings(build, deeper, chosen, shown, errors)
+            except (Missing, NotSure) as error:
+                errors.append(error)
             if len(readings) >= _MAX_CHOICES * 2:
                 break
         return readings

@@ -309,6 +309,8 @@ class _Follower(Shaper):
             return plan.model_copy(update={"limit": self._limit()})
         if not self.dims:
             raise NotSure(draft.rank.text)
+        if draft.rank.by is None and plan.order and draft.rank.descending and any(o.by == i.alias for i in self.items for o in plan.order[:1]):
+            return plan.model_copy(update={"limit": self._limit()})
         by = self._sort_key(draft.rank.by)
         return plan.model_copy(update={"order": (Order(by=by, descending=draft.rank.descending),), "limit": self._limit()})
 

@@ -259,6 +259,8 @@ class Knowledge:
     def is_qualified(self, ref: str) -> bool:
         """Tell whether a dimension's label says whose it is (« région du magasin »)."""
         dimension, entity = self.layer.dimension(ref), self.layer.entities[ref.partition(".")[0]]
+        if ref == f"{ref.partition('.')[0]}.{entity.name_dimension}":
+            return False
         mine = {w for t in (entity.label, entity.plural or "") for w in content(phrase(t))}
         return bool(mine & set(phrase(dimension.label)))
 

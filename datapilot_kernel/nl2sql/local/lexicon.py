@@ -227,7 +227,7 @@ class Lexicon:
             named: list[tuple[OptionKind, str, str, bool]] = [
                 ("measure", n, m.label, m.hidden) for n, m in entity.measures.items()
             ]
-            named += [("dimension", n, d.label, d.hidden) for n, d in entity.dimensions.items()]
+            named += [("dimension", n, d.label, d.hidden or d.type == "boolean") for n, d in entity.dimensions.items()]
             for kind, name, label, hidden in named:
                 key = content(phrase(label))
                 if hidden or set(key) & reserved:

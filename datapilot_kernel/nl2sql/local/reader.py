@@ -388,6 +388,8 @@ class Reader:
                 self.draft.subjects.append(Mention((inside,), item.text, item.start))
         joined: Literal["and", "or", ""] = ""
         before = self.before(i)
+        if before is not None and before.is_op("by"):
+            before = self.before(self.items.index(before))  # « d'Annecy ou par téléphone »
         if before is not None and before.is_op("or"):
             joined = "or"
         elif before is not None and before.is_op("and", "comma", "versus"):
@@ -1182,6 +1184,7 @@ class Reader:
             options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure") or self._temporal(o))
             if options:
                 break
+        options = options or self.lexicon.dated_by(self.tokens[item.start])
         if not options:
             self.draft.unexplained.append(item.text)
             return i + 1
@@ -1250,6 +1253,9 @@ class Reader:
             draft.unexplained.append(self.neg_item.text)
         if self.number is not None:
             draft.unexplained.append(self.number.text)
+        alternatives = [i for i in self.items if i.is_op("or")]
+        if len(alternatives) > sum(v.joined_by == "or" for v in draft.values):
+            draft.unexplained.append(alternatives[0].text)
         if self.versus_next:
             draft.unexplained.append("vs")
         if self.pending is not None:

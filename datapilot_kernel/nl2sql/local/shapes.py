@@ -167,6 +167,9 @@ class Shaper(Builder):
             first.options, others = theirs, [m for m in others if not m.of("entity")]
         for mention in (first, *others):
             refs.append(self.nearest(f"c{mention.start}", mention.of("dimension"), frozenset(), mention.text).ref)
+        if any(self.layer.dimension(r).type == "number" for r in refs):
+            # « quelle est la durée »: of what, and which of them?
+            raise NotSure(*(m.text for m in self.draft.subjects))
         entity = refs[0].partition(".")[0]
         if any(self.k.distance(entity, r.partition(".")[0]) is None for r in refs):
             raise NotSure(*(m.text for m in self.draft.subjects))
@@ -281,6 +284,8 @@ class Shaper(Builder):
         for mention in extra:
             dims = [o for o in mention.of("dimension") if self.k.distance(subject, o.entity) is not None]
             if dims and not mention.of("entity"):
+                if max(o.quality for o in dims) < 0.85 or any(self.layer.dimension(o.ref).type == "boolean" for o in dims):
+                    raise NotSure(mention.text)
                 columns.append(self.nearest(f"c{mention.start}", dims, frozenset({subject}), mention.text).ref)
             elif not any(
                 self.k.distance(subject, o.ref) is not None or self.k.distance(o.ref, subject) is not None
@@ -849,8 +854,7 @@ class Shaper(Builder):
             entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset(
                 {subject} if subject else ()
             )
-            ranked = bool(draft.subjects or draft.groups or draft.units or draft.head_unit or draft.head)
-            item = self.revenue(entities) if ranked else None
+            item = self.revenue(entities)
             self.items.append(item or self._any_measure())
         elif subject is not None and (asked_of_subject or draft.count) and not draft.sum:
             self.items.append(self.count_of(subject))
@@ -895,7 +899,8 @@ class Shaper(Builder):
             for mention in draft.subjects:
                 if mention.of("entity"):
                     continue
-                if (self.items and self._bare(mention)) or (draft.head is not None and mention.start == draft.head.start and self.items):
+                head = draft.head is not None and mention.start == draft.head.start
+                if (self.items and (self._bare(mention) or head)) or (conditions and not groups):
                     groups.append(Group(mention))
                 else:
                     raise NotSure(mention.text)
@@ -904,10 +909,26 @@ class Shaper(Builder):
                     groups.append(Group(grain=unit))
                 elif not any(g.grain == unit for g in groups):
                     raise NotSure(unit)
+        if draft.rank is not None and not draft.rank.time and not groups and self.items:
+            groups.append(self._any_target())
         if draft.head_unit and not any(g.grain == draft.head_unit for g in groups):
             if not target:
                 raise NotSure(draft.head_unit)
         return groups
+
+    def _any_target(self) -> Group:
+        """« top 10 » of what? Offer the things that what is measured can be cut by."""
+        things = [
+            e for e, m in self.layer.entities.items()
+            if not m.hidden and self.k.is_master(e) and m.name_dimension and all(self.reaches(i, e) for i in self.items)
+        ]  # fmt: skip
+        if len(things) < 2:
+            raise NotSure(self.draft.rank.text if self.draft.rank else "")
+        near = sorted(things, key=lambda e: min(self.k.farthest(self.item_roots(i), e) or 9 for i in self.items))[:MAX_CHOICES]
+        chosen = self.choose(
+            "target", near, lambda e: self.layer.entities[e].plural or self.layer.entities[e].label, text("nl2sql.top_of_what")
+        )
+        return Group(Mention((Option("entity", chosen),), self._subject_label(chosen), -3))
 
     def _rank_target(self, subject: str | None) -> Group | None:
         """Return what is ranked: the head (« quel vendeur… »), the subject, a unit of time; None: the groups already said."""
