@@ -12,9 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+from typing import Any
 
-from datapilot_kernel.cli import main as datapilot
+from datapilot_kernel.demo.loader import load_tenant, tenants
 from datapilot_kernel.engine import Answer, Engine
 from datapilot_kernel.semantic import load_layer
 from datapilot_kernel.sources import open_source
@@ -42,7 +44,8 @@ def main() -> int:
     os.environ["DATAPILOT_TODAY"] = TODAY
     layer = load_layer(ROOT / "datapilot_kernel" / "demo" / "maison_lumiere.yaml")
     print(
-        f"{'source':<10} {'questions':>9} {'ask p50':>9} {'ask p95':>9} {'driver p50':>11} {'above p50':>10} {'above p95':>10}   target 40 / 90 ms"
+        f"{'source':<10} {'questions':>9} {'ask p50':>9} {'ask p95':>9} {'driver p50':>11} {'above p50':>10} {'p95':>6}"
+        "   target 40 / 90 ms"
     )
     with tempfile.TemporaryDirectory() as folder:
         places: list[tuple[str, str]] = [("csv", folder)]
@@ -56,7 +59,7 @@ def main() -> int:
             places.append((dialect, running[-1].new_database()))
         try:
             for name, place in places:
-                datapilot(["demo-data", "--to", place, "--today", TODAY])
+                load_tenant(tenants()["maison-lumiere"], place, today=date.fromisoformat(TODAY))
                 _measure(name, place, layer)
         finally:
             for server in running:
@@ -68,7 +71,7 @@ def _measure(name: str, place: str, layer: object) -> None:
     source = open_source(place)
     engine = Engine(source, layer=layer)  # type: ignore[arg-type]
     engine.prepare()
-    run, close = _driver(name, place)
+    run, close = _driver(name, place, source)
     asked, bare, above = [], [], []
     skipped = 0
     for question in QUESTIONS:
@@ -90,7 +93,7 @@ def _measure(name: str, place: str, layer: object) -> None:
     source.close()
     print(
         f"{name:<10} {len(QUESTIONS) - skipped:>9} {_p(asked, 50):>9.1f} {_p(asked, 95):>9.1f} {_p(bare, 50):>11.1f} "
-        f"{_p(above, 50):>10.1f} {_p(above, 95):>10.1f}   ms"
+        f"{_p(above, 50):>10.1f} {_p(above, 95):>6.1f}   ms"
     )
 
 
@@ -98,7 +101,7 @@ def _p(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
-def _driver(name: str, place: str) -> tuple[Callable[[str], object], Callable[[], None]]:
+def _driver(name: str, place: str, source: Any) -> tuple[Callable[[str], object], Callable[[], None]]:
     """Return how a user would run SQL by hand, and how to let go."""
     if name == "postgres":
         import psycopg
@@ -122,9 +125,8 @@ def _driver(name: str, place: str) -> tuple[Callable[[str], object], Callable[[]
         return run_mysql, my.close
     import duckdb
 
-    from datapilot_kernel.sources import imported_database
-
-    db = duckdb.connect(str(imported_database(place)), read_only=True)
+    # The database that the files were imported into: by hand, somebody would have made one like it.
+    db = duckdb.connect(str(source._path), read_only=True)
     return (lambda sql: db.execute(sql).fetchall()), db.close
 
 
