@@ -1,10 +1,8 @@
 """From branches to one statement: they meet, formulas and shares are computed, then conditions, order and limit.
 
-One branch and nothing after it makes one flat SELECT, as a person would write it. Anything more makes a WITH whose
-parts read
-in the order of the work: ``mesures_…`` (one for each branch), ``ensemble`` (branches side by side), ``calculs``
-(formulas, shares,
-comparisons), ``classement`` (ranks), then the SELECT that orders and cuts.
+One branch and nothing after it makes one flat SELECT, as a person would write it. Anything more makes a WITH whose parts
+read in the order of the work: ``mesures_…`` (one for each branch), ``ensemble`` (branches side by side), ``calculs``
+(formulas, shares, comparisons), ``classement`` (ranks), then the SELECT that orders and cuts.
 
 Branches meet by UNION ALL and GROUP BY, not by a FULL JOIN: NULL groups with NULL, MySQL has no FULL JOIN, and
 PostgreSQL makes none on IS NOT DISTINCT FROM. A group has at most one row of each branch, so MAX takes the one value

@@ -1,10 +1,8 @@
 """What a plan's period is compared with: which dates, and how far the groups of that time move to meet today's.
 
 Without a breakdown in time, two periods are aggregated and meet on the other dimensions. With one (by month, by week…)
-each group meets its
-predecessor or the same unit a year before: the earlier groups are moved forward by one unit, or by a year. A group
-that did not
-exist then has no value then, and a group that exists only then does not show.
+each group meets its predecessor or the same unit a year before: the earlier groups are moved forward by one unit, or by
+a year. A group that did not exist then has no value then, and a group that exists only then does not show.
 """
 
 from __future__ import annotations

@@ -15,22 +15,19 @@ What comes out of a time dimension, by grain (answers write it for people; ``Com
 none                                                   a date as it is; a timestamp by its day
 =====================================================  ==================================================
 
-Groups whose value is NULL are kept. Bins come out as their label (text), in order. Without an order, groups come in
-the order of the
-dimensions; what an order leaves open, the dimensions (a list: the primary key) settle. NULL comes last.
+Groups whose value is NULL are kept. Bins come out as their label (text), in order. Without an order, groups come in the
+order of the dimensions; what an order leaves open, the dimensions (a list: the primary key) settle. NULL comes last.
 
-How it is done, module by module: ``validate`` (does the layer have it), ``leaves`` (measures taken apart),
-``branches`` (each
-aggregated alone, so nothing fans out), ``comparing`` (the other period), ``assemble`` (put together), ``lists``;
-``conditions``,
-``scope``, ``paths`` for filters and joins; ``dialects`` for what the engines say differently.
+How it is done, module by module: ``validate`` (does the layer have it), ``leaves`` (measures taken apart), ``branches``
+(each aggregated alone, so nothing fans out), ``comparing`` (the other period), ``assemble`` (put together), ``lists``;
+``conditions``, ``scope``, ``paths`` for filters and joins; ``dialects`` for what the engines say differently.
 
 Rejected: one statement that joins everything and divides the sums again (wrong as soon as two measures differ in grain),
-and sqlglot's transpiler from one dialect to the others (it does not know collations, division, NULL order or time zones).
+and sqlglot's transpiler from one dialect to the others (it does not know collations, division, NULL order or time
+zones).
 
-Remaining risk: text that differs only in trailing blanks is one group in MySQL (see ``dialects``); MySQL 8 itself is
-not among the
-servers this was tried on (MariaDB 10.11 is).
+Remaining risk: text that differs only in trailing blanks is one group in MySQL (see ``dialects``); MySQL 8 itself is not
+among the servers this was tried on (MariaDB 10.11 is).
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
 A filter on a dimension that the rows reach (many to one) compares; on one that lies on the many side it becomes an
 EXISTS over the rows in between, so nothing is counted twice: « commandes contenant le produit X ». Several positive
-filters of one
-many side speak of the same row of it (« le produit X, en plus de 5 exemplaires »). A negative one says that no such row
-exists. ``related`` conditions are made here too.
+filters of one many side speak of the same row of it (« le produit X, en plus de 5 exemplaires »). A negative one says
+that no such row exists. ``related`` conditions are made here too.
 """
 
 from __future__ import annotations
@@ -368,7 +367,8 @@ def _with_where(select: exp.Select, conditions: list[exp.Expr], rows: Rows) -> e
 def _related_way(rows: Rows, related: Related) -> tuple[str, Path]:
     """Return the alias of the row that the related ones point at, and their way to it.
 
-    It is the listed or counted row itself, else a row it is grouped by, else the nearest one that both point at.
+    It is what the plan says (``of``), or the listed or counted row itself, else a row it is grouped by, else the nearest
+    one that both point at.
     """
     context = rows.context
     graph, layer = context.graph, context.layer
@@ -376,8 +376,11 @@ def _related_way(rows: Rows, related: Related) -> tuple[str, Path]:
     label = layer.entities[related.entity].label
     grouped = [item.field.partition(".")[0] for item in context.plan.dimensions]
     here = graph.distances(rows.entity)
-    candidates = [rows.entity, *(entity for entity in grouped if entity in here)]
-    candidates += [entity for entity in here if entity not in candidates]
+    if related.of is not None:
+        candidates = [related.of] if related.of in here else []
+    else:
+        candidates = [rows.entity, *(entity for entity in grouped if entity in here)]
+        candidates += [entity for entity in here if entity not in candidates]
     for entity in candidates:
         if entity not in pointing or entity == related.entity:
             continue

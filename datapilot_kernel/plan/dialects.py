@@ -2,17 +2,17 @@
 
 Everything else the compiler writes means the same to PostgreSQL, MySQL 8 / MariaDB and DuckDB. What is decided here:
 
-- **Text equality is exact.** The values of a filter are values as stored. MySQL's usual collations take « Lyon », « LYON »
-  and « lyôn » for one; there, values and text groups are compared with ``utf8mb4_bin``. (It still ignores trailing blanks:
-  MariaDB and MySQL 8 share no collation that would not.)
+- **Text equality is exact.** The values of a filter are values as stored. MySQL's usual collations take « Lyon », « LYON
+  » and « lyôn » for one; there, values and text groups are compared with ``utf8mb4_bin``. (It still ignores trailing
+  blanks: MariaDB and MySQL 8 share no collation that would not.)
 - **contains / starts_with / ends_with** ignore case and the accents of Latin letters: MySQL by ``utf8mb4_general_ci``,
-  the others by
-  ``LOWER(TRANSLATE(…))``. Ligatures (« œ ») are letters of their own.
-- **A division is a real one**, of doubles, and by zero it is NULL: PostgreSQL would truncate integers, MySQL would
-  keep four decimals.
+  the others by ``LOWER(TRANSLATE(…))``. Ligatures (« œ ») are letters of their own.
+- **A division is a real one**, of doubles, and by zero it is NULL: PostgreSQL would truncate integers, MySQL would keep
+  four decimals.
 - **NULL comes last**, ascending and descending.
-- Instants (``zoned`` dimensions) become local time with ``AT TIME ZONE`` in PostgreSQL and DuckDB; their bounds are local
-  midnights, so an index on the bare column still serves. MySQL's ``TIMESTAMP`` already shows in the session's time zone.
+- Instants (``zoned`` dimensions) become local time with ``AT TIME ZONE`` in PostgreSQL and DuckDB; their bounds are
+  local midnights, so an index on the bare column still serves. MySQL's ``TIMESTAMP`` already shows in the session's time
+  zone.
 """
 
 from __future__ import annotations

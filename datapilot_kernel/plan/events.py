@@ -1,10 +1,9 @@
 """Which date dates the rows of an entity, and which default filters hold for them.
 
 An entity without a time dimension of its own is a detail of a nearer event: order lines are dated by their order. The
-nearest entity on
-the one side that has a ``time`` dates it; two equally near ones leave it undated. The default filters of that
-event hold for its details too (lines of cancelled orders are left out as the orders are). Default filters of other
-entities on the way (inactive clients) do not: nobody asked to count clients.
+nearest entity on the one side that has a ``time`` dates it; two equally near ones leave it undated. The default filters
+of that event hold for its details too (lines of cancelled orders are left out as the orders are). Default filters of
+other entities on the way (inactive clients) do not: nobody asked to count clients.
 """
 
 from __future__ import annotations

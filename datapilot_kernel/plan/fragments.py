@@ -1,10 +1,9 @@
-"""SQL that a layer's author wrote: expressions, filters, formulas. Parsed in the layer's dialect, bound to an alias, mended.
+"""SQL that a layer's author wrote: expressions, filters, formulas. Parsed in the layer's dialect, bound to an alias,
+mended.
 
-Mended so that one layer means the same everywhere: every division is real (and NULL by zero), ``FILTER (WHERE …)`` and
-a measure's
-own filter become CASE, text literals compare exactly on MySQL when the layer was not written for MySQL. A fragment
-that holds
-a subquery, or is not one expression, is refused here; what it calls is the guard's business.
+Mended so that one layer means the same everywhere: every division is real (and NULL by zero), ``FILTER (WHERE …)`` and a
+measure's own filter become CASE, text literals compare exactly on MySQL when the layer was not written for MySQL. A
+fragment that holds a subquery, or is not one expression, is refused here; what it calls is the guard's business.
 """
 
 from __future__ import annotations

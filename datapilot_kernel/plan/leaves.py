@@ -1,13 +1,12 @@
 """Measures taken apart: what is aggregated (leaves, each over the rows of one entity), and the arithmetic after it.
 
 A leaf is either a measure's ``expression`` or an ad-hoc aggregate. It is computed over the rows of its *base* entity.
-The base moves in two cases, and
-in no other, so nothing is ever multiplied:
+The base moves in two cases, and in no other, so nothing is ever multiplied:
 
 - the measure names a ``finer`` one (the lines' amount, for the orders'), and a dimension or filter can be reached from
   there only;
-- rows or distinct values are counted, and a dimension lies beyond the entity (« nombre de clients par produit »): they are
-  counted once per group across the nearest rows that reach both, which the notes say.
+- rows or distinct values are counted, and a dimension lies beyond the entity (« nombre de clients par produit »): they
+  are counted once per group across the nearest rows that reach both, which the notes say.
 """
 
 from __future__ import annotations

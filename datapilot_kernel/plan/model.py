@@ -129,8 +129,10 @@ class Filter(_Model):
 class Related(_Model):
     """Rows that have (or, ``negated``, have not) related rows: « clients sans commande depuis 6 mois ».
 
-    Counts rows of ``entity`` that point at the listed or grouped one, within ``period`` on ``time`` (None: the entity's),
-    passing ``filters``; ``op`` and ``value`` compare that count (default: at least 1).
+    Counts rows of ``entity`` that point at the listed or grouped one, within ``period`` on ``time`` (None: the
+    entity's), passing ``filters``; ``op`` and ``value`` compare that count (default: at least 1). ``of`` names the
+    entity pointed at where it is neither listed nor counted (« le CA des clients sans retour »: clients); None: the
+    listed or counted one, else one that is grouped by, else the nearest that both point at.
     """
 
     entity: Name
@@ -141,6 +143,7 @@ class Related(_Model):
     op: Literal["lt", "le", "gt", "ge", "eq"] = "ge"
     value: int = 1
     via: tuple[Name, ...] = ()
+    of: Name | None = None
 
 
 class MeasureItem(_Model):

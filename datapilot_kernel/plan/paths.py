@@ -124,10 +124,9 @@ class JoinGraph:
     def settle(self, ways: list[Path], *, ref: str, label: str) -> Path:
         """Return the one with most preferred joins, or ask.
 
-        Among ways through the same entities, a preferred role wins (client facturé before client livré). It says
-        nothing of a
-        way through other entities (the shop's region, the client's region): there only a preferred join without a
-        parallel one does.
+        Among ways through the same entities, a preferred role wins (client facturé before client livré). It says nothing
+        of a way through other entities (the shop's region, the client's region): there only a preferred join without
+        a parallel one does.
         """
         by_entities: dict[tuple[str, ...], list[Path]] = {}
         for path in ways:

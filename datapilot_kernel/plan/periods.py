@@ -1,17 +1,16 @@
 """Periods: from « le mois dernier » to two dates, and from a period to the one it is compared with.
 
-A resolved period is a :class:`DateRange`: from ``start`` (included) to ``end`` (excluded), civil dates of the
-calendar's time zone.
-Where instants are stored, the compiler turns these dates into that zone's midnights, so a day of 23 or 25 hours is a
-day. Nothing here reads a clock: ``today`` is always given.
+A resolved period is a :class:`DateRange`: from ``start`` (included) to ``end`` (excluded), civil dates of the calendar's
+time zone. Where instants are stored, the compiler turns these dates into that zone's midnights, so a day of 23 or 25
+hours is a day. Nothing here reads a clock: ``today`` is always given.
 
 Rules that people notice:
 
 - Weeks are ISO weeks (Monday; week 1 has the year's first Thursday). With ``week_start: sunday`` a week begins the
   Sunday before and keeps the number of its Monday.
 - A date moved by months keeps its day, or takes the month's last one (31 March -> 28 February). A stretch that ends at
-  the end of a month ends at the end of the other month too: January-February 2025 compares with all of
-  January-February 2024.
+  the end of a month ends at the end of the other month too: January-February 2025 compares with all of January-February
+  2024.
 - A week a year earlier is the week of the same ISO number; week 53 compares with week 52 of a year that has no 53rd.
 - A fiscal year is named by the civil year in which it ends or starts (``fiscal_year_named_by``).
 

@@ -1,8 +1,8 @@
 """Which names need quotes: a name is written bare only where all engines read it back unchanged.
 
-The words are the reserved ones of PostgreSQL 15, MariaDB 10.11 and DuckDB 2.0 (asked of the servers themselves) and of MySQL
-8.0 (its manual's list), one set for all engines: a statement then reads the same everywhere. A word too many costs two
-quotes.
+The words are the reserved ones of PostgreSQL 15, MariaDB 10.11 and DuckDB 2.0 (asked of the servers themselves) and of
+MySQL 8.0 (its manual's list), one set for all engines: a statement then reads the same everywhere. A word too many costs
+two quotes.
 """
 
 from __future__ import annotations

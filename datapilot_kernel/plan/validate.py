@@ -118,6 +118,8 @@ def _measure(item: MeasureItem, plan: Plan, layer: Layer) -> None:
 def _related(related: Related, layer: Layer) -> None:
     _entity(related.entity, layer)
     _joins(related.via, layer)
+    if related.of is not None:
+        _entity(related.of, layer)
     if related.time is not None:
         _time(related.time, layer)
     for one in related.filters:

@@ -303,6 +303,12 @@ CASES: dict[str, tuple[Plan, list[tuple[Any, ...]]]] = {
     "clients with fewer than two orders": (
         Plan(kind="rows", entity="client", columns=(NAME,), related=(Related(entity="commande", op="lt", value=2, via=("client_facture",)),)), [("Élise",)],
     ),
+    "what clients who bought a table spend": (
+        Plan(measures=(CA,), related=(Related(entity="ligne", of="client", filters=(f("produit.categorie", "eq", "Table"),), via=("client_facture",)),)), [(200,)],
+    ),
+    "orders that have a table": (
+        Plan(measures=(CA,), related=(Related(entity="ligne", filters=(f("produit.categorie", "eq", "Table"),)),)), [(180,)],
+    ),
     "one of two": (
         Plan(measures=(NB,), any_of=((f("client.ville", "eq", "Paris"), f("produit.categorie", "eq", "Table")),)), [(4,)],
     ),
