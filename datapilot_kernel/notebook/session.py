@@ -38,8 +38,16 @@ class Session:
     """The clarification that ``%ask 2`` answers: the source's name, the question, the outcome."""
 
     def connect(self, location: str, *, name: str | None = None, semantic: str | None = None) -> str:
-        """Open a source, make it the current one, return its name. One of the same name is closed."""
+        """Open a source, make it the current one, return its name. One of the same name is closed.
+
+        A source that does not answer is not kept: the one before it stays.
+        """
         client = self.open_client(location, semantic)
+        try:
+            client.status()
+        except BaseException:
+            client.close()
+            raise
         chosen = name or client.name
         old = self.clients.pop(chosen, None)
         if old is not None:

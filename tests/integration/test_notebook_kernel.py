@@ -68,6 +68,7 @@ class Cell:
     def __init__(self) -> None:
         self.displays: list[dict[str, Any]] = []
         self.elsewhere: list[dict[str, Any]] = []
+        self.seen = ""  # every HTML that was ever shown, also what was replaced
         self.places: dict[str, int] = {}
         self.errors: list[dict[str, Any]] = []
         self.stream = ""
@@ -81,6 +82,7 @@ class Cell:
         kind, content = message["msg_type"], message["content"]
         if kind in ("display_data", "update_display_data"):
             place = content.get("transient", {}).get("display_id")
+            self.seen += content["data"].get("text/html", "")
             if kind == "update_display_data":
                 self.updates += 1
                 if place in self.places:
@@ -112,7 +114,12 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     manager = KernelManager(
         kernel_name="datapilot", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(installed.parent)])
     )
-    env = os.environ | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(root / "ipython"), "DATAPILOT_SOURCE": ""}
+    env = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "IPYTHONDIR": str(root / "ipython"),
+        "DATAPILOT_SOURCE": "",
+        "DATAPILOT_CACHE_DIR": str(root / "cache"),
+    }
     manager.start_kernel(env=env, cwd=str(root))
     try:
         yield Kernel(manager)
@@ -244,6 +251,7 @@ def test_stop_is_heard_and_cancels_the_query(scripted: Kernel) -> None:
     assert cell.took_s < 5
     assert "Arrêté" in cell.said()
     assert cell.reply["status"] == "error"  # « Run all » stops here
+    assert "J’interroge les données" in cell.seen  # while it ran
     assert "J’interroge les données" not in cell.html()
     after = scripted.run("print(get_ipython()._datapilot_magics.session.clients['boutique'].cancelled)")
     assert after.stream.strip() == "True"
@@ -339,6 +347,47 @@ def test_questions_over_real_files(kernel: Kernel, tmp_path: Path) -> None:
     asked = kernel.run("%ask -o r total du montant HT par région")
     assert asked.errors == []
     assert kernel.run("print(type(r.outcome).__name__, r.df.iloc[:, 1].max())").stream.strip() == f"Answer {expected}"
+
+    kernel.run(
+        "from datapilot_kernel.semantic import dump_layer\n"
+        "layer = session.clients['fichier'].layer().model_copy(update={'status': 'accepted'})\n"
+        f"_ = open({str(tmp_path / 'couche.yaml')!r}, 'w', encoding='utf-8').write(dump_layer(layer))"
+    )
+    accepted = kernel.run(f'%datapilot semantic "{tmp_path / "couche.yaml"}"')
+    assert "acceptée" in accepted.html()
+    dated = kernel.run("%ask --today 2026-06-15 -o r total du montant HT le mois dernier")
+    assert "Gouverné" in dated.html()
+    assert "mai 2026" in dated.html()
+    assert "%datapilot" not in kernel.run("%datapilot semantic absent.yaml").html()
+    kernel.run("session.close()")
+
+
+def test_a_source_that_does_not_answer_is_said_and_not_kept(kernel: Kernel) -> None:
+    kernel.run(
+        "import os; from datapilot_kernel.notebook.session import open_local\n"
+        "session = get_ipython()._datapilot_magics.session; session.close(); session.open_client = open_local\n"
+        "os.environ['BAD_URL'] = 'postgresql://lea:s3cret-2@127.0.0.1:1/ventes'"
+    )
+    cell = kernel.run("%datapilot source --env BAD_URL as ventes")
+    assert cell.said().endswith(".")
+    assert len(cell.errors[0]["traceback"]) == 1
+    assert "s3cret-2" not in json.dumps([cell.errors, cell.displays, cell.stream])
+    assert "Aucune source" in kernel.run("%ask ca").said()
+    assert "absente.csv" in kernel.run("%datapilot source absente.csv").said()
+
+
+def test_the_demo_is_made_once_and_answers(kernel: Kernel) -> None:
+    """The small tenant: its data made, its layer taken, a question answered; the second time nothing is made."""
+    kernel.run(
+        "from datapilot_kernel.notebook.session import open_local\n"
+        "session = get_ipython()._datapilot_magics.session; session.close(); session.open_client = open_local"
+    )
+    first = kernel.run("%datapilot demo atelier-roche")
+    assert first.errors == []
+    assert "Préparation" in first.html()
+    assert "acceptée" in first.html()
+    assert "Préparation" not in kernel.run("%datapilot demo atelier-roche").html()
+    assert "maison-lumiere" in kernel.run("%datapilot demo inconnue").said()
     kernel.run("session.close()")
 
 
