@@ -40,8 +40,17 @@ def load(schema: Invented, execute: Callable[[str, list[Row] | None], None], *, 
 def load_duckdb(schema: Invented, path: Path) -> Path:
     import duckdb
 
+    def execute(sql: str, rows: list[Row] | None) -> None:
+        if rows is None:
+            connection.execute(sql)
+            return
+        one = sql[sql.rindex("(") :]  # DuckDB's executemany is a statement per row
+        for start in range(0, len(rows), 200):
+            part = rows[start : start + 200]
+            connection.execute(sql + f", {one}" * (len(part) - 1), [value for row in part for value in row])
+
     connection = duckdb.connect(str(path))
-    load(schema, lambda sql, rows: connection.executemany(sql, rows) if rows else connection.execute(sql), dialect="duckdb")
+    load(schema, execute, dialect="duckdb")
     connection.close()
     return path
 

@@ -1,4 +1,8 @@
-"""MySQL's and MariaDB's structure in four queries over ``information_schema``, which shows what the account may see."""
+"""MySQL's and MariaDB's structure in four queries over ``information_schema``, which shows what the account may see.
+
+One database: the one the connection names. What MySQL calls schemas are databases, and an account that sees several of
+them does not mean them all.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from datapilot_kernel.catalog.model import ForeignKey
 from datapilot_kernel.catalog.raw import RawColumn, RawTable
 from datapilot_kernel.sources.model import LogicalType, Source
 
-_OURS = "table_schema NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys')"
+_OURS = "table_schema = DATABASE()"
 
 _TABLES = f"""
 SELECT table_schema, table_name, table_type, table_comment, table_rows FROM information_schema.tables

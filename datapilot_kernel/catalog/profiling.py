@@ -24,6 +24,9 @@ _COUNTABLE = {"integer", "decimal", "float", "text", "boolean", "date", "timesta
 _BOUNDED = {"integer", "decimal", "float", "date", "timestamp", "timestamptz"}
 _WHOLE_ROWS = {"postgres": 60_000, "mysql": 60_000, "duckdb": 300_000}
 _SAMPLE_ROWS = 30_000
+_EXACT_ROWS = 50_000
+_WIDTH = {"postgres": 60, "mysql": 60, "duckdb": 20}
+"""Columns per query: DuckDB sets memory aside for every distinct count and grouping of a statement."""
 _VIEW_ROWS = 5_000
 
 
@@ -49,33 +52,34 @@ def mark_personal(table: RawTable) -> None:
 
 
 def profile_table(source: Source, table: RawTable) -> None:
-    """Fill in what two queries tell about a table. Raises what ``introspect_rows`` raises."""
+    """Fill in what two queries (more for very wide tables) tell of a table. Raises what ``introspect_rows`` raises."""
     columns = [c for c in table.columns if c.readable and c.type in _COUNTABLE]
-    if not columns:
-        return
+    for start in range(0, len(columns), _WIDTH[source.dialect]):
+        _profile(source, table, columns[start : start + _WIDTH[source.dialect]])
+
+
+def _profile(source: Source, table: RawTable, columns: list[RawColumn]) -> None:
     dialect = source.dialect
     rows, whole = _rows_clause(dialect, table, columns)
+    # Exact counting costs memory for every column; from a size on, DuckDB estimates, and keys are counted on their own.
+    estimated = dialect == "duckdb" and (table.rows or 0) > _EXACT_ROWS
+    distinct = "APPROX_COUNT_DISTINCT({})" if estimated else "COUNT(DISTINCT {})"
     parts = ["COUNT(*)"]
     for column in columns:
         name = quote(dialect, column.name)
-        parts.append(f"COUNT({name})")
-        distinct = (
-            "APPROX_COUNT_DISTINCT({})" if dialect == "duckdb" and (table.rows or 0) > 50_000 else "COUNT(DISTINCT {})"
-        )
-        # A personal column is counted too: whether it is a key matters, what it holds does not.
-        parts.append(distinct.format(name) if column.type not in {"boolean", "float"} else "NULL")
         bounded = column.type in _BOUNDED and not column.personal
+        # A personal column is counted too: whether it is a key matters, what it holds does not.
+        parts += [f"COUNT({name})", distinct.format(name) if column.type not in {"boolean", "float"} else "NULL"]
         parts += [f"MIN({name})", f"MAX({name})"] if bounded else ["NULL", "NULL"]
     found = source.introspect_rows(f"WITH s AS ({rows}) SELECT {', '.join(parts)} FROM s")[0]  # noqa: S608 -- quoted names
     total = int(found[0])
-    table.profiled = True
     whole = whole or (rows.endswith(f"LIMIT {_SAMPLE_ROWS}") and total < _SAMPLE_ROWS)
-    table.counted = whole
+    table.profiled, table.counted = True, whole
     if whole:
         table.rows = total
     for position, column in enumerate(columns):
         filled, distinct_count, low, high = found[1 + 4 * position : 5 + 4 * position]
-        _note(column, total, int(filled), distinct_count, whole and "APPROX" not in parts[2 + 4 * position])
+        _note(column, total, int(filled), distinct_count, whole and not estimated)
         if column.type in _BOUNDED and not column.personal:
             column.minimum, column.maximum = low, high
         if column.type == "boolean" and dialect == "mysql":
@@ -139,11 +143,9 @@ def _values(source: Source, table: RawTable, columns: list[RawColumn], rows: str
         part = f"SELECT {position} AS p, {text} AS v, {count} AS n FROM s WHERE {name} IS NOT NULL {tail}"  # noqa: S608
         parts.append(f"({part})")
     found: dict[int, list[tuple[int, str]]] = {}
-    for start in range(0, len(parts), 50):
-        for position, value, count in source.introspect_rows(
-            f"WITH s AS ({rows}) " + " UNION ALL ".join(parts[start : start + 50])
-        ):
-            found.setdefault(int(position), []).append((-int(count), str(value)))
+    union = " UNION ALL ".join(parts)
+    for position, value, count in source.introspect_rows(f"WITH s AS ({rows}) {union}"):
+        found.setdefault(int(position), []).append((-int(count), str(value)))
     for position, column in enumerate(wanted):
         values = [value for _, value in sorted(found.get(position, []))]
         if (valued_like_people(values) and not is_code_name(column.name)) or (
