@@ -117,7 +117,7 @@ class _Aggregate:
             able = [name for name in between if between[name] == min(between.values())]
         if not able:
             labels = " et ".join(f"« {layer.dimension(item.field).label} »" for item in self.plan.dimensions)
-            raise PlanProblem("no_common_entity", dimensions=labels)
+            raise PlanProblem("no_join_path", dimensions=labels)
         from datapilot_kernel.plan.branches import branch_time
 
         probe = Leaf("", able[0], able[0], layer.entities[able[0]].label)

@@ -20,7 +20,7 @@ from datapilot_kernel.plan.compiled import DateRange
 from datapilot_kernel.plan.conditions import all_of, filter_conditions, one_of, period_condition, plan_conditions
 from datapilot_kernel.plan.dialects import Shift, number, string
 from datapilot_kernel.plan.events import default_conditions
-from datapilot_kernel.plan.fragments import narrow
+from datapilot_kernel.plan.fragments import can_narrow, narrow
 from datapilot_kernel.plan.leaves import Kind, Leaf, aggregated, default_time, kind_of, median_of
 from datapilot_kernel.plan.model import DimensionItem, Grain
 from datapilot_kernel.plan.problems import PlanProblem
@@ -309,7 +309,11 @@ def _plain_branch(context: Context, branch: Branch, axes: Sequence[Axis]) -> Bui
     values: dict[str, exp.Expr] = {}
     for leaf, condition in zip(branch.leaves, own, strict=True):
         value = aggregated(leaf, rows)
-        values[branch.column(leaf)] = value if condition is None else narrow(value, condition)
+        if condition is not None:
+            if not can_narrow(value):
+                raise PlanProblem("unsupported_expression", measure=leaf.label)
+            value = narrow(value, condition)
+        values[branch.column(leaf)] = value
     select = rows.select()
     condition = all_of(where)
     if condition is not None:

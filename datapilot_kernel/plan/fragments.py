@@ -144,6 +144,14 @@ def narrow(tree: exp.Expr, condition: exp.Expr) -> exp.Expr:
     return _unwrap(root)
 
 
+def can_narrow(tree: exp.Expr) -> bool:
+    """Tell whether every aggregate of a tree is known to be one; of an unknown function nobody can say."""
+    return all(
+        call.find(exp.AggFunc) is not None or call.find_ancestor(exp.AggFunc) is not None
+        for call in tree.find_all(exp.Anonymous)
+    )
+
+
 def substitute(tree: exp.Expr, values: dict[str, exp.Expr]) -> exp.Expr:
     """Put ``values`` in the place of the columns of these names. Takes the tree over."""
     root = exp.Paren(this=tree)

@@ -96,7 +96,7 @@ PROBLEMS: dict[str, tuple[Plan, str, str]] = {
     "condition on a difference without a comparison": (Plan(measures=(CA,), having=(Having(measure="ca", part="growth", op="gt", values=(0,)),)), "unknown_alias", "ca"),
     "within what is not there": (Plan(measures=(m("s", "commande.ca", transform="share", within="x"),), dimensions=(CITY,)), "unknown_alias", "x"),
     "a 13th month": (Plan(measures=(CA,), period=CalendarPeriod(unit="month", number=13)), "period_not_possible", "période"),
-    "dimensions that nothing links": (Plan(dimensions=(d("m", "objectif.mois", "month"), d("p", "produit.nom"))), "no_common_entity", "Produit"),
+    "dimensions that nothing links": (Plan(dimensions=(d("m", "objectif.mois", "month"), d("p", "produit.nom"))), "no_join_path", "Produit"),
     "related that nothing links": (
         Plan(kind="rows", entity="produit", columns=(ColumnItem(alias="x", field="produit.nom"),), related=(Related(entity="objectif"),)), "related_not_reachable", "Objectif",
     ),
@@ -156,6 +156,20 @@ def test_expressions_that_are_none(expression: str) -> None:
     with pytest.raises(PlanProblem) as caught:
         compile_plan(Plan(measures=(m("x", "commande.mauvaise"),)), layer, dialect="postgres", today=TODAY)
     assert caught.value.reason == "bad_expression"
+
+
+def test_an_aggregate_that_nobody_knows_cannot_be_narrowed() -> None:
+    """What cannot be made to look at fewer rows is refused: unfiltered, it would be a wrong number."""
+    layer = layer_with(commande__secret={"expression": "MON_AGREGAT(montant)"})
+    plain = Plan(measures=(m("x", "commande.secret"),))
+    assert "MON_AGREGAT" in compile_plan(plain, layer, dialect="postgres", today=TODAY).sql
+    narrowed = Plan(measures=(CA, m("x", "commande.secret", filters=(f("client.ville", "eq", "Lyon"),))))
+    with pytest.raises(PlanProblem) as caught:
+        compile_plan(narrowed, layer, dialect="postgres", today=TODAY)
+    assert caught.value.reason == "unsupported_expression"
+    rounded = layer_with(commande__arrondi={"expression": "MON_ARRONDI(SUM(montant))"})
+    kept = Plan(measures=(CA, m("x", "commande.arrondi", filters=(f("client.ville", "eq", "Lyon"),))))
+    assert "SUM(CASE WHEN" in compile_plan(kept, rounded, dialect="postgres", today=TODAY).sql
 
 
 def test_a_formula_that_goes_round() -> None:
