@@ -20,6 +20,7 @@ from datapilot_kernel.answers.wording import (
     listed,
     measure_label,
     say,
+    way_label,
 )
 from datapilot_kernel.plan.compiled import Compiled, DateRange
 from datapilot_kernel.plan.model import Filter, MeasureItem, Plan, Related
@@ -61,7 +62,7 @@ class _Reader:
             value = grain_label(dimension, self.layer, self.formatter)
             found.append(self.part(f"/dimensions/{i}", "dimension", "dimension", upper_first(value)))
         for i, condition in enumerate(plan.filters):
-            label = dimension_label(condition.field, self.layer)
+            label = way_label(dimension_label(condition.field, self.layer), condition.via, self.layer)
             value = describe_filter(condition, self.layer, self.formatter)
             found.append(ReadingPart(f"/filters/{i}", "filter", upper_first(label), value))
         for i, group in enumerate(plan.any_of):
@@ -86,7 +87,7 @@ class _Reader:
         return value
 
     def _whole_filter(self, condition: Filter) -> str:
-        label = lower_first(dimension_label(condition.field, self.layer))
+        label = lower_first(way_label(dimension_label(condition.field, self.layer), condition.via, self.layer))
         key = "condition_state" if condition.op in ("is_null", "not_null") else "condition"
         return self.say(key, label=label, value=describe_filter(condition, self.layer, self.formatter))
 

@@ -271,7 +271,11 @@ class _Writer:
         leads = not (self._ascending(shape) or self.columns[measure].lower_is_better or kind == "percent")
         if not (leads or is_share):
             return self._extremes(shape)
-        ordered = sorted(rows, key=lambda r: self._number(r, measure) or Decimal(0), reverse=True)
+        # « (non renseigné) » is no name: it neither leads nor comes last, but what it holds is said when it is much.
+        named = [r for r in rows if self.table.rows[r][shape.dimensions[0]] is not None]
+        ordered = sorted(named, key=lambda r: self._number(r, measure) or Decimal(0), reverse=True)
+        if not ordered:
+            return self._extremes(shape)
         top, rest = ordered[0], ordered[1:]
         tied = [r for r in rest if self._number(r, measure) == self._number(top, measure)]
         opening = self._among(shape, rows)
@@ -288,12 +292,19 @@ class _Writer:
         )  # fmt: skip
         if followers:
             sentence += self.say("ahead_of", names=self._joined(followers))
-        # « (non renseigné) » is no name: it does not come last among those that have one.
-        named = [r for r in rest if self.table.rows[r][shape.dimensions[0]] is not None]
-        if len(named) > 3 and self._complete():
-            last = named[-1]
+        if len(rest) > 3 and self._complete():
+            last = ordered[-1]
             sentence += self.say("closes", name=self._named(last, shape), value=self._shown(last, measure))
-        return opening + sentence + "."
+        return opening + sentence + self._unnamed(rows, ordered, shape) + "."
+
+    def _unnamed(self, rows: list[int], ordered: list[int], shape: Shape) -> str:
+        """Return what the row without a name holds, when it would be among the first three; else nothing."""
+        measure = shape.main
+        bound = self._number(ordered[min(2, len(ordered) - 1)], measure) or Decimal(0)
+        for row in set(rows) - set(ordered):
+            if (self._number(row, measure) or Decimal(0)) > bound:
+                return self.say("unnamed", name=self._named(row, shape), value=self._shown(row, measure))
+        return ""
 
     def _among(self, shape: Shape, rows: list[int]) -> str:
         """Return « sur 13 régions, » when that is what the rows are; else nothing."""

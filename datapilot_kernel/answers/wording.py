@@ -58,6 +58,14 @@ def dimension_label(ref: str, layer: Layer | None, *, alone: bool = False) -> st
     return label
 
 
+def way_label(label: str, via: tuple[str, ...], layer: Layer | None) -> str:
+    """Return a label with the way that was taken to it, where joins tell ways apart: « Magasin (magasin de retrait) »."""
+    joins = layer.joins if layer else {}
+    ways = [typographic(joins[name].label or "") for name in via if name in joins and joins[name].label]
+    ways = [way for way in ways if way.lower() not in label.lower()]
+    return f"{label} ({', '.join(lower_first(way) for way in ways)})" if ways else label
+
+
 def entity_label(name: str, layer: Layer | None, *, plural: bool = True) -> str:
     """Return an entity's label, in the plural when the layer gives one."""
     entity = layer.entities.get(name) if layer else None
@@ -83,7 +91,7 @@ def measure_label(item: MeasureItem, layer: Layer | None, formatter: Formatter) 
 
 def grain_label(item: DimensionItem, layer: Layer | None, formatter: Formatter) -> str:
     """Return what is grouped by: « Région », « mois (date de commande) »."""
-    label = item.label or dimension_label(item.field, layer)
+    label = way_label(item.label or dimension_label(item.field, layer), item.via, layer)
     if item.grain is None:
         return label
     return say(formatter, "reading.grained", grain=grain_name(item.grain, formatter), label=lower_first(label))

@@ -105,6 +105,14 @@ def test_a_list_without_related_rows() -> None:
     assert parts["/filters/0"] == "Nom | depuis plus de 30 jours"
 
 
+def test_the_way_that_was_taken_is_said() -> None:
+    labelled = LAYER.joins["c"].model_copy(update={"label": "client livré"})
+    layer = LAYER.model_copy(update={"joins": {"c": labelled}})
+    by_client = BY_REGION.model_copy(update={"field": "client.nom", "via": ("c",)})
+    parts = read_plan(plan(dimensions=(by_client,)), layer, None, FR)
+    assert "Nom (client livré)" in [p.value for p in parts]
+
+
 def test_an_order_is_said_as_what_it_orders() -> None:
     orders = (Order(by="mois", descending=False), Order(by="region", descending=True))
     parts = read(plan(dimensions=(BY_MONTH, BY_REGION), order=orders))

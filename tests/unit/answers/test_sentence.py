@@ -83,6 +83,9 @@ GOLDENS: list[tuple[str, dict[str, Any]]] = [
     ("Le chiffre d’affaires (cumul) atteint 3,00 € (février 2026).",
      {"columns": [MONTH, CA, TOTAL], "rows": [(date(2026, 1, 1), D(1), D(1)), (date(2026, 2, 1), D(2), D(3))],
       "of_plan": plan(dimensions=(BY_MONTH,))}),
+    # No name is no first one either.
+    ("A arrive en tête avec 9 commandes, devant B (7) ; (non renseigné) : 500.",
+     {"columns": [REGION, NB], "rows": [(None, 500), ("A", 9), ("B", 7)], "of_plan": plan(dimensions=(BY_REGION,))}),
     # No name is no last one.
     ("A arrive en tête avec 9 commandes, devant B (7) et C (5) ; E ferme la marche (2).",
      {"columns": [REGION, NB], "rows": [("A", 9), ("B", 7), ("C", 5), ("D", 3), ("E", 2), (None, 1)],
