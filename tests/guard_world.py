@@ -142,7 +142,9 @@ def world(dialect: str, server: Any, folder: Path) -> Iterator[World]:
     oracle = _place(dialect, server, [ddl, oracle_seed], f"go_{tag}")
     data = json.loads((folder / f"policy.{dialect}.json").read_text(encoding="utf-8"))
     if dialect == "mysql":
-        data["default_schema"] = shared.connection.db.decode() if isinstance(shared.connection.db, bytes) else shared.connection.db
+        data["default_schema"] = (
+            shared.connection.db.decode() if isinstance(shared.connection.db, bytes) else shared.connection.db
+        )
     policy = Policy.model_validate(data)
     try:
         yield World(dialect, shared, oracle, Guard(policy, dialect), policy)  # type: ignore[arg-type]

@@ -1,11 +1,12 @@
 """Limits on the work a source estimates: pure functions over sizes and plans, called by execution.
 
 ``limits.py`` sees the text only. Here come in what the catalog knows (rows of a table) and what the engine estimates
-(``EXPLAIN (FORMAT JSON)`` of PostgreSQL, ``EXPLAIN FORMAT=JSON`` of MySQL and MariaDB, the estimated cardinalities of DuckDB's
-plan). Estimates are wrong by factors, so the limits are meant for the absurd: the statement timeout stands behind them.
+(``EXPLAIN (FORMAT JSON)`` of PostgreSQL, ``EXPLAIN FORMAT=JSON`` of MySQL and MariaDB, the estimated cardinalities of
+DuckDB's plan). Estimates are wrong by factors, so the limits are meant for the absurd: the statement timeout stands
+behind them.
 
-The refusal says what to add; it gives rounded figures, because an exact estimate over a filtered table would tell of the rows
-that the filter leaves out.
+The refusal says what to add; it gives rounded figures, because an exact estimate over a filtered table would tell of
+the rows that the filter leaves out.
 """
 
 from __future__ import annotations
@@ -115,12 +116,14 @@ def from_mysql(plan: Any) -> Estimate:
             continue
         if not isinstance(current, dict):
             continue
-        stack.extend(current.values())
         block = current.get("nested_loop")
+        # the tables of a nested loop multiply; what is inside them (derived tables) is looked at on its own
+        stack.extend(v for k, v in current.items() if k not in {"nested_loop", "table"})
         if isinstance(block, list):
             product = 1.0
             for item in block:
                 table = _mysql_table(item)
+                stack.extend(v for v in table.values() if isinstance(v, (dict, list)))
                 rows = _number(table.get("rows") or table.get("rows_examined_per_scan"))
                 scanned += product * max(rows, 1.0)
                 kept = _number(table.get("filtered") or 100) / 100
@@ -130,6 +133,7 @@ def from_mysql(plan: Any) -> Estimate:
             rows = _number(current["table"].get("rows") or current["table"].get("rows_examined_per_scan"))
             scanned += rows
             produced = max(produced, rows)
+            stack.extend(v for v in current["table"].values() if isinstance(v, (dict, list)))
         info = current.get("cost_info")
         if isinstance(info, dict) and "query_cost" in info:
             cost = max(cost or 0.0, _number(info["query_cost"]))
@@ -147,7 +151,7 @@ def _mysql_table(item: Any) -> dict[str, Any]:
 
 
 def from_duckdb(plan: Any) -> Estimate:
-    """Read ``EXPLAIN (FORMAT json)`` of DuckDB: a tree of ``name``, ``children``, ``extra_info`` with ``Estimated Cardinality``."""
+    """Read ``EXPLAIN (FORMAT json)`` of DuckDB: ``name``, ``children``, ``extra_info`` with ``Estimated Cardinality``."""
     scanned = produced = 0.0
     stack: list[Any] = list(plan) if isinstance(plan, list) else [plan]
     while stack:

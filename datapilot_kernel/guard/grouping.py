@@ -1,7 +1,8 @@
 """``GROUP BY`` of a table's key in PostgreSQL.
 
-On a bare table ``SELECT c.id, c.nom, count(*) … GROUP BY c.id`` is right: the primary key determines the row. The guard puts a
-subquery in the table's place, and a subquery has no key, so the columns that the key determines are named in GROUP BY:
+On a bare table ``SELECT c.id, c.nom, count(*) … GROUP BY c.id`` is right: the primary key determines the row. The
+guard puts a subquery in the table's place, and a subquery has no key, so the columns that the key determines are
+named in GROUP BY:
 
 before: ``SELECT c.id, c.nom, count(*) FROM clients c JOIN … GROUP BY c.id``
 after:  ``SELECT c.id, c.nom, count(*) FROM (…) AS c JOIN … GROUP BY c.id, c.nom``

@@ -1,9 +1,10 @@
 """From the text that came in to a text that sqlglot and the server cannot read differently.
 
-A lexer with each engine's own rules (quotes, escapes, dollar quoting, comments and their nesting) cuts the text up. What
-sqlglot then gets holds no comment and no character a person chose inside quotes: every string becomes ``'dp0_s<n>'`` and every
-quoted identifier ``"dp0_i<n>"``, to be restored in the tree. So sqlglot never unescapes a string, never parses a JSON path or a
-time format out of one, and a disagreement about quoting cannot hide a statement.
+A lexer with each engine's own rules (quotes, escapes, dollar quoting, comments and their nesting) cuts the text up.
+What sqlglot then gets holds no comment and no character a person chose inside quotes: every string becomes
+``'dp0_s<n>'`` and every quoted identifier ``"dp0_i<n>"``, to be restored in the tree. So sqlglot never unescapes a
+string, never parses a JSON path or a time format out of one, and a disagreement about quoting cannot hide a
+statement.
 
 Every name before a parenthesis that is not syntax is *marked* (``dp0_``), so that sqlglot knows no function at all: each
 stays an ``Anonymous`` node with the name as written. Knowing functions is what makes sqlglot rewrite them (``DATE_TRUNC``,
@@ -76,9 +77,9 @@ _SPACES = " \t\r\n\f\v\u00a0\u202f"
 _WORD = re.compile(r"[A-Za-z_\u0080-\ud7ff\uf900-\ufffd\U00010000-\U0010ffff][\w$]*")
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _OPERATORS = {
-    "postgres": re.compile(r"<->|->>|#>>|!~~\*|~~\*|!~~|!~\*|->|#>|@>|<@|\?\||\?&|::|:=|<=|>=|<>|!=|=>|\|\||&&|~~|~\*|!~|\^@|<<|>>|\*\*|@@|@\?|#-|-\|-|[-+*/%^=<>~!&|#.,()\[\]:?]"),
+    "postgres": re.compile(r"<->|->>|#>>|!~~\*|~~\*|!~~|!~\*|->|#>|@>|<@|\?\||\?&|::|:=|<=|>=|<>|!=|=>|\|\||&&|~~|~\*|!~|\^@|<<|>>|\*\*|@@|@\?|#-|-\|-|[-+*/%^=<>~!&|#.,()\[\]:?]"),  # noqa: E501
     "mysql": re.compile(r"<=>|->>|->|<=|>=|<>|!=|\|\||&&|<<|>>|[-+*/%^=<>~!&|.,()]"),
-    "duckdb": re.compile(r"->>|->|::|:=|<=|>=|<>|!=|==|=>|\|\||&&|~~~|!~~\*|~~\*|!~~|~~|!~|<<|>>|\*\*|//|@>|<@|\^@|[-+*/%^=<>~!&|.,()\[\]{}:]"),
+    "duckdb": re.compile(r"->>|->|::|:=|<=|>=|<>|!=|==|=>|\|\||&&|~~~|!~~\*|~~\*|!~~|~~|!~|<<|>>|\*\*|//|@>|<@|\^@|[-+*/%^=<>~!&|.,()\[\]{}:]"),  # noqa: E501
 }  # fmt: skip
 _DOLLAR = re.compile(r"\$(?:[A-Za-z_\u0080-\uffff][\w]*)?\$")
 _MYSQL_ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a", "%": "\\%", "_": "\\_"}

@@ -24,7 +24,8 @@ class TablePolicy(BaseModel):
     masked
         Columns that exist but read as NULL.
     row_filter
-        A SQL condition over the table's own columns (hidden ones included); ``{name}`` stands for an attribute. None: every row.
+        A SQL condition over the table's own columns (hidden ones included); ``{name}`` stands for an attribute.
+        None: every row.
     types
         Optional: a column's type in the database, so that a masked column keeps its type.
     primary_key

@@ -216,10 +216,9 @@ def _bounds(
             and bound is None
             and step
             and right.find(exp.Column) is None
-            and right.find(exp.Anonymous) is None
+            and right.find(exp.Anonymous, exp.Select, exp.CurrentDate) is None
         ):
-            if right.find(exp.Select) is None and right.find(exp.CurrentDate) is None:
-                continue
+            continue
         return True
     return False
 

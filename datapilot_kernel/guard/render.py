@@ -564,11 +564,14 @@ def _tuple(r: Renderer, node: exp.Tuple) -> str:
 # --- operators ------------------------------------------------------------------------------------------------------------
 
 _BINARY: dict[type[Node], str] = {
-    exp.And: "AND", exp.Or: "OR", exp.Xor: "XOR", exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
+    exp.And: "AND", exp.Or: "OR", exp.Xor: "XOR", exp.EQ: "=",
+    exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.DPipe: "||",
     exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", exp.BitwiseRightShift: ">>",
-    exp.Glob: "GLOB", exp.SimilarTo: "SIMILAR TO", exp.ArrayContainsAll: "@>", exp.ArrayContainedBy: "<@", exp.ArrayOverlaps: "&&",
-    exp.JSONBContains: "?", exp.JSONBContainsTopKey: "?", exp.JSONBContainsAnyTopKeys: "?|", exp.JSONBContainsAllTopKeys: "?&",
+    exp.Glob: "GLOB", exp.SimilarTo: "SIMILAR TO",
+    exp.ArrayContainsAll: "@>", exp.ArrayContainedBy: "<@", exp.ArrayOverlaps: "&&",
+    exp.JSONBContains: "?", exp.JSONBContainsTopKey: "?",
+    exp.JSONBContainsAnyTopKeys: "?|", exp.JSONBContainsAllTopKeys: "?&",
     exp.JSONBExtract: "#>", exp.JSONBExtractScalar: "#>>", exp.Overlaps: "OVERLAPS", exp.Escape: "ESCAPE", exp.Slice: ":",
 }  # fmt: skip
 _BINARY_ARGS = "this expression typed safe operator"
@@ -680,7 +683,8 @@ def _between(r: Renderer, node: exp.Between, *, negated: bool = False) -> str:
 
 
 _NEGATABLE: dict[type[Node], Callable[..., str]] = {
-    exp.Like: _like, exp.ILike: _like, exp.RegexpLike: _regexp, exp.RegexpILike: _regexp, exp.Is: _is, exp.In: _in, exp.Between: _between,
+    exp.Like: _like, exp.ILike: _like, exp.RegexpLike: _regexp,
+    exp.RegexpILike: _regexp, exp.Is: _is, exp.In: _in, exp.Between: _between,
 }  # fmt: skip
 
 

@@ -2,16 +2,18 @@
 
 Each engine's own rules (measured, see the tests):
 
-- A CTE is visible after its definition and in the query that carries the WITH, nested queries included; never outside.
+- A CTE is visible after its definition and in the query that carries the WITH, nested queries included; never
+  outside.
 - Not recursive: inside its own body a CTE's name is the table of that name.
-- ``WITH RECURSIVE``: its own name is the CTE in the recursive member only (the other members must not use it: refused, the
-  engines differ). A name defined *later* in the same WITH is the CTE in PostgreSQL, the table in DuckDB; MySQL 8 and
-  MariaDB differ, so there it is refused.
-- PostgreSQL folds what is not quoted and compares exactly; DuckDB and MySQL ignore case (MySQL's tables do not, but a name that
-  differs from the policy's only by case can only mean that table).
+- ``WITH RECURSIVE``: its own name is the CTE in the recursive member only (the other members must not use it:
+  refused, the engines differ). A name defined *later* in the same WITH is the CTE in PostgreSQL, the table in DuckDB;
+  MySQL 8 and MariaDB differ, so there it is refused.
+- PostgreSQL folds what is not quoted and compares exactly; DuckDB and MySQL ignore case (MySQL's tables do not, but a
+  name that differs from the policy's only by case can only mean that table).
 
-What a wrong guess could cost: a reference taken for a CTE stays unqualified, so it must never be able to reach a table. Hence every
-case in which the engines could disagree is refused or the table's reference is replaced by a schema-qualified subquery.
+What a wrong guess could cost: a reference taken for a CTE stays unqualified, so it must never be able to reach a
+table. Hence every case in which the engines could disagree is refused or the table's reference is replaced by a
+schema-qualified subquery.
 
 Columns are resolved as far as they can be. A name that nothing in sight can mean is refused here (in PostgreSQL
 ``c.row_to_json`` would be a function call); where a source's columns are not known (table functions, PIVOT) it is let

@@ -1,10 +1,12 @@
-"""How much a piece of a statement could produce, as far as the text tells: rows of a series, length of a text, weight of a query.
+"""How much a piece of a statement could produce, as far as the text tells: rows of a series, length of a text, weight
+of a query.
 
-Sizes are estimates on the safe side of honest statements: a column counts as ``COLUMN`` (so ``repeat('█', montant / 1000)`` is small and
-``repeat('x', id * 100000000)`` is not); what cannot be told counts as small, and the server's own limits stand behind it.
+Sizes are estimates on the safe side of honest statements: a column counts as ``COLUMN`` (so ``repeat('█', montant /
+1000)`` is small and ``repeat('x', id * 100000000)`` is not); what cannot be told counts as small, and the server's
+own limits stand behind it.
 
-The *weight* of a query is its rows on a logarithmic scale: 1 is a table (taken for ten thousand rows), so two tables without a join
-condition weigh 2, and what was reduced by aggregation or DISTINCT weighs half.
+The *weight* of a query is its rows on a logarithmic scale: 1 is a table (taken for ten thousand rows), so two tables
+without a join condition weigh 2, and what was reduced by aggregation or DISTINCT weighs half.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ TABLE_WEIGHT = 1.0
 REDUCED_WEIGHT = 0.5
 _SCALE = 4.0  # 10 ** 4 rows weigh 1
 _HUGE = 1e18
-_DAYS = {"MICROSECOND": 1e-11, "MILLISECOND": 1e-8, "SECOND": 1 / 86400, "MINUTE": 1 / 1440, "HOUR": 1 / 24, "DAY": 1.0, "WEEK": 7.0,
+_DAYS = {"MICROSECOND": 1e-11, "MILLISECOND": 1e-8, "SECOND": 1 / 86400,
+         "MINUTE": 1 / 1440, "HOUR": 1 / 24, "DAY": 1.0, "WEEK": 7.0,
          "MONTH": 30.0, "QUARTER": 91.0, "YEAR": 365.0, "DECADE": 3650.0, "CENTURY": 36500.0}  # fmt: skip
 _DATE = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{2}))?")
 _SPAN = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*([A-Za-z]+)")

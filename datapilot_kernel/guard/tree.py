@@ -140,9 +140,9 @@ def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
                 and isinstance(identifier, exp.Identifier)
                 and not identifier.args.get("quoted")
                 and not node.args.get("table")
+                and str(identifier.this).upper() in _BARE_CALLS
             ):
-                if str(identifier.this).upper() in _BARE_CALLS:
-                    node.replace(exp.Anonymous(this=str(identifier.this)))
+                node.replace(exp.Anonymous(this=str(identifier.this)))
         elif isinstance(node, exp.Dot):
             dots.append(node)
         elif isinstance(node, exp.JSONExtract | exp.JSONExtractScalar) and isinstance(node.this, exp.Identifier):
@@ -156,7 +156,7 @@ def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
 
 
 def _unqualify_call(dot: exp.Dot, dialect: str) -> None:
-    """``x.f(y)``: DuckDB's chaining is ``f(x, y)``; PostgreSQL's ``pg_catalog.f(y)`` is ``f(y)``; no other schema is known."""
+    """``x.f(y)``: DuckDB's chaining is ``f(x, y)``; PostgreSQL's ``pg_catalog.f(y)`` is ``f(y)``; nothing else is known."""
     call, left = dot.expression, dot.this
     if not isinstance(call, exp.Anonymous):
         return
