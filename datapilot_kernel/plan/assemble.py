@@ -3,58 +3,32 @@
 One branch and nothing after it makes one flat SELECT, as a person would write it. Anything more makes a WITH whose parts
 read in the order of the work: ``mesures_…`` (one for each branch), ``ensemble`` (branches side by side), ``calculs``
 (formulas, shares, comparisons), ``classement`` (ranks), then the SELECT that orders and cuts.
-
-Branches meet by UNION ALL and GROUP BY, not by a FULL JOIN: NULL groups with NULL, MySQL has no FULL JOIN, and
-PostgreSQL makes none on IS NOT DISTINCT FROM. A group has at most one row of each branch, so MAX takes the one value
-there is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from datapilot_kernel.plan import columns as described
+from datapilot_kernel.plan.aggregates import is_additive, zero_when_absent
 from datapilot_kernel.plan.branches import Branch, Built, axes_of, build, free, group, median_over, split
 from datapilot_kernel.plan.comparing import Compared, compared_with, note_unfinished
 from datapilot_kernel.plan.compiled import CompiledColumn, DateRange
 from datapilot_kernel.plan.conditions import all_of, compare
 from datapilot_kernel.plan.dialects import number, paren
 from datapilot_kernel.plan.fragments import substitute
-from datapilot_kernel.plan.leaves import Decomposer, Item, Leaf, is_additive, zero_when_absent
+from datapilot_kernel.plan.leaves import Decomposer, Item, Leaf
+from datapilot_kernel.plan.meeting import Met, Statement, from_part, side_by_side, stacked
 from datapilot_kernel.plan.model import Having, Order
 from datapilot_kernel.plan.problems import PlanProblem
-from datapilot_kernel.plan.quoting import alias, column, identifier
+from datapilot_kernel.plan.quoting import alias, column
 from datapilot_kernel.plan.scope import Context
 
 PREVIOUS = "_previous"
 PREVIOUS_FR = "_avant"
-
-
-@dataclass
-class Statement:
-    """A SELECT in the making, with the parts of its WITH."""
-
-    ctes: list[tuple[str, exp.Query]] = field(default_factory=list)
-    taken: set[str] = field(default_factory=set)
-
-    def part(self, name: str, query: exp.Query) -> str:
-        """Add a part; return its name."""
-        wish, count = name, 2
-        while name in self.taken:
-            name, count = f"{wish}_{count}", count + 1
-        self.taken.add(name)
-        self.ctes.append((name, query))
-        return name
-
-    def finish(self, select: exp.Select) -> exp.Select:
-        """Return the SELECT with its WITH."""
-        if self.ctes:
-            parts = [exp.CTE(this=query, alias=exp.TableAlias(this=identifier(name))) for name, query in self.ctes]
-            select.set("with_", exp.With(expressions=parts))
-        return select
 
 
 @dataclass(frozen=True)
@@ -64,13 +38,6 @@ class Result:
     select: exp.Select
     columns: tuple[CompiledColumn, ...]
     previous: DateRange | None = None
-
-
-def from_part(name: str, *expressions: exp.Expr) -> exp.Select:
-    """Return ``SELECT expressions FROM name``."""
-    select = exp.Select(expressions=list(expressions))
-    select.set("from_", exp.From(this=exp.Table(this=identifier(name))))
-    return select
 
 
 def aggregate(context: Context) -> Result:
@@ -195,66 +162,24 @@ class _Aggregate:
             if self._marks_current and not branch.suffix:
                 finished.set("expressions", [*finished.expressions, alias(number(1), self.current)])
             names.append(self.statement.part(f"mesures_{branch.base}{PREVIOUS_FR if branch.suffix else ''}", finished))
+        parts = [Met(name, tuple(one.values)) for (_, one), name in zip(built, names, strict=True)]
         if not self.axes:
-            return self._side_by_side(built, names)
-        return self._stacked(built, names)
+            return self.statement.part("ensemble", side_by_side(parts))
+        if self._marks_current:
+            marked = [() if branch.suffix else (self.current,) for branch in branches]
+            parts = [replace(part, values=part.values + mark) for part, mark in zip(parts, marked, strict=True)]
+        zero = {
+            branch.column(leaf)
+            for branch in branches
+            for leaf in branch.leaves
+            if zero_when_absent(self.context, leaf) and not (self._marks_current and branch.suffix)
+        }
+        return self.statement.part("ensemble", stacked(parts, self._group_names(), zero))
 
     @property
     def _marks_current(self) -> bool:
         """Groups that exist only in the earlier time do not show, when there is a breakdown in time."""
         return self.compared is not None and self.compared.shift is not None
-
-    def _side_by_side(self, built: list[tuple[Branch, Built]], names: list[str]) -> str:
-        cells = [column(value, name) for (_, one), name in zip(built, names, strict=True) for value in one.values]
-        select = exp.Select(expressions=cells)
-        select.set("from_", exp.From(this=exp.Table(this=identifier(names[0]))))
-        select.set("joins", [exp.Join(this=exp.Table(this=identifier(name)), kind="CROSS") for name in names[1:]])
-        return self.statement.part("ensemble", select)
-
-    def _stacked(self, built: list[tuple[Branch, Built]], names: list[str]) -> str:
-        groups = self._group_names()
-        have: list[str] = []
-        stacked: exp.Query | None = None
-        for (branch, one), name in zip(built, names, strict=True):
-            own = [*one.values, *([self.current] if self._marks_current and not branch.suffix else [])]
-            new = [value for value in own if value not in have]
-            right = from_part(name, *(column(each) for each in groups))
-            right.set(
-                "expressions",
-                right.expressions
-                + [column(each) if each in own else alias(exp.null(), each) for each in have]
-                + [column(each) for each in new],
-            )
-            if stacked is None:
-                stacked = right
-            else:
-                # Two at a time: PostgreSQL settles the type of a column on the first two, and two NULLs are text to it.
-                if isinstance(stacked, exp.Union) and new:
-                    source = exp.Subquery(this=stacked, alias=exp.TableAlias(this=identifier("reunion")))
-                    left = exp.Select(expressions=[column(each) for each in (*groups, *have)])
-                    left.set("from_", exp.From(this=source))
-                    stacked = left
-                if new:
-                    assert isinstance(stacked, exp.Select)
-                    stacked.set("expressions", stacked.expressions + [alias(exp.null(), each) for each in new])
-                stacked = exp.Union(this=stacked, expression=right, distinct=False)
-            have += new
-        assert stacked is not None
-        select = exp.Select(expressions=[column(each) for each in groups])
-        select.set("from_", exp.From(this=exp.Subquery(this=stacked, alias=exp.TableAlias(this=identifier("reunion")))))
-        zero = {
-            branch.column(leaf)
-            for branch, _ in built
-            for leaf in branch.leaves
-            if zero_when_absent(self.context, leaf) and not (self._marks_current and branch.suffix)
-        }
-        for each in have:
-            value: exp.Expr = exp.Max(this=column(each))
-            if each in zero:
-                value = exp.Coalesce(this=value, expressions=[number(0)])
-            select.set("expressions", [*select.expressions, alias(value, each)])
-        select.set("group", exp.Group(expressions=[column(each) for each in groups]))
-        return self.statement.part("ensemble", select)
 
     # ── formulas, shares, comparisons ──────────────────────────────────────────────────────────────────────────────
 

@@ -16,12 +16,13 @@ from itertools import pairwise
 from sqlglot import exp
 
 from datapilot_kernel.messages import text
+from datapilot_kernel.plan.aggregates import Kind, aggregated, kind_of, median_of
 from datapilot_kernel.plan.compiled import DateRange
 from datapilot_kernel.plan.conditions import all_of, filter_conditions, one_of, period_condition, plan_conditions
 from datapilot_kernel.plan.dialects import Shift, number, string
 from datapilot_kernel.plan.events import default_conditions
 from datapilot_kernel.plan.fragments import can_narrow, narrow
-from datapilot_kernel.plan.leaves import Kind, Leaf, aggregated, default_time, kind_of, median_of
+from datapilot_kernel.plan.leaves import Leaf, default_time
 from datapilot_kernel.plan.model import DimensionItem, Grain
 from datapilot_kernel.plan.problems import PlanProblem
 from datapilot_kernel.plan.quoting import alias, column, identifier

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from datapilot_kernel.plan.assemble import Result, Statement, from_part
+from datapilot_kernel.plan.assemble import Result
 from datapilot_kernel.plan.branches import free
 from datapilot_kernel.plan.columns import list_column
 from datapilot_kernel.plan.comparing import note_unfinished
 from datapilot_kernel.plan.conditions import all_of, period_condition, plan_conditions
 from datapilot_kernel.plan.dialects import number
 from datapilot_kernel.plan.events import default_conditions, time_of
+from datapilot_kernel.plan.meeting import Statement, from_part
 from datapilot_kernel.plan.problems import PlanProblem
 from datapilot_kernel.plan.quoting import alias, column, identifier
 from datapilot_kernel.plan.scope import Context, Names, Rows
