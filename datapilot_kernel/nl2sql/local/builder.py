@@ -289,13 +289,15 @@ class Builder:
             return wanted.joins
         return path.joins if asked and path is not None and set(asked) <= set(path.joins) else ()
 
-    def root_for(self, items: Sequence[MeasureItem], fallback: str | None, entity: str) -> str | None:
-        """Return the entity from which a way to ``entity`` begins."""
-        for item in items:
-            for root in self.item_roots(item):
-                if self.k.distance(root, entity) is not None:
-                    return root
-        return fallback
+    def via_from(self, items: Sequence[MeasureItem], subject: str | None, ref: str) -> tuple[str, ...]:
+        """Return the joins to name so that every measure (or the subject) has one way to a dimension."""
+        entity = ref.partition(".")[0]
+        roots = sorted({r for item in items for r in self.item_roots(item)}) or ([subject] if subject else [])
+        named: dict[str, None] = {}
+        for root in roots:
+            if self.k.distance(root, entity) is not None:
+                named.update(dict.fromkeys(self.via(root, ref)))
+        return tuple(named)
 
     def group(self, group: Group, items: Sequence[MeasureItem], index: int) -> list[DimensionItem]:
         """Decide what a group is, and return the columns that show it."""
@@ -346,8 +348,7 @@ class Builder:
         return kept
 
     def _via_items(self, items: Sequence[MeasureItem], ref: str) -> tuple[str, ...]:
-        root = self.root_for(items, None, ref.partition(".")[0])
-        return self.via(root, ref) if root is not None else ()
+        return self.via_from(items, None, ref)
 
     def _column_name(self, ref: str) -> str:
         entity, _, name = ref.partition(".")
@@ -368,7 +369,7 @@ class Builder:
             if mention.time is not None:
                 return self.named_time(mention.time, items)
         for item in items:
-            time = self.k.measure_time(item.measure) if item.measure else self.k.time_of(next(iter(self.item_roots(item))))
+            time = self.k.measure_time(item.measure) if item.measure else self.k.time_of(min(self.item_roots(item)))
             if time is not None:
                 return time
         return None
@@ -468,8 +469,7 @@ class Builder:
         filters: list[Filter] = []
         alternatives: list[Filter] = []
         for (ref, negated), entries in by_field.items():
-            root = self.root_for(items, subject, ref.partition(".")[0])
-            via = self.via(root, ref) if root is not None else ()
+            via = self.via_from(items, subject, ref)
             values = tuple(dict.fromkeys(o.value for _, o in entries if o.value is not None))
             typed = tuple(m.text for m, o in entries if o.quality < 0.9)
             for mention, option in entries:

@@ -169,4 +169,5 @@ class Draft:
     now: str = ""
     tax: Literal["net_of_tax", "with_tax", None] = None
     amount: bool = False
+    impossible: str = ""
     unexplained: list[str] = field(default_factory=list)

@@ -41,6 +41,8 @@ def follow(
     """Return the plan before, changed by what the draft names. Raises Fork, Missing, NotSure."""
     if draft.unexplained:
         raise NotSure(*draft.unexplained)
+    if draft.impossible:
+        raise Missing("period_not_possible", draft.impossible)
     return _Follower(k, draft, pick).change(last, today, words)
 
 

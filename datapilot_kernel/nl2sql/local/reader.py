@@ -159,6 +159,8 @@ class Reader:
                         if draft.tax is not None:
                             last.tax, draft.tax = draft.tax, None
                         return i + 1
+                    if draft.tax not in (None, name):
+                        draft.unexplained.append(item.text)
                     draft.tax = cast("Literal['net_of_tax', 'with_tax']", name)
                     return i + 1
                 case "again":
@@ -431,7 +433,7 @@ class Reader:
         time, draft = item.time, self.draft
         assert time is not None
         if not time.possible:
-            draft.unexplained.append(item.text)
+            draft.impossible = item.text
         elif time.period is not None:
             versus, self.versus_next = self.versus_next, False
             if self.negated and draft.related:
@@ -664,8 +666,9 @@ class Reader:
             if not grouped:
                 return glue
         if not taken:
-            # « par rapport à »… is an operator of its own; a lone « par » explains nothing.
-            self.draft.unexplained.append(self.items[i].text)
+            # A lone « par » explains nothing; before a word that is not known, that word is the matter.
+            if place is None or self.items[place].kind != "unknown":
+                self.draft.unexplained.append(self.items[i].text)
             return i + 1
         return i + 1
 

@@ -48,6 +48,8 @@ class Shaper(Builder):
         draft = self.draft
         if draft.unexplained:
             raise NotSure(*draft.unexplained)
+        if draft.impossible:
+            raise Missing("period_not_possible", draft.impossible)
         self.today = today
         self.items, self.dims = [], []
         self.filters_out: list[Filter] = []
@@ -58,10 +60,13 @@ class Shaper(Builder):
         subject = self._subject()
         self._verbs(subject)
         if subject is None and self._is_values():
-            return self._values_list()
-        if self._is_rows(subject):
-            return self._rows(cast("str", subject))
-        return self._aggregate(subject)
+            plan = self._values_list()
+        elif self._is_rows(subject):
+            plan = self._rows(cast("str", subject))
+        else:
+            plan = self._aggregate(subject)
+        self._taxes()
+        return plan
 
     # ── what is it about ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -322,7 +327,6 @@ class Shaper(Builder):
                 by = self._noun_dimension(rank.nouns, subject)
             descending = rank.descending
             limit = self._limit()
-        self._taxes()
         self._narrow_related(subject)
         wanted = [*columns, *([by] if by else []), *(f.field for f in self.filters_out)]
         refs = default_columns(
@@ -449,7 +453,7 @@ class Shaper(Builder):
             raise NotSure(condition.text)
         form = self.layer.dimension(ref).format
         percent = condition.percent and form is not None and form.kind == "percent"
-        starts = [r for i in self.items for r in self.item_roots(i)] or list(roots)
+        starts = sorted({r for i in self.items for r in self.item_roots(i)}) or sorted(roots)
         root = starts[0] if starts else None
         numbers = condition.numbers
         if condition.minutes is not None:
@@ -514,7 +518,7 @@ class Shaper(Builder):
 
     def _age(self, condition: Condition, roots: frozenset[str]) -> None:
         """« de plus de 30 jours »: since its date; for what is late, since it was due."""
-        entity = next(iter(roots))
+        entity = min(roots)
         ref = self.k.time_of(entity)
         if ref is None:
             raise Missing("missing_time", self._subject_label(entity))
@@ -676,7 +680,6 @@ class Shaper(Builder):
         self._leave_defaults(roots)
         self._leave_grouped(roots)
         self._include(roots)
-        self._taxes()
         if draft.extremes:
             raise NotSure(draft.rank.text if draft.rank else "")
         order, limit, limit_per = self._order(split)

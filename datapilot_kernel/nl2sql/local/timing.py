@@ -176,7 +176,7 @@ class Timing:
                 own = (
                     self.s.k.measure_time(item.measure)
                     if item.measure
-                    else self.s.k.time_of(next(iter(self.s.item_roots(item))))
+                    else self.s.k.time_of(min(self.s.item_roots(item)))
                 )
                 if own is None and time is None:
                     raise Missing("missing_time", self.s.item_label(item))
