@@ -55,16 +55,18 @@ def apply_glossary(layer: Layer, glossary: Glossary) -> Layer:
         taken.update(words(o) for o in others)
         return (*named.synonyms, *dict.fromkeys(others))
 
-    # Measures first: a company's word is more often a figure than a column.
+    # Measures first: a company's word is more often a figure than a table, and a table than a column.
     entities = dict(layer.entities)
     for name, entity in entities.items():
         measures: dict[str, Measure] = {n: m.model_copy(update={"synonyms": added(m)}) for n, m in entity.measures.items()}
         entities[name] = entity.model_copy(update={"measures": measures})
     for name, entity in entities.items():
+        entities[name] = entity.model_copy(update={"synonyms": added(entity)})
+    for name, entity in entities.items():
         dimensions = {
             n: d if d.hidden else d.model_copy(update={"synonyms": added(d)}) for n, d in entity.dimensions.items()
         }
-        entities[name] = entity.model_copy(update={"dimensions": dimensions, "synonyms": added(entity)})
+        entities[name] = entity.model_copy(update={"dimensions": dimensions})
     return layer.model_copy(update={"entities": entities})
 
 

@@ -50,7 +50,7 @@ def name_dimension(table: TableDraft) -> None:
         alone = [c for c in texts if _unique(table, c)]
         if alone:
             best = (30, 0, alone[0].name)
-        elif len(texts) == 1:
+        elif len(texts) == 1 and not texts[0].values:
             best = (31, 0, texts[0].name)
     if best is not None and not (table.role == "fact" and best[0] in range(2, 20) and not _fact_titled(table, best[2])):
         table.name_dimension = table.dimension_names[best[2]]

@@ -7,9 +7,10 @@ half of its values are known, or when nearly all are. Countries come from the lo
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Literal
 
 from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.model import Column
@@ -23,10 +24,24 @@ _EXPIRING = frozenset({"devis", "contrat", "abonnement", "promotion", "coupon", 
 _MAX_ALIASED = 60
 
 
+@dataclass(frozen=True)
+class _Domain:
+    columns: frozenset[str]
+    codes: dict[str, str]
+    words: dict[str, str]
+
+
 @cache
-def _domains() -> dict[str, dict[str, Any]]:
+def _domains() -> tuple[_Domain, ...]:
     text = files("datapilot_kernel.semantic.drafting").joinpath("values.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return tuple(
+        _Domain(
+            frozenset(domain["columns"]),
+            {fold(code): meaning for code, meaning in domain.get("codes", {}).items()},
+            {_plain(word): meaning for word, meaning in domain.get("words", {}).items()},
+        )
+        for domain in tomllib.loads(text).values()
+    )
 
 
 def aliases(column: Column, reading: Reading, gender: Gender, table_words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
@@ -51,16 +66,14 @@ def _known(
 ) -> dict[str, tuple[str, ...]]:
     about = {c.french for c in (*reading.nouns, *reading.qualifiers)} | {reading.label}
     best: dict[str, tuple[str, ...]] = {}
-    for domain in _domains().values():
-        codes = {fold(k): v for k, v in domain.get("codes", {}).items()}
-        words = {_plain(k): v for k, v in domain.get("words", {}).items()}
+    for domain in _domains():
         found: dict[str, tuple[str, ...]] = {}
         for value in values:
-            spelled = codes.get(fold(value)) if value.isupper() or len(value) <= 2 else None
-            spelled = spelled or words.get(_plain(value))
+            spelled = domain.codes.get(fold(value)) if value.isupper() or len(value) <= 2 else None
+            spelled = spelled or domain.words.get(_plain(value))
             if spelled:
                 found[value] = _agreed(spelled, gender)
-        named = bool(about & set(domain["columns"])) or bool(set(table_words) & set(domain["columns"]))
+        named = bool(domain.columns & {*about, *table_words})
         needed = 0.34 if named else 0.8
         if len(found) >= 1 and len(found) >= needed * len(values) and (named or len(found) >= 2):
             for value, names in found.items():
