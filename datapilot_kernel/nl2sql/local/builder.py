@@ -67,6 +67,8 @@ class Builder:
 
     def measure(self, mention: MeasureMention, entities: frozenset[str] = frozenset()) -> MeasureItem:
         """Decide what a measure mention computes."""
+        if mention.count and mention.aggregate not in (None, "sum"):
+            raise NotSure(mention.text)
         if mention.count:
             return self._count(mention)
         options = list(mention.of("measure"))

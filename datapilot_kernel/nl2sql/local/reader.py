@@ -144,6 +144,9 @@ class Reader:
                 case "ascending" | "descending":
                     draft.ascending = name == "ascending"
                     return i + 1
+                case "moving":
+                    draft.unexplained.append(item.text)
+                    return i + 1
                 case "and" | "or" | "comma" | "have" | "nothing":
                     return i + 1
                 case "now":
@@ -864,7 +867,10 @@ class Reader:
         """« clients avec un e-mail », « avec un CA supérieur à », « commandes avec remise »: what follows must be there."""
         place = self.next(i + 1)
         item = None if place is None else self.items[place]
-        if item is None or place is None or item.kind != "lex":
+        if item is None:
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        if place is None or item.kind != "lex":
             return i + 1
         if self._comparator_after(place):
             return i + 1

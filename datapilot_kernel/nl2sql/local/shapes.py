@@ -66,7 +66,41 @@ class Shaper(Builder):
         else:
             plan = self._aggregate(subject)
         self._taxes()
+        self._nothing_dropped(plan)
         return plan
+
+    def _nothing_dropped(self, plan: Plan) -> None:
+        """Every operator that was read must have left a trace in the plan: what has none was not understood."""
+        draft = self.draft
+        transforms = {i.transform for i in plan.measures}
+        vias = {v for part in (*plan.dimensions, *plan.filters, *plan.columns, *plan.related) for v in part.via}
+        vias |= {v for r in plan.related for f in r.filters for v in f.via}
+        grains = {d.grain for d in plan.dimensions if d.grain}
+        moment = draft.when and any(i.aggregate in ("min", "max") for i in plan.measures)
+        compared = plan.comparison is not None
+        to_date = any(p.period.kind == "to_date" for p in draft.periods)
+        rank = draft.rank.text if draft.rank else ""
+        for dropped, word in (
+            (draft.distinct and not any(m.count for m in draft.measures), text("nl2sql.said.distinct")),
+            (draft.new and not self.new_placed, text("nl2sql.said.new")),
+            (draft.rank is not None and plan.limit is None and not moment, rank),
+            (draft.growth and not compared, text("nl2sql.said.growth")),
+            (draft.versus is not None and not compared, text("nl2sql.comparison")),
+            (draft.compare and not compared and not plan.dimensions and len(plan.measures) < 2, text("nl2sql.comparison")),
+            (draft.share and "share" not in transforms, "%"),
+            (draft.cumul and "running_total" not in transforms and not to_date, text("nl2sql.said.cumul")),
+            (draft.trend and not grains and not compared, text("nl2sql.said.trend")),
+            (draft.aggregate is not None and plan.rollup is None, text("nl2sql.said.average")),
+            (bool(draft.ways) and not vias & set(draft.ways), text("nl2sql.said.way")),
+            (draft.ascending is not None and not plan.order, text("nl2sql.said.order")),
+            (draft.when and not moment, text("nl2sql.when")),
+            (draft.day_type is not None and not any(f.op == "day_type" for f in plan.filters), text("nl2sql.said.days")),
+            (bool(draft.included) and not plan.ignored_defaults, text("nl2sql.said.include")),
+        ):
+            if dropped:
+                raise NotSure(word)
+
+    new_placed = False
 
     # ── what is it about ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -360,7 +394,8 @@ class Shaper(Builder):
     def _new_needs_date(self, subject: str) -> None:
         time = self.layer.entities[subject].time
         if time is None or not self.k.is_creation(f"{subject}.{time}") or not self.draft.periods:
-            raise NotSure("nouveau")
+            raise NotSure(text("nl2sql.said.new"))
+        self.new_placed = True
 
     def _narrow_related(self, subject: str | None) -> None:
         """« clients qui ont acheté des lampadaires en 2025 »: what was bought narrows the buying, not the client."""
@@ -792,6 +827,11 @@ class Shaper(Builder):
         measures = mention.of("measure")
         additive = counts or any(not self.k.is_average(o.ref) for o in measures)
         if not additive and measures:
+            if mention.aggregate != "avg":
+                # « le panier moyen maximum par magasin » is the highest of them.
+                if not grouped or self.draft.aggregate is not None:
+                    raise NotSure(mention.text)
+                self.draft.aggregate = mention.aggregate
             mention.aggregate = None
             return
         if not (counts or measures) or not grouped:
@@ -899,8 +939,11 @@ class Shaper(Builder):
             assert subject is not None
             groups.append(Group(Mention((Option("entity", subject),), self._subject_label(subject), -2)))
         else:
+            target = None
+        ranked = target.mention.start if target is not None and target.mention is not None else None
+        if not folded:
             for mention in draft.subjects:
-                if mention.of("entity"):
+                if mention.of("entity") or mention.start == ranked:
                     continue
                 head = draft.head is not None and mention.start == draft.head.start
                 if (self.items and (self._bare(mention) or head)) or (conditions and not groups):
@@ -908,6 +951,8 @@ class Shaper(Builder):
                 else:
                     raise NotSure(mention.text)
             for unit in draft.units:
+                if target is not None and target.grain == unit:
+                    continue
                 if self.items and not groups:
                     groups.append(Group(grain=unit))
                 elif not any(g.grain == unit for g in groups):
@@ -1053,6 +1098,8 @@ class Shaper(Builder):
         if not self.draft.share:
             return filters
         if self.dims:
+            if all(i.measure is not None and self.layer.measure(i.measure).format.kind == "percent" for i in self.items):
+                self.draft.share = False  # a rate is a percentage already
             for item in list(self.items):
                 if item.measure is None or not self.k.is_average(item.measure):
                     self.items.append(
@@ -1122,5 +1169,5 @@ class Shaper(Builder):
             others = [Order(by=d.alias, descending=False) for d in self.dims if d.grain is None]
             return (Order(by=times[0].alias, descending=False), *others), None, None
         if self.dims and visible:
-            return (Order(by=visible[0].alias),), None, None
+            return (Order(by=visible[0].alias, descending=not draft.ascending),), None, None
         return (), None, None

@@ -64,6 +64,8 @@ class Timing:
             or self.s.k.time_of(subject)
         )
         mentions = self._base()
+        if any(p.versus for p in self.draft.periods):
+            raise NotSure(*(p.text for p in self.draft.periods))
         if not mentions:
             return None, None
         if len(mentions) > 1 or any(p.versus for p in self.draft.periods):
@@ -201,6 +203,10 @@ class Timing:
         """Counting things over a period: those that arrived then, or those active then? Ask, unless it was said."""
         if self.subject is not None and len(items) == 1:
             item = items[0]
+            own_time = self.s.layer.entities[self.subject].time
+            counted = item.entity == self.subject or item.measure == self.s.k.row_count(self.subject)
+            if self.draft.new and counted and own_time and self.s.k.is_creation(f"{self.subject}.{own_time}"):
+                self.s.new_placed = True
             plain = item.entity == self.subject or item.measure == self.s.k.row_count(self.subject)
             model = self.s.layer.entities[self.subject]
             participle = self._participle_time(self.subject)
@@ -239,6 +245,8 @@ class Timing:
                 and later.unit == "year"
             ):
                 self._span(earlier, later, base)
+                if draft.growth:
+                    self.comparison = Comparison(kind="previous_period")
                 return
             self.period, self.comparison = later, Comparison(kind="period", period=earlier)
             return
