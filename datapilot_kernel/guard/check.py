@@ -148,7 +148,11 @@ class Guard:
                 if table.args.get("alias") is None:
                     names[id(table)] = self.rules.quote_identifier(inner)
             elif id(table) in found.cte_references:
-                replacements[id(table)] = self.rules.quote_identifier(inner)
+                # by the name of its definition: a name that only folds to it could be a table to the engine
+                replacements[id(table)] = found.cte_references[id(table)]
+                own = self.rules.quote_identifier(inner)
+                if own != replacements[id(table)] and table.args.get("alias") is None:
+                    names[id(table)] = own
             elif id(table) in found.dual:
                 replacements[id(table)] = "DUAL"
         for select_id, info in found.wrapped.items():

@@ -108,11 +108,11 @@ class DialectRules:
         name = str(node.this)
         if self.name == "postgres":
             return name if node.args.get("quoted") else _lower_ascii(name)
-        return name.lower()
+        return _lower_ascii(name)  # as DuckDB does; a name that MySQL folds further is only refused
 
     def fold_text(self, name: str) -> str:
         """Return what a name of the database compares by."""
-        return name if self.name == "postgres" else name.lower()
+        return name if self.name == "postgres" else _lower_ascii(name)
 
     def quote_identifier(self, node: exp.Identifier) -> str:
         """Quote a name of the statement, folded as the engine would."""
@@ -309,7 +309,7 @@ DUCKDB = DialectRules(
     barrier=" LIMIT 4611686018427387903",
     units=_UNITS_PLURAL,
     collations=re.compile(
-        r"[a-z]{2}(?:_[A-Za-z]{2})?|nocase|noaccent|nfc|binary|c|posix|(?:nocase|noaccent)\.(?:nocase|noaccent|[a-z]{2})",
+        r"[a-z]{2}(?:_[A-Za-z]{2})?|nocase|noaccent|nfc|binary|c|posix|(?:nocase|noaccent)\.(?:nocase|noaccent|[a-z]{2})|[a-z]{2}\.(?:nocase|noaccent)",
         re.IGNORECASE,
     ),
     operators={"?": "", "?|": "", "?&": "", "#>": "", "#>>": "", "OVERLAPS": "", "XOR": ""},

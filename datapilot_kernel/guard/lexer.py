@@ -35,7 +35,7 @@ SYNTAX = frozenset(
     """
     ALL AND ANTI ANY AS ASC ASOF BETWEEN BY CASE CROSS CUBE DESC DISTINCT DISTINCTROW ELSE END ESCAPE EXCEPT
     EXCLUDE EXISTS FETCH FILTER FOLLOWING FOR FROM FULL GLOB GROUP HAVING ILIKE IN INNER INTERSECT INTERVAL INTO
-    IS JOIN LATERAL LEFT_JOIN LIKE LIMIT MATERIALIZED MINUS NATURAL NOT OFFSET ON OR ORDER OVER OVERLAPS PIVOT
+    IS JOIN LATERAL LEFT_JOIN LIKE LIMIT MATERIALIZED MINUS NATURAL NOT OF OFFSET ON OR ORDER OVER OVERLAPS PIVOT
     PRECEDING QUALIFY RECURSIVE REGEXP RENAME RLIKE ROLLUP SELECT SEMI SEPARATOR SETS SIMILAR SOME SOUNDS THEN
     TO UNION UNPIVOT USING VALUES WHEN WHERE WINDOW WITH XOR ZONE DECIMAL NUMERIC DEC VARCHAR NVARCHAR NCHAR
     CHARACTER VARYING VARBINARY BPCHAR FLOAT INTEGER INT BIGINT SMALLINT TINYINT BINARY STRUCT UNION AGAINST
@@ -361,7 +361,9 @@ def canonicalise(text: str, dialect: str) -> Canonical:
             out.append(name)
         elif kind == "number":
             # a subscript or a JSON index: sqlglot would shift or interpret a bare number
-            keep = (subscripts and subscripts[-1]) or (before is not None and before.kind in {"->", "->>"})
+            keep = (subscripts and subscripts[-1] and before is not None and before.kind != ":") or (
+                before is not None and before.kind in {"->", "->>"}
+            )
             out.append(f"{MARK}lit({token.text})" if keep else token.text)
         elif kind == "word":
             words.add(token.upper)

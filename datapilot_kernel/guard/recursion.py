@@ -230,6 +230,8 @@ def _step(output: Node, column: str, alias: str, columns: list[str], rules: Dial
     if isinstance(output, (exp.Add, exp.Sub)):
         left, right = output.this, output.expression
         sign = 1 if isinstance(output, exp.Add) else -1
+        if sign > 0 and _is_recursive(left, alias, columns, rules) and _is_recursive(right, alias, columns, rules):
+            return 1, None  # a + b of the row before (Fibonacci): moves unless both are nought
         if _one(left, column, alias, columns, rules):
             step = sizes.value(right)
         elif _one(right, column, alias, columns, rules) and sign > 0:

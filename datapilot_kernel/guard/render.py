@@ -133,7 +133,7 @@ def _cte(r: Renderer, node: exp.CTE) -> str:
         "" if materialized is None or r.rules.name == "mysql" else "MATERIALIZED " if materialized else "NOT MATERIALIZED "
     )
     body = node.this
-    if not isinstance(body, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)):
+    if not isinstance(body, (exp.Select, exp.SetOperation, exp.Subquery, exp.Values, exp.Pivot)):
         raise RefusedSql("not_a_query", what=_readable(type(body).__name__), log=f"CTE is {type(body).__name__}")
     return f"{r.sql(node.args['alias'])} AS {word}({r.sql(body)})"
 
@@ -261,7 +261,8 @@ def _values(r: Renderer, node: exp.Values) -> str:
     rows = []
     for row in node.expressions:
         text = r.sql(row)
-        rows.append(text if isinstance(row, exp.Tuple) else f"({text})")
+        whole = isinstance(row, exp.Tuple) or (isinstance(row, exp.Anonymous) and row.name.upper() == "ROW")
+        rows.append(text if whole else f"({text})")
     text = "VALUES " + ", ".join(rows)
     alias = node.args.get("alias")
     if alias:
@@ -399,8 +400,10 @@ def _ordered(r: Renderer, node: exp.Ordered) -> str:
     return f"{text} {wanted}" if wanted else text
 
 
-@_writes(exp.Limit, args="expression limit_options")
+@_writes(exp.Limit, args="this expression limit_options")
 def _limit(r: Renderer, node: exp.Limit) -> str:
+    if node.this is not None:  # inside an aggregate: GROUP_CONCAT(… LIMIT 2)
+        return f"{r.sql(node.this)} LIMIT {r.sql(node.expression)}"
     options = node.args.get("limit_options")
     percent = "%" if options is not None and options.args.get("percent") else ""
     return f"LIMIT {r.sql(node.expression)}{percent}"
@@ -433,7 +436,7 @@ _PIVOT_DERIVED = (
 )
 
 
-@_writes(exp.Pivot, args="this expressions fields unpivot using group include_nulls into alias " + _PIVOT_DERIVED)
+@_writes(exp.Pivot, args="with_ this expressions fields unpivot using group include_nulls into alias " + _PIVOT_DERIVED)
 def _pivot(r: Renderer, node: exp.Pivot) -> str:
     args = node.args
     if r.rules.name != "duckdb":
@@ -443,7 +446,8 @@ def _pivot(r: Renderer, node: exp.Pivot) -> str:
     if node.this is not None:  # the statement form
         if not unpivot and not all(isinstance(e, exp.In) for e in node.expressions):
             raise RefusedSql("forbidden_syntax", key="pivot_needs_in", what="PIVOT", log="pivot without IN")
-        parts = [word, r.sql(node.this), "ON", r.all(node.expressions)]
+        parts = [r.sql(args["with_"])] if args.get("with_") else []
+        parts.extend([word, r.sql(node.this), "ON", r.all(node.expressions)])
         if args.get("using"):
             parts.append("USING " + r.all(args["using"]))
         if args.get("into"):
@@ -645,6 +649,13 @@ def _regexp(r: Renderer, node: exp.Binary, *, negated: bool = False) -> str:
     return f"{r.sql(node.this)} {word} {r.rules.pattern(node.expression, r, regexp=True)}"
 
 
+@_writes(exp.JSONArrayContains, args="this expression")
+def _member_of(r: Renderer, node: exp.JSONArrayContains) -> str:
+    if r.rules.name != "mysql":
+        raise RefusedSql("forbidden_syntax", what="MEMBER OF", log="member of")
+    return f"{r.sql(node.this)} MEMBER OF ({r.sql(node.expression)})"
+
+
 @_writes(exp.StartsWith, args="this expression")
 def _starts_with(r: Renderer, node: exp.StartsWith) -> str:
     return f"{r.sql(node.this)} ^@ {r.sql(node.expression)}"
@@ -711,7 +722,7 @@ def _neg(r: Renderer, node: exp.Neg) -> str:
 
 @_writes(exp.BitwiseNot, args="this")
 def _bitwise_not(r: Renderer, node: exp.BitwiseNot) -> str:
-    return f"~{r.sql(node.this)}"
+    return f"~ {r.sql(node.this)}"
 
 
 @_writes(exp.Sqrt, exp.Cbrt, args="this")
@@ -773,12 +784,14 @@ def _collate(r: Renderer, node: exp.Collate) -> str:
         and collation.args["table"].name.lower() == "pg_catalog"
     ):
         collation = collation.this
+    if isinstance(collation, exp.Column) and collation.args.get("table") and r.rules.name == "duckdb":
+        collation = exp.Var(this=f"{collation.args['table'].name}.{collation.name}")
     if isinstance(collation, exp.Column):
         collation = collation.this
     name = collation.name if isinstance(collation, (exp.Identifier, exp.Var, exp.Literal)) else ""
     if not r.rules.collations.fullmatch(name):
         raise RefusedSql("forbidden_syntax", what=f"COLLATE {name[:40]}", log="collation")
-    return f"{r.sql(node.this)} COLLATE {name if r.rules.name == 'mysql' else r.rules.quote(name)}"
+    return f"{r.sql(node.this)} COLLATE {r.rules.quote(name) if r.rules.name == 'postgres' else name}"
 
 
 @_writes(exp.AtTimeZone, args="this zone")

@@ -92,12 +92,13 @@ class Source:
 
 @dataclass(slots=True, eq=False)
 class Cte:
-    """A CTE in sight; ``columns`` is None when they are not known."""
+    """A CTE in sight; ``columns`` is None when they are not known, ``written`` is its name as it was defined, quoted."""
 
     name: str
     columns: Columns | None
     usable: bool = True
     weight: float = sizes.REDUCED_WEIGHT
+    written: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -120,7 +121,7 @@ class Resolution:
     """What was found: filled by :class:`Resolver`."""
 
     tables: dict[int, TableInfo] = field(default_factory=dict)  # by id of exp.Table
-    cte_references: set[int] = field(default_factory=set)
+    cte_references: dict[int, str] = field(default_factory=dict)  # by id of exp.Table: the name as it was defined
     read: set[str] = field(default_factory=set)
     columns: set[tuple[str, str]] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)  # by id of a node: what to write instead
@@ -187,7 +188,7 @@ class Resolver:
             self._weigh(node, sizes.rows_weight(len(node.expressions)))
             return None
         if isinstance(node, exp.Pivot):
-            self._pivot_statement(node, ctes, outer)
+            self._pivot_statement(node, self._with(node, ctes, outer), outer)
             return None
         raise RefusedSql("not_a_query", what=type(node).__name__.upper()[:40], log=f"root {type(node).__name__}")
 
@@ -257,6 +258,10 @@ class Resolver:
         visible = dict(ctes)
         recursive = bool(clause.args.get("recursive"))
         names = [self.rules.fold(cte.args["alias"].this) for cte in clause.expressions]
+        written = {
+            name: self.rules.quote_identifier(cte.args["alias"].this)
+            for name, cte in zip(names, clause.expressions, strict=True)
+        }
         if len(set(names)) != len(names):
             raise RefusedSql("ambiguous_name", name=clause.expressions[0].alias[:60], log="CTE defined twice")
         self.ctes_seen += len(names)
@@ -268,7 +273,7 @@ class Resolver:
             if recursive:
                 if self.rules.name == "postgres":
                     for later in names[at + 1 :]:
-                        inside[later] = Cte(later, None)
+                        inside[later] = Cte(later, None, written=written[later])
                 elif self.rules.name == "mysql":
                     for later in names[at + 1 :]:
                         inside[later] = Cte(later, None, usable=False)
@@ -281,12 +286,12 @@ class Resolver:
                         inside[later] = Cte(later, None, usable=False)
             listed = [self.rules.fold(c) for c in cte.args["alias"].args.get("columns") or ()]
             body = cte.this
-            if not isinstance(body, _QUERIES):
+            if not isinstance(body, (*_QUERIES, exp.Pivot)):
                 raise RefusedSql("not_a_query", what=type(body).__name__.upper()[:40], log=f"CTE is {type(body).__name__}")
             columns = (
                 self._recursive_body(name, cte, inside, listed, outer) if recursive else self.query(body, inside, outer)
             )
-            visible[name] = Cte(name, _renamed(columns, listed), weight=self._weight(body))
+            visible[name] = Cte(name, _renamed(columns, listed), weight=self._weight(body), written=written[name])
         return visible
 
     def _recursive_body(
@@ -294,7 +299,8 @@ class Resolver:
     ) -> Columns | None:
         body = cte.this
         before = len(self.found.cte_references)
-        marker = Cte(name, dict.fromkeys(listed, COMPUTED) if listed else None)
+        own = self.rules.quote_identifier(cte.args["alias"].this)
+        marker = Cte(name, dict.fromkeys(listed, COMPUTED) if listed else None, written=own)
         forbidden = Cte(name, None, usable=False)
         if not isinstance(body, exp.Union):
             return self.query(body, {**inside, name: forbidden}, outer)
@@ -452,7 +458,7 @@ class Resolver:
             if cte is not None:
                 if not cte.usable:
                     raise RefusedSql("ambiguous_name", name=inner.name[:60], log="CTE that the engines resolve differently")
-                self.found.cte_references.add(id(node))
+                self.found.cte_references[id(node)] = cte.written
                 return Source(name, cte.columns, weight=cte.weight)
             if self.rules.name == "mysql" and name == "dual" and not node.args.get("alias"):
                 self.found.dual.add(id(node))
@@ -590,6 +596,11 @@ class Resolver:
         if isinstance(node, exp.Column):
             wanted = self.rules.fold(node.args["table"])
             sources = self._by_name(wanted, scope)
+            if not sources and self.rules.name == "duckdb" and node.args.get("db") is None:
+                self._column(
+                    exp.Column(this=node.args["table"].copy()), scope, bare=False, aliases=True
+                )  # a struct's fields
+                return None
             if not sources:
                 raise RefusedSql(
                     "unknown_table", key="unknown_alias", name=node.args["table"].name[:60], log="star of nothing"
@@ -639,6 +650,9 @@ class Resolver:
                 continue
             if isinstance(node, _QUERIES):
                 self.query(node, ctes, scope)
+                continue
+            if isinstance(node, exp.Collate):
+                stack.append(node.this)
                 continue
             if isinstance(node, exp.Table):
                 raise RefusedSql("forbidden_syntax", what=node.name[:40], log="table in an expression")
