@@ -241,8 +241,10 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
     dimension = table.dimensions[table.dimension_names[column.name]]
     found = list(dimension.synonyms)
     head = reading.head
+    # « montant total » alone is nobody's: too many tables have a « montant ».
     if (
-        head is not None
+        " " in label
+        and head is not None
         and head.french in MONEY
         and head.french not in {"total", "montant total"}
         and "total" not in fold(label)
