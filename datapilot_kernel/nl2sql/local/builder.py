@@ -432,6 +432,8 @@ class Builder:
         tier = [o for o in options if o.quality >= best - _TIER]
         if any(o.entity in named for o in tier) or len({o.ref for o in tier}) < 2:
             return options
+        if len({o.entity for o in tier}) == 1:
+            return self._said_with_entity(tier) or options
         plain = [o for o in tier if not self.k.is_qualified(o.ref)]
         if len({o.ref for o in plain}) == 1 and len(plain) < len(tier):
             self.note(
@@ -439,6 +441,13 @@ class Builder:
             )
             return plain
         return options
+
+    def _said_with_entity(self, options: list[Option]) -> list[Option]:
+        """« clients particuliers »: the value that the layer also calls « client particulier »."""
+        entity = self.layer.entities[options[0].entity]
+        own = set(content(phrase(entity.label)))
+        said = [o for o in options if any(own <= set(phrase(n)) for n in self.layer.dimension(o.ref).values.get(str(o.value), ()))]
+        return said if len(said) == 1 else []
 
     def _subject_label(self, subject: str | None) -> str:
         return self.layer.entities[subject].plural or self.layer.entities[subject].label if subject else ""

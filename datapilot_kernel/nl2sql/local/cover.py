@@ -73,8 +73,8 @@ def _quoted(tokens: Sequence[Token], start: int, end: int) -> bool:
     )
 
 
-def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: date) -> Cover:
-    """Return the cheapest explanation of ``tokens``."""
+def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: date, longest: bool = False) -> Cover:
+    """Return the cheapest explanation of ``tokens``; ``longest`` prefers long phrases of the layer even more."""
     n = len(tokens)
     stems = [t.stem for t in tokens]
     candidates: list[list[tuple[float, Item]]] = [[] for _ in range(n)]
@@ -86,8 +86,8 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         candidates[item.start].append((cost, item))
 
     for i, token in enumerate(tokens):
-        if grammar.is_filler(token, tokens[i - 1] if i else None):
-            add(0.9, Item("filler", i, i + 1, token.text, norm=token.norm))
+        if grammar.is_filler(token, tokens[i - 1] if i else None) or token.text.lower() == "où":
+            add(0.3 if token.text.lower() == "où" else 0.9, Item("filler", i, i + 1, token.text, norm=token.norm))
         else:
             add(_UNKNOWN, Item("unknown", i, i + 1, token.text, norm=token.norm))
         if token.kind == "number":
@@ -113,7 +113,7 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         if not options:
             continue
         best = options[0].quality
-        cost = 0.55 + 0.12 * (span.end - span.start - 1) + (1 - best) * 1.5
+        cost = 0.55 + (-0.4 if longest else 0.12) * (span.end - span.start - 1) + (1 - best) * 1.5
         if span.end - span.start == 1 and tokens[span.start].kind in ("number", "date"):
             cost += 0.4  # a number is a number first, even if it is stored somewhere as text
         if all(o.kind == "value" and o.quality < 0.9 for o in options) and all(

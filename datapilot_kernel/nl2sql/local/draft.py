@@ -170,4 +170,5 @@ class Draft:
     tax: Literal["net_of_tax", "with_tax", None] = None
     amount: bool = False
     impossible: str = ""
+    of_rows: int | None = None
     unexplained: list[str] = field(default_factory=list)

@@ -111,12 +111,22 @@ class LocalEngine:
             return intent
         if all(i.kind == "filler" for i in found.items):
             return _refuse("not_a_data_question", "")
+        last = conversation.last_plan if conversation is not None else None
+        understood = self._read(found, words, last, today, notes, question)
+        if isinstance(understood, Unsure) and not found.unknown:
+            # Every word is known, and they do not fit: perhaps a longer phrase was cut in two (« nb | clients actifs »).
+            longer = cover(found.tokens, self.lexicon, words, today=today, longest=True)
+            if [(i.start, i.end) for i in longer.items] != [(i.start, i.end) for i in found.items] and not longer.unknown:
+                again = self._read(longer, words, last, today, notes, question)
+                if not isinstance(again, Unsure):
+                    return again
+        return understood
+
+    def _read(self, found: Cover, words: Grammar, last: Plan | None, today: date, notes: list[str], question: str) -> Understanding:
         draft = Reader(found, self.lexicon, words).read()
         draft.unexplained = _joined(draft.unexplained, found)
-        last = conversation.last_plan if conversation is not None else None
         try:
-            if is_follow_up(draft, last):
-                assert last is not None
+            if last is not None and is_follow_up(draft, last):
                 return self._settle(lambda pick: self._follow(draft, found, last, pick, today), notes)
             return self._settle(lambda pick: self._build(draft, found, pick, today), notes)
         except NotSure as unsure:

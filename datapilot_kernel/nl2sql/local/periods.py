@@ -217,6 +217,17 @@ def _month(m: _Match) -> Period:
     return CalendarPeriod(unit="month", number=m.month(), year=m.year())
 
 
+def _month_short_year(m: _Match) -> Period:
+    return CalendarPeriod(unit="month", number=m.month(), year=2000 + (m.int("yy1") or 0))
+
+
+def _fortnight(m: _Match) -> Period:
+    year = m.year() or _latest_year(m, m.month())
+    if m.groups["half"] in ("premiere", "1ere"):
+        return Between(start=date(year, m.month(), 1), end=date(year, m.month(), 15))
+    return Between(start=date(year, m.month(), 16), end=_month_last(year, m.month()))
+
+
 def _back(m: _Match) -> Period:
     letter, _, number = m.groups["back"].partition("-")
     unit = {"n": "year", "a": "year", "m": "month", "j": "day", "s": "week", "t": "quarter"}[letter]
@@ -289,6 +300,8 @@ _BUILDERS: dict[str, Callable[[_Match], Period]] = {
     "before_year": lambda m: Between(end=date((m.year() or 0) - 1, 12, 31)),
     "until_year": lambda m: Between(end=date(m.year() or 0, 12, 31)),
     "month": _month,
+    "month_short_year": _month_short_year,
+    "fortnight": _fortnight,
     "month_last_year": lambda m: CalendarPeriod(unit="month", number=m.month(), year_offset=-1),
     "month_this_year": lambda m: CalendarPeriod(unit="month", number=m.month(), year_offset=0),
     "year": lambda m: CalendarPeriod(unit="year", year=m.year()),

@@ -33,6 +33,7 @@ from datapilot_kernel.plan.model import LastPeriod
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
 _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
+_POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
 
@@ -373,6 +374,14 @@ class Reader:
         negated: bool = False,
     ) -> int:
         item = self.items[i]
+        noun = self.before(i)
+        if noun is not None and noun.kind == "lex" and noun.end == item.start and all(isinstance(o.value, bool) for o in options):
+            # « clients actifs » is nothing that a product's « actif » says.
+            owners = {o.entity for o in noun.of("entity", "measure", "dimension")}
+            options = tuple(o for o in options if o.entity in owners) if owners else options
+            if not options:
+                self.draft.unexplained.append(item.text)
+                return i + 1
         if not named:
             before = self.before(i)
             last = self.draft.values[-1] if self.draft.values else None
@@ -539,6 +548,9 @@ class Reader:
             place = self.next(i)
         if minutes is not None and target is None:
             pass
+        elif place is not None and self.items[place].is_op("times") and not self.draft.related and self.draft.measures and target is None:
+            last = self.draft.measures[-1]
+            target, i = Mention(last.options, last.text, last.start), place + 1
         elif (
             place is not None
             and self.items[place].is_op("times")
@@ -686,10 +698,13 @@ class Reader:
             # « de combien le CA a-t-il progressé », « combien le CA »: no count, the measure itself.
             return i + 1
         self.draft.count = True
-        if item.is_op("distinct"):
-            self.draft.distinct = True
-            place = self.next(place + 1) or place
-            item = self.items[place]
+        while item.is_op("distinct", "sum") and not item.is_op("amount"):
+            # « nombre total de », « combien de différents »
+            self.draft.distinct = self.draft.distinct or item.is_op("distinct")
+            following = self.next(place + 1)
+            if following is None:
+                break
+            place, item = following, self.items[following]
         if item.kind == "lex" and item.of("entity", "dimension") and not self._value_named(place):
             options = item.of("entity", "dimension")
             self.draft.measures.append(MeasureMention(options, item.text, item.start, count=True))
@@ -809,6 +824,12 @@ class Reader:
         """« montant des factures »: the money of what follows."""
         place = self.next(i + 1)
         item = None if place is None else self.items[place]
+        if item is not None and place is not None and item.is_op(*_AGGREGATES) and self.pending is None:
+            # « montant moyen des factures »
+            beyond = self.next(place + 1)
+            if beyond is not None and self.items[beyond].kind == "lex":
+                self.pending = next(a for a in _AGGREGATES if item.is_op(a))
+                place, item = beyond, self.items[beyond]
         layer = self.lexicon.layer
         if item is None or place is None or item.kind != "lex":
             options = tuple(
@@ -829,7 +850,10 @@ class Reader:
                 for n, m in layer.entities[o.ref].measures.items()
                 if not m.hidden and m.format.kind == "currency" and m.formula is None and m.filter is None
             )  # fmt: skip
+            said = [o for f in ("montant des", "montant") for n in (item.text,) for o in self.lexicon.lookup(f"{f} {n}")]
+            found = tuple(o for o in said if o.kind == "measure" and o.quality >= 0.95 and o.ref in {f.ref for f in found}) or found
             if found:
+                self.draft.of_rows = item.start
                 self.draft.measures.append(
                     MeasureMention(found, f"{self.items[i].text} {item.text}", item.start, aggregate=self.pending)
                 )
@@ -886,9 +910,14 @@ class Reader:
                 and any(v.ref == d.ref for v in following.of("value") for d in dims)
             ):
                 return i + 1
-            if any(self._numeric(d) for d in dims):
+            if any(self._numeric(d) for d in dims) and not self.draft.listed:
                 self.draft.unexplained.append(self.items[i].text)
                 return i + 1
+            theirs = any(x.norm in _POSSESSIVES for x in self.items[i + 1 : place])
+            if self.draft.listed or theirs:
+                # « la liste des magasins avec leur ville »: a column more.
+                self.draft.subjects.append(_mention(item, dims))
+                return place + 1
             self.draft.presences.append(Presence(_mention(item, dims), empty=False))
             return place + 1
         if item.of("entity") and kind == "entity":

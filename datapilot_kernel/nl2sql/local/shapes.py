@@ -234,6 +234,15 @@ class Shaper(Builder):
             if mention.active and subject is not None and self._measured_beyond(subject) and self._narrowed_after(mention, subject):
                 # « le CA des clients qui ont acheté des lampes »: all they bought, or the lamps only?
                 raise NotSure(mention.text)
+            parent = subject is not None and entity != subject and self.k.distance(entity, subject) is None
+            if parent and subject is not None and self.k.distance(subject, entity) == 1 and mention.of("entity"):
+                # « commandes sans commercial »: what a row points at is missing.
+                names = self.k.name_columns(entity)
+                if not names:
+                    raise NotSure(mention.text)
+                op: Literal["is_null", "not_null"] = "is_null" if mention.negated else "not_null"
+                self.filters_out.append(Filter(field=names[0], op=op, via=self.via(subject, names[0])))
+                continue
             if (
                 subject is not None
                 and entity != subject
@@ -792,6 +801,11 @@ class Shaper(Builder):
             and all(self.layer.dimension(o.ref).type == "number" for o in m.of("dimension"))
             and not m.of("entity")
         ]
+        if draft.of_rows is not None and len(mentions) == 1 and mentions[0].start == draft.of_rows and not draft.groups and not numeric:
+            # « le plus gros montant de facture »: of one invoice.
+            mentions[0].aggregate = "max" if rank.descending else "min"
+            draft.rank = None
+            return
         if len(numeric) != 1 or mentions or draft.groups:
             return
         mention = numeric[0]
