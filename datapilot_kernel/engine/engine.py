@@ -139,7 +139,9 @@ class Engine:
         """The guard with this person's policy."""
         with self._lock:
             if self._guard is None:
-                policy = build_policy(self.catalog, self.layer, attributes=self._attributes, max_rows=self.limits.max_rows)
+                policy = self._given_policy or build_policy(
+                    self.catalog, self.layer, attributes=self._attributes, max_rows=self.limits.max_rows
+                )
                 self._guard = Guard(policy, self.source.dialect)
             return self._guard
 
