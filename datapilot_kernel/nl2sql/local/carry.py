@@ -32,7 +32,11 @@ def carried(base: Period | None, said: Period, typed: str, *, today: date, calen
     if said.unit == "year" and not _is_year(base) and not isinstance(base, Between):
         if isinstance(base, ToDate):
             return base.model_copy(update={"offset": base.offset - 1})
-        if isinstance(base, CalendarPeriod) and base.number is not None and base.unit in ("month", "quarter", "semester", "week"):
+        if (
+            isinstance(base, CalendarPeriod)
+            and base.number is not None
+            and base.unit in ("month", "quarter", "semester", "week")
+        ):
             return CalendarPeriod(unit=base.unit, number=base.number, year=(base.year or start.year) - 1)
         return _dates_a_year_before(base, today, calendar)
     counted_back = any(word in typed.lower() for word in ("avant", "précéd", "preced", "previous", "before"))

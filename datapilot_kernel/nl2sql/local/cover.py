@@ -106,7 +106,11 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
     grains = {(t.start, t.end) for t in times if t.grain is not None}
     for span in lexicon.spans(tokens, stems):
         options = span.options
-        if (span.start, span.end) in grains and all(o.kind == "value" for o in options) and not _beside(span.start, options, stems, lexicon):
+        if (
+            (span.start, span.end) in grains
+            and all(o.kind == "value" for o in options)
+            and not _beside(span.start, options, stems, lexicon)
+        ):
             continue  # « recettes mensuelles » is by month, « la formule mensuelle » is not
         if span.end - span.start == 1:
             options = _honest_short_values(options, tokens[span.start], grammar)

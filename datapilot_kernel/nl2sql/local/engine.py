@@ -122,7 +122,9 @@ class LocalEngine:
                     return again
         return understood
 
-    def _read(self, found: Cover, words: Grammar, last: Plan | None, today: date, notes: list[str], question: str) -> Understanding:
+    def _read(
+        self, found: Cover, words: Grammar, last: Plan | None, today: date, notes: list[str], question: str
+    ) -> Understanding:
         draft = Reader(found, self.lexicon, words).read()
         draft.unexplained = _joined(draft.unexplained, found)
         try:
@@ -168,7 +170,9 @@ class LocalEngine:
                 fork.message, tuple(Choice(_sentence(label), plan) for label, plan, _ in distinct[:_MAX_CHOICES])
             )
 
-    def _readings(self, build, fork: Fork, pick: Pick, prefix: str, errors: list[Missing | NotSure]) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
+    def _readings(
+        self, build, fork: Fork, pick: Pick, prefix: str, errors: list[Missing | NotSure]
+    ) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
         readings = []
         for index, label in enumerate(fork.labels):
             shown = f"{prefix}, {label}" if prefix else label

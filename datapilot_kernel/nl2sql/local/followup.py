@@ -62,7 +62,9 @@ class _Follower(Shaper):
         self.adding = any(w in _ADDING for w in words)
         for mention in draft.periods:
             if not mention.versus:
-                mention.period = carried(plan.period, mention.period, mention.text, today=today, calendar=self.layer.calendar)
+                mention.period = carried(
+                    plan.period, mention.period, mention.text, today=today, calendar=self.layer.calendar
+                )
         if draft.remove_filter:
             plan = self._without_filters(plan)
         if draft.count and not draft.measures and plan.kind == "rows" and not plan.distinct:
@@ -119,7 +121,9 @@ class _Follower(Shaper):
         """« trie par marge »: the margin is shown too, and orders the rows."""
         by = self._sort_key(wanted)
         for dimension in self.dims:
-            if dimension.grain is None and not self.reaches(next(i for i in self.items if i.alias == by), dimension.field.partition(".")[0]):
+            if dimension.grain is None and not self.reaches(
+                next(i for i in self.items if i.alias == by), dimension.field.partition(".")[0]
+            ):
                 raise Missing("no_join", self.layer.dimension(dimension.field).label, measure=wanted.text)
         order = (Order(by=by, descending=not self.draft.ascending),)
         return plan.model_copy(update={"measures": tuple(self.items), "order": order})
@@ -311,7 +315,12 @@ class _Follower(Shaper):
             return plan.model_copy(update={"limit": self._limit()})
         if not self.dims:
             raise NotSure(draft.rank.text)
-        if draft.rank.by is None and plan.order and draft.rank.descending and any(o.by == i.alias for i in self.items for o in plan.order[:1]):
+        if (
+            draft.rank.by is None
+            and plan.order
+            and draft.rank.descending
+            and any(o.by == i.alias for i in self.items for o in plan.order[:1])
+        ):
             return plan.model_copy(update={"limit": self._limit()})
         by = self._sort_key(draft.rank.by)
         return plan.model_copy(update={"order": (Order(by=by, descending=draft.rank.descending),), "limit": self._limit()})

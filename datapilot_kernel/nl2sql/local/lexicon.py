@@ -27,7 +27,58 @@ _TELLING_FIRST = {"au", "aux", "a"}
 """« au catalogue » is not « catalogue »."""
 _SAYS_NOTHING = {
     stem(fold(w))
-    for w in ["nombre", "nb", "taux", "part", "total", "date", "code", "nom", "numéro", "num", "libellé", "id", "identifiant", "type", "moyen", "moyenne", "jour", "mois", "année", "annuel", "brut", "net", "ht", "ttc", "number", "count", "rate", "name", "key", "kind", "total", "average", "client-de", "nouveau", "nouvelle", "actif", "unité", "cumul", "délai", "durée", "valeur", "value", "réel", "prévu", "premier", "dernier", "max", "min", "ratio", "pourcentage"]
+    for w in [
+        "nombre",
+        "nb",
+        "taux",
+        "part",
+        "total",
+        "date",
+        "code",
+        "nom",
+        "numéro",
+        "num",
+        "libellé",
+        "id",
+        "identifiant",
+        "type",
+        "moyen",
+        "moyenne",
+        "jour",
+        "mois",
+        "année",
+        "annuel",
+        "brut",
+        "net",
+        "ht",
+        "ttc",
+        "number",
+        "count",
+        "rate",
+        "name",
+        "key",
+        "kind",
+        "total",
+        "average",
+        "client-de",
+        "nouveau",
+        "nouvelle",
+        "actif",
+        "unité",
+        "cumul",
+        "délai",
+        "durée",
+        "valeur",
+        "value",
+        "réel",
+        "prévu",
+        "premier",
+        "dernier",
+        "max",
+        "min",
+        "ratio",
+        "pourcentage",
+    ]
 }
 _KINDS = {("type",), ("natur",), ("code",), ("numero",), ("nom",)}
 """Words that say nothing alone, but name a column beside its entity (« clients par type »)."""
@@ -90,7 +141,23 @@ def _reserved() -> set[str]:
     """Stems of words that compute: a label with one of them has no parts."""
     return {
         stem(fold(w))
-        for w in ["par", "moyen", "moyenne", "nombre", "taux", "part", "cumul", "évolution", "écart", "per", "average", "rate", "share", "number", "ratio"]
+        for w in [
+            "par",
+            "moyen",
+            "moyenne",
+            "nombre",
+            "taux",
+            "part",
+            "cumul",
+            "évolution",
+            "écart",
+            "per",
+            "average",
+            "rate",
+            "share",
+            "number",
+            "ratio",
+        ]
     }
 
 

@@ -59,8 +59,7 @@ class Timing:
     def period_of_rows(self, subject: str) -> tuple[Period | None, str | None]:
         """Return the period of a list and its time dimension."""
         self._day_type(
-            (self.s.layer.entities[subject].time
-            and f"{subject}.{self.s.layer.entities[subject].time}")
+            (self.s.layer.entities[subject].time and f"{subject}.{self.s.layer.entities[subject].time}")
             or self.s.k.time_of(subject)
         )
         mentions = self._base()
@@ -175,11 +174,7 @@ class Timing:
         time = self.s.named_time(named, items) if named is not None else None
         if base or draft.versus or any(p.versus for p in draft.periods) or draft.trend or draft.growth:
             for item in items:
-                own = (
-                    self.s.k.measure_time(item.measure)
-                    if item.measure
-                    else self.s.k.time_of(min(self.s.item_roots(item)))
-                )
+                own = self.s.k.measure_time(item.measure) if item.measure else self.s.k.time_of(min(self.s.item_roots(item)))
                 if own is None and time is None:
                     raise Missing("missing_time", self.s.item_label(item))
         if base and time is None:
@@ -361,11 +356,15 @@ class Timing:
             return
         grain: Grain = "month"
         period = self.period
-        if (isinstance(period, CalendarPeriod) and period.unit in ("month", "week")) or (
-            isinstance(period, LastPeriod)
-            and period.unit in ("day", "week", "working_day")
-            and period.count <= (62 if period.unit == "day" else 8)
-        ) or (isinstance(period, Between) and period.start and period.end and (period.end - period.start).days <= 62):
+        if (
+            (isinstance(period, CalendarPeriod) and period.unit in ("month", "week"))
+            or (
+                isinstance(period, LastPeriod)
+                and period.unit in ("day", "week", "working_day")
+                and period.count <= (62 if period.unit == "day" else 8)
+            )
+            or (isinstance(period, Between) and period.start and period.end and (period.end - period.start).days <= 62)
+        ):
             grain = "day"
         dims.insert(0, self.s.time_group(grain, items))
 

@@ -33,7 +33,10 @@ def pairs(name: str) -> list[tuple[str, str]]:
 
 def conversations() -> list[list[tuple[str, str]]]:
     blocks = (HERE / "conversations.txt").read_text(encoding="utf-8").strip().split("\n\n")
-    return [[(b[i], b[i + 1].strip()) for i in range(0, len(b), 2)] for b in ([x for x in block.splitlines() if not x.startswith("#")] for block in blocks)]
+    return [
+        [(b[i], b[i + 1].strip()) for i in range(0, len(b), 2)]
+        for b in ([x for x in block.splitlines() if not x.startswith("#")] for block in blocks)
+    ]
 
 
 @pytest.fixture(scope="session")

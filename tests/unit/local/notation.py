@@ -27,7 +27,12 @@ def plan_line(plan: Plan) -> str:
     if plan.distinct:
         parts.append("distinct " + ", ".join(c.field for c in plan.columns))
     if plan.dimensions:
-        parts.append("by " + ", ".join(d.field + (f"@{d.grain}" if d.grain else "") + "".join(f"~{v}" for v in d.via) for d in plan.dimensions))
+        parts.append(
+            "by "
+            + ", ".join(
+                d.field + (f"@{d.grain}" if d.grain else "") + "".join(f"~{v}" for v in d.via) for d in plan.dimensions
+            )
+        )
     parts += [f"where {_filter(f)}" for f in plan.filters]
     parts += ["where " + " or ".join(_filter(f) for f in group) for group in plan.any_of]
     parts += [_related(r) for r in plan.related]
@@ -35,7 +40,9 @@ def plan_line(plan: Plan) -> str:
     if plan.period is not None:
         parts.append("in " + _period(plan.period) + (f" on {plan.time}" if plan.time else ""))
     if plan.comparison is not None:
-        parts.append(f"against {plan.comparison.kind}" + (f" {_period(plan.comparison.period)}" if plan.comparison.period else ""))
+        parts.append(
+            f"against {plan.comparison.kind}" + (f" {_period(plan.comparison.period)}" if plan.comparison.period else "")
+        )
     if plan.order and (plan.limit or plan.kind == "rows"):
         parts.append("order " + ", ".join(("-" if o.descending else "+") + o.by for o in plan.order))
     if plan.limit:
@@ -59,7 +66,9 @@ def _filter(made: Filter) -> str:
 
 
 def _related(related: Related) -> str:
-    inner = "".join(f" [{_filter(f)}]" for f in related.filters) + (f" in {_period(related.period)}" if related.period else "")
+    inner = "".join(f" [{_filter(f)}]" for f in related.filters) + (
+        f" in {_period(related.period)}" if related.period else ""
+    )
     return ("without " if related.negated else "with ") + related.entity + inner
 
 

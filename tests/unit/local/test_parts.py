@@ -49,7 +49,9 @@ def test_stems_unite_forms(one: str, other: str) -> None:
 
 
 def test_stems_keep_words_apart() -> None:
-    assert len({stem(w) for w in ("commercial", "commerce", "marge", "marque", "stock", "client", "commande", "compte")}) == 8
+    assert (
+        len({stem(w) for w in ("commercial", "commerce", "marge", "marque", "stock", "client", "commande", "compte")}) == 8
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,13 @@ def test_a_day_that_does_not_exist_is_said_so(engine: LocalEngine) -> None:
 
 
 def test_values_are_found_whole_by_part_and_by_spelling() -> None:
-    index = ValueIndex({"a.ville": ["Saint-Étienne", "Lyon"], "m.nom": ["Boutique Lyon Part-Dieu", "Boutique Nice"], "f.num": ["AV-2025-1000"]})
+    index = ValueIndex(
+        {
+            "a.ville": ["Saint-Étienne", "Lyon"],
+            "m.nom": ["Boutique Lyon Part-Dieu", "Boutique Nice"],
+            "f.num": ["AV-2025-1000"],
+        }
+    )
     assert [h.value for h in index.exact(["saint", "etienne"])] == ["Saint-Étienne"]
     assert [h.value for h in index.partial(["part", "dieu"])] == ["Boutique Lyon Part-Dieu"]
     assert [h.value for h in index.fuzzy("saint etiene")] == ["Saint-Étienne"]

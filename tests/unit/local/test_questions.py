@@ -72,7 +72,12 @@ def test_a_word_that_has_no_place_is_never_dropped(engine: LocalEngine, word: st
 def test_case_and_accents_do_not_matter(engine: LocalEngine) -> None:
     for question, expected in ANSWERED:
         bare = "".join(c for c in unicodedata.normalize("NFKD", question) if not unicodedata.combining(c))
-        for written in (question.upper() if "N-1" not in question else question, bare, question.replace("'", "’"), f"  {question} ?"):
+        for written in (
+            question.upper() if "N-1" not in question else question,
+            bare,
+            question.replace("'", "’"),
+            f"  {question} ?",
+        ):
             # Without accents a participle may be a noun: a question back is right, another answer is not.
             found = line(engine.understand(written, today=TODAY))
             assert found == expected or found[:1] in "?!", written

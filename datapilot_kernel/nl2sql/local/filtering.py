@@ -1,0 +1,135 @@
+"""Stored values: which one was meant, and the filters they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from datapilot_kernel.nl2sql.local.draft import ValueMention
+from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.lexicon import Option, content
+from datapilot_kernel.nl2sql.local.signals import Missing
+from datapilot_kernel.plan.model import Filter, MeasureItem
+
+T = TypeVar("T")
+_TIER = 0.06
+MAX_CHOICES = 4
+
+
+from datapilot_kernel.nl2sql.local.builder import Builder
+
+
+class FilterBuilder(Builder):
+    """Decides about values."""
+
+    def value(self, mention: ValueMention, items: Sequence[MeasureItem], subject: str | None) -> Option:
+        """Decide which stored value was meant."""
+        options = list(mention.of("value"))
+        named_dims = {o.ref for o in mention.named if o.kind == "dimension"}
+        named_entities = frozenset(o.ref for o in mention.named if o.kind == "entity")
+        inside = [o for o in options if o.ref in named_dims]
+        options = inside or options
+        if named_entities and not inside:
+            # « la boutique de Dijon » is a shop: a client's town is no answer.
+            theirs = [o for o in options if any(self.k.distance(e, o.entity) is not None for e in named_entities)]
+            if not theirs:
+                raise Missing("value_not_found", f"{mention.named_text} {mention.text}")
+            options = theirs
+        roots = (
+            frozenset[str]().union(*(self.item_roots(i) for i in items))
+            if items
+            else frozenset({subject} if subject else ())
+        )
+        reachable = [o for o in options if self._filterable(o.entity, items, subject)]
+        if not reachable:
+            raise Missing(
+                "no_join", mention.text, measure=self.item_label(items[0]) if items else self._subject_label(subject)
+            )
+        reachable = self._unqualified(reachable, named_entities)
+        # What the layer calls a value counts as much as the value itself; a part of a value counts less.
+        return self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
+
+    def _unqualified(self, options: list[Option], named: frozenset[str]) -> list[Option]:
+        """Prefer the dimension whose label needs no « of what »: « Bretagne » is a « région » before a « région du magasin »."""
+        best = max(o.quality for o in options)
+        tier = [o for o in options if o.quality >= best - _TIER]
+        if any(o.entity in named for o in tier) or len({o.ref for o in tier}) < 2:
+            return options
+        if len({o.entity for o in tier}) == 1:
+            return self._said_with_entity(tier) or options
+        plain = [o for o in tier if not self.k.is_qualified(o.ref)]
+        if len({o.ref for o in plain}) == 1 and len(plain) < len(tier):
+            self.note(
+                "chosen", typed=self.value_label(plain[0].ref, str(plain[0].value)), label=self.k.label_of(plain[0].ref)
+            )
+            return plain
+        return options
+
+    def _said_with_entity(self, options: list[Option]) -> list[Option]:
+        """« clients particuliers »: the value that the layer also calls « client particulier »."""
+        entity = self.layer.entities[options[0].entity]
+        own = set(content(phrase(entity.label)))
+        said = [
+            o
+            for o in options
+            if any(own <= set(phrase(n)) for n in self.layer.dimension(o.ref).values.get(str(o.value), ()))
+        ]
+        return said if len(said) == 1 else []
+
+    def _filterable(self, entity: str, items: Sequence[MeasureItem], subject: str | None) -> bool:
+        if items:
+            return all(self.reaches(item, entity) for item in items)
+        return subject is None or self.k.distance(subject, entity) is not None or self.crossing(subject, entity)
+
+    def filters(self, items: Sequence[MeasureItem], subject: str | None) -> tuple[list[Filter], list[tuple[Filter, ...]]]:
+        """Return the conditions on stored values: those that all hold, and groups of which one must."""
+        decided: list[tuple[ValueMention, Option]] = []
+        for i, mention in enumerate(self.draft.values):
+            chain = [mention]
+            for other in self.draft.values[i + 1 :]:
+                if not other.joined_by and not (other.negated and mention.negated):
+                    break
+                chain.append(other)
+            if mention.joined_by and decided and any(o.ref == decided[-1][1].ref for o in mention.options):
+                # « Lyon et Paris »: both of one dimension.
+                mention.options = tuple(o for o in mention.options if o.ref == decided[-1][1].ref)
+            else:
+                shared = set.intersection(*({o.ref for o in m.of("value")} for m in chain))
+                if shared:
+                    mention.options = tuple(o for o in mention.options if o.ref in shared)
+            decided.append((mention, self.value(mention, items, subject)))
+        by_field: dict[tuple[str, bool], list[tuple[ValueMention, Option]]] = {}
+        for mention, option in decided:
+            by_field.setdefault((option.ref, mention.negated), []).append((mention, option))
+        filters: list[Filter] = []
+        alternatives: list[Filter] = []
+        for (ref, negated), entries in by_field.items():
+            via = self.via_from(items, subject, ref)
+            values = tuple(dict.fromkeys(o.value for _, o in entries if o.value is not None))
+            typed = tuple(m.text for m, o in entries if o.quality < 0.9)
+            for mention, option in entries:
+                if option.quality < 0.9 and isinstance(option.value, str):
+                    self.note("value_read_as", typed=mention.text, value=self.value_label(ref, option.value))
+            if all(isinstance(v, bool) for v in values):
+                # NULL counts as « no » for a yes/no: « not true », never « false ».
+                made = Filter(field=ref, op="ne" if negated else "eq", values=values[:1], typed=typed, via=via)
+            elif len(values) == 1:
+                made = Filter(field=ref, op="ne" if negated else "eq", values=values, typed=typed, via=via)
+            else:
+                made = Filter(field=ref, op="not_in" if negated else "in", values=values, typed=typed, via=via)
+            if not negated and any(m.joined_by == "or" for m, _ in entries) and len(by_field) > 1:
+                alternatives.append(made)
+            else:
+                filters.append(made)
+        if alternatives:
+            # « à Lyon ou sur le web »: the value before the « ou » is the other alternative.
+            first = filters.pop() if filters else None
+            return filters, [tuple(f for f in (first, *alternatives) if f is not None)]
+        return filters, []
+
+    @staticmethod
+    def numbers(values: tuple[Decimal, ...], *, percent: bool) -> tuple[int | Decimal, ...]:
+        """Return numbers as the plan holds them; a percentage of a ratio as its fraction."""
+        scaled = [v / 100 if percent else v for v in values]
+        return tuple(int(v) if v == int(v) else v for v in scaled)

@@ -1,0 +1,200 @@
+"""Groups, and what is done with them: order, limit, shares, running totals, averages over them."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
+from datapilot_kernel.nl2sql.local.draft import Group, Mention
+from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.measuring import MeasureBuilder
+from datapilot_kernel.nl2sql.local.signals import NotSure
+from datapilot_kernel.plan.model import (
+    DimensionItem,
+    Filter,
+    Order,
+    Rollup,
+)  # fmt: skip
+
+_DUE = {"echeanc", "due", "deadlin", "limit"}
+_LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
+_DEFAULT_TOP = 10
+
+
+class GroupBuilder(MeasureBuilder):
+    """Decides how the result is cut and ordered."""
+
+    def _groups(self, subject: str | None, *, folded: bool, conditions: bool) -> list[Group]:
+        draft = self.draft
+        groups = list(draft.groups)
+        target = self._rank_target(subject)
+        if target is not None:
+            groups.append(target)
+        elif folded or ((conditions or draft.sort) and subject is not None and not groups):
+            assert subject is not None
+            groups.append(Group(Mention((Option("entity", subject),), self._subject_label(subject), -2)))
+        else:
+            target = None
+        ranked = target.mention.start if target is not None and target.mention is not None else None
+        if not folded:
+            for mention in draft.subjects:
+                if mention.of("entity") or mention.start == ranked:
+                    continue
+                head = draft.head is not None and mention.start == draft.head.start
+                if (self.items and (self._bare(mention) or head)) or (conditions and not groups):
+                    groups.append(Group(mention))
+                else:
+                    raise NotSure(mention.text)
+            for unit in draft.units:
+                if target is not None and target.grain == unit:
+                    continue
+                if self.items and not groups:
+                    groups.append(Group(grain=unit))
+                elif not any(g.grain == unit for g in groups):
+                    raise NotSure(unit)
+        if draft.rank is not None and not draft.rank.time and not groups and self.items:
+            groups.append(self._any_target())
+        if draft.head_unit and not any(g.grain == draft.head_unit for g in groups):
+            if not target:
+                raise NotSure(draft.head_unit)
+        return groups
+
+    def _any_target(self) -> Group:
+        """« top 10 » of what? Offer the things that what is measured can be cut by."""
+        things = [
+            e for e, m in self.layer.entities.items()
+            if not m.hidden and self.k.is_master(e) and m.name_dimension and all(self.reaches(i, e) for i in self.items)
+        ]  # fmt: skip
+        if len(things) < 2:
+            raise NotSure(self.draft.rank.text if self.draft.rank else "")
+        near = sorted(things, key=lambda e: min(self.k.farthest(self.item_roots(i), e) or 9 for i in self.items))[
+            :MAX_CHOICES
+        ]
+        chosen = self.choose(
+            "target",
+            near,
+            lambda e: self.layer.entities[e].plural or self.layer.entities[e].label,
+            text("nl2sql.top_of_what"),
+        )
+        return Group(Mention((Option("entity", chosen),), self._subject_label(chosen), -3))
+
+    def _dimensions(self, group: Group, index: int) -> list[DimensionItem]:
+        if group.mention is not None and not self.items:
+            return self.group(group, [], index)
+        known = self.items if self.items else []
+        return self.group(group, known, index)
+
+    def _average_of_groups(self, groups: list[Group]) -> None:
+        if self.draft.aggregate and len(groups) > 1:
+            raise NotSure(self.draft.aggregate)
+        if self.draft.aggregate and not groups:
+            raise NotSure(self.draft.aggregate)
+
+    def _rollup(self, folded: bool, counted: str | None) -> Rollup | None:
+        if folded:
+            return Rollup(function="count", label=text("nl2sql.count_label", label=self._subject_label(counted)))
+        if self.draft.aggregate is None:
+            return None
+        if len(self.items) != 1 or self.draft.aggregate not in ("avg", "min", "max", "median"):
+            raise NotSure(self.draft.aggregate)
+        return Rollup(
+            function=cast("Literal['avg', 'min', 'max', 'median']", self.draft.aggregate), measure=self.items[0].alias
+        )
+
+    def _value_axis(self, filters: list[Filter]) -> None:
+        """Two values side by side are two rows: « compare Lyon et Paris », « CA de Lyon et Paris »."""
+        draft = self.draft
+        for made in filters:
+            if made.op != "in" or any(d.field == made.field for d in self.dims):
+                continue
+            beside = draft.compare or (
+                not any(v.joined_by == "or" for v in draft.values) and not self.dims and draft.rank is None
+            )
+            if beside and draft.aggregate is None:
+                self.dims.append(
+                    DimensionItem(alias=self.alias(self._column_name(made.field)), field=made.field, via=made.via)
+                )
+        if draft.compare and not self.dims and not draft.periods and len(self.items) < 2 and draft.versus is None:
+            raise NotSure(text("nl2sql.comparison"))
+
+    def _shares(self, filters: list[Filter]) -> list[Filter]:
+        if not self.draft.share:
+            return filters
+        if self.dims:
+            if all(i.measure is not None and self.layer.measure(i.measure).format.kind == "percent" for i in self.items):
+                self.draft.share = False  # a rate is a percentage already
+            for item in list(self.items):
+                if item.measure is None or not self.k.is_average(item.measure):
+                    self.items.append(
+                        item.model_copy(update={"alias": self.alias(f"part_{item.alias}"), "transform": "share"})
+                    )
+            return filters
+        if not filters:
+            raise NotSure("%")
+        part, *rest = filters
+        whole = self.items[0]
+        if whole.measure is not None and self.k.is_average(whole.measure):
+            raise NotSure("%")
+        self.items = [
+            whole.model_copy(update={"alias": self.alias(f"part_{whole.alias}"), "transform": "share", "filters": (part,)}),
+            whole.model_copy(update={"filters": (part,), "label": None}),
+        ]
+        return rest
+
+    def _running(self) -> None:
+        if not self.draft.cumul:
+            return
+        if not any(d.grain for d in self.dims):
+            to_date = any(p.period.kind == "to_date" for p in self.draft.periods)
+            if to_date and not self.dims:
+                return
+            self.dims.append(self.time_group("month", self.items))
+        for item in list(self.items):
+            if item.measure is not None and self.k.is_average(item.measure):
+                raise NotSure(self.item_label(item))
+            self.items.append(
+                item.model_copy(update={"alias": self.alias(f"cumul_{item.alias}"), "transform": "running_total"})
+            )
+
+    def _limit(self) -> int:
+        rank = self.draft.rank
+        assert rank is not None
+        if rank.count is not None:
+            return rank.count
+        head_singular = self.draft.which and not self.draft.head_plural
+        if head_singular or (not rank.plural and not (self.draft.which and self.draft.head_plural)):
+            return 1
+        self.note("top_default", count=_DEFAULT_TOP)
+        return _DEFAULT_TOP
+
+    def _order(self, split: list[list[DimensionItem]]) -> tuple[tuple[Order, ...], int | None, str | None]:
+        draft = self.draft
+        times = [d for d in self.dims if d.grain is not None]
+        visible = [i for i in self.items if not i.hidden]
+        if draft.rank is not None and not draft.rank.time and self.dims and visible:
+            by = visible[0].alias
+            target = split[-1][0] if split and split[-1] else self.dims[-1]
+            per = None
+            if len(split) > 1:
+                per = split[0][0].alias
+                if len(split) > 2:
+                    raise NotSure(draft.rank.text)
+            del target
+            orders = [Order(by=by, descending=draft.rank.descending)]
+            if per is not None:
+                orders.insert(0, Order(by=per, descending=False))
+            return tuple(orders), self._limit(), per
+        if draft.rank is not None and not self.dims:
+            raise NotSure(draft.rank.text)
+        if draft.sort and visible:
+            return (Order(by=visible[0].alias, descending=not draft.ascending),), None, None
+        if times:
+            others = [Order(by=d.alias, descending=False) for d in self.dims if d.grain is None]
+            return (Order(by=times[0].alias, descending=False), *others), None, None
+        if self.dims and visible:
+            return (Order(by=visible[0].alias, descending=not draft.ascending),), None, None
+        return (), None, None
+
+    def _transformed(self) -> bool:
+        return any(i.transform == "running_total" for i in self.items)

@@ -1,0 +1,223 @@
+"""What is computed, where the question says it, hints at it, or names nothing."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
+from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention
+from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.signals import NotSure
+from datapilot_kernel.nl2sql.local.subjects import SubjectBuilder
+from datapilot_kernel.plan.model import (
+    MeasureItem,
+)  # fmt: skip
+
+_DUE = {"echeanc", "due", "deadlin", "limit"}
+_LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
+_DEFAULT_TOP = 10
+
+
+class MeasureBuilder(SubjectBuilder):
+    """Decides what is computed."""
+
+    def _measures(self, subject: str | None) -> None:
+        draft = self.draft
+        mentions = list(draft.measures)
+        if draft.rank is not None and draft.rank.by is not None:
+            mentions.insert(0, draft.rank.by)
+        elif draft.rank is not None and draft.rank.doing is not None:
+            doing = draft.rank.doing
+            if doing.of("measure"):
+                mentions.insert(0, MeasureMention(doing.of("measure"), doing.text, doing.start))
+            else:
+                self.items.append(self.count_of(doing.of("entity")[0].ref))
+        elif draft.rank is not None and draft.rank.nouns:
+            self.items.append(self._noun_measure(draft.rank.nouns, draft.rank.text))
+        if draft.actual:
+            if self.k.revenue is None:
+                raise NotSure("réalisé")
+            self.items.append(MeasureItem(alias=self.alias(self.k.revenue.partition(".")[2]), measure=self.k.revenue))
+        self._extremes(mentions)
+        near = self._spoken_of()
+        for mention in mentions:
+            self._prepare_average(mention)
+            item = self.measure(mention, near)
+            if not any(
+                i.measure == item.measure
+                and i.aggregate == item.aggregate
+                and i.field == item.field
+                and i.entity == item.entity
+                for i in self.items
+            ):
+                self.items.append(item)
+
+    def _extremes(self, mentions: list[MeasureMention]) -> None:
+        """« le prix le plus élevé » of nothing is a maximum; « le plus bas et le plus élevé » are both."""
+        draft = self.draft
+        rank = draft.rank
+        if (
+            rank is None
+            or rank.time
+            or rank.by is not None
+            or rank.nouns
+            or rank.doing is not None
+            or draft.head_unit
+            or draft.units
+        ):
+            return
+        numeric = [
+            m
+            for m in draft.subjects
+            if m.of("dimension")
+            and all(self.layer.dimension(o.ref).type == "number" for o in m.of("dimension"))
+            and not m.of("entity")
+        ]
+        if (
+            draft.of_rows is not None
+            and len(mentions) == 1
+            and mentions[0].start == draft.of_rows
+            and not draft.groups
+            and not numeric
+        ):
+            # « le plus gros montant de facture »: of one invoice.
+            mentions[0].aggregate = "max" if rank.descending else "min"
+            draft.rank = None
+            return
+        if len(numeric) != 1 or mentions or draft.groups:
+            return
+        mention = numeric[0]
+        draft.subjects.remove(mention)
+        wanted: list[Literal["min", "max"]] = ["min", "max"] if draft.extremes else ["max" if rank.descending else "min"]
+        for name in wanted:
+            self.items.append(self.measure(MeasureMention(mention.options, mention.text, mention.start, aggregate=name)))
+        draft.rank, draft.extremes = None, False
+
+    def _own_rows(self, group: Group, field: str | None) -> bool:
+        """Tell whether a group is the very rows that a number is a column of (« frais de port moyens par commande »)."""
+        return (
+            field is not None
+            and group.mention is not None
+            and any(o.kind == "entity" and o.ref == field.partition(".")[0] for o in group.mention.options)
+        )
+
+    def _prepare_average(self, mention: MeasureMention) -> None:
+        """« CA moyen par mois » is an average over months, not over rows: keep it for the rollup."""
+        if mention.aggregate is None or mention.aggregate == "sum":
+            return
+        grouped = bool(self.draft.groups)
+        counts = mention.count
+        measures = mention.of("measure")
+        additive = counts or any(not self.k.is_average(o.ref) for o in measures)
+        if not additive and measures:
+            if mention.aggregate != "avg":
+                # « le panier moyen maximum par magasin » is the highest of them.
+                if not grouped or self.draft.aggregate is not None:
+                    raise NotSure(mention.text)
+                self.draft.aggregate = mention.aggregate
+            mention.aggregate = None
+            return
+        if not (counts or measures) or not grouped:
+            return
+        fields = [self.k.summed_dimension(o.ref) for o in measures]
+        if len(self.draft.groups) == 1 and any(self._own_rows(self.draft.groups[0], f) for f in fields):
+            self.draft.groups = []
+            return
+        revenue = any(o.ref == self.k.revenue for o in measures)
+        over_time = any(g.grain is not None for g in self.draft.groups)
+        summed = any(self.k.summed_dimension(o.ref) for o in measures)
+        if counts or revenue or over_time or not summed:
+            if self.draft.aggregate not in (None, mention.aggregate):
+                raise NotSure(mention.text)
+            self.draft.aggregate, mention.aggregate = mention.aggregate, None
+
+    def _noun_options(self, nouns: tuple[str, ...]) -> tuple[Option, ...]:
+        for noun in nouns:
+            options = self.k.lexicon.lookup(noun)
+            usable = tuple(o for o in options if o.kind in ("measure", "dimension", "entity") and o.quality >= 0.85)
+            if usable:
+                return usable
+        return ()
+
+    def _noun_dimension(self, nouns: tuple[str, ...], subject: str) -> str | None:
+        """Return the subject's own number that an adjective stands for (« les plus chers »: the price)."""
+        for noun in nouns:
+            for option in self.k.lexicon.lookup(noun):
+                if (
+                    option.kind == "dimension"
+                    and option.entity == subject
+                    and self.layer.dimension(option.ref).type == "number"
+                ):
+                    return option.ref
+                if option.kind == "measure" and option.quality >= 0.85:
+                    return None
+        return None
+
+    def _noun_measure(self, nouns: tuple[str, ...], typed: str) -> MeasureItem:
+        options = self._noun_options(nouns)
+        measures = [o for o in options if o.kind == "measure"]
+        entities = [o for o in options if o.kind == "entity"]
+        if measures:
+            option = self.choose(
+                "noun", measures, lambda o: self.layer.measure(o.ref).label, text("nl2sql.which_measure", word=typed)
+            )
+            self.note("ranked_by", label=self.layer.measure(option.ref).label)
+            return MeasureItem(alias=self.alias(option.ref.partition(".")[2]), measure=option.ref)
+        if entities:
+            item = self.count_of(entities[0].ref)
+            self.note("ranked_by", label=self.item_label(item))
+            return item
+        raise NotSure(typed)
+
+    def _default_measures(self, subject: str | None, group_conditions: list[Condition]) -> None:
+        draft = self.draft
+        if group_conditions:
+            return
+        asked_of_subject = (
+            draft.groups or draft.share or draft.trend or draft.growth or draft.cumul or draft.sum or draft.compare
+        )
+        if draft.rank is not None:
+            entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset(
+                {subject} if subject else ()
+            )
+            item = self.revenue(entities)
+            self.items.append(item or self._any_measure())
+        elif subject is not None and (asked_of_subject or draft.count) and not draft.sum:
+            self.items.append(self.count_of(subject))
+        elif self._leftover_subjects():
+            raise NotSure(*(m.text for m in draft.subjects))
+        elif draft.share and not draft.groups and draft.values and (item := self.revenue(frozenset())) is not None:
+            self.items.append(item)
+        elif (
+            draft.groups
+            or draft.values
+            or draft.periods
+            or draft.trend
+            or draft.sum
+            or draft.aggregate
+            or draft.units
+            or draft.share
+        ):
+            self.items.append(self._any_measure())
+        else:
+            raise NotSure(*[m.text for m in draft.subjects] or ["?"])
+
+    def _leftover_subjects(self) -> bool:
+        return any(m.of("entity") for m in self.draft.subjects)
+
+    def _any_measure(self) -> MeasureItem:
+        """A question that names no measure: offer the main ones that fit."""
+        draft = self.draft
+        money_only = draft.sum
+        entities = {o.entity for g in draft.groups if g.mention for o in g.mention.of("dimension", "entity")}
+        entities |= {o.entity for m in draft.subjects for o in m.of("dimension")}
+        refs = [r for r in self.k.main_measures(40) if not entities or any(self.reaches_measure(r, e) for e in entities)]
+        if money_only:
+            refs = [r for r in refs if self.layer.measure(r).format.kind == "currency"]
+        counts = [r for e in entities if (r := self.k.row_count(e)) is not None]
+        refs = list(dict.fromkeys([*refs[:2], *counts[:1], *refs[2:]]))[:MAX_CHOICES]
+        if len(refs) < 2:
+            raise NotSure(*[m.text for m in [*draft.values, *draft.periods]] or ["?"])
+        ref = self.choose("measure", refs, lambda r: self.layer.measure(r).label, text("nl2sql.no_measure"))
+        return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)

@@ -1,0 +1,435 @@
+"""Conditions as they are said: values, negations, comparisons with numbers, text, presence, what somebody did."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from datapilot_kernel.nl2sql.local.cover import Item
+from datapilot_kernel.nl2sql.local.draft import (
+    Aggregate,
+    Condition,
+    MeasureMention,
+    Mention,
+    PeriodMention,
+    Presence,
+    RelatedMention,
+    TextCondition,
+    Unit,
+    ValueMention,
+)  # fmt: skip
+from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.reading import ReaderBase
+from datapilot_kernel.nl2sql.local.tokens import fold, stem
+
+_COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
+_UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
+_POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
+_MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
+_AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
+
+
+def _mention(item: Item, options: tuple[Option, ...] | None = None) -> Mention:
+    return Mention(item.options if options is None else options, item.text, item.start)
+
+
+class ConditionReader(ReaderBase):
+    """Reads what narrows."""
+
+    def _condition(self, i: int, op: str, *, target: Mention | None = None) -> int:
+        comparator = self.items[i]
+        place = self.next(i + 1)
+        assert place is not None
+        numbers, money, percent, unit = [self._decimal(place)], False, False, None
+        i = place + 1
+        minutes: int | None = None
+        if i < len(self.items) and self.items[i].end - self.items[i].start >= 1:
+            minutes = self.lexicon_grammar.durations.get(stem(self.items[i].norm or fold(self.items[i].text)))
+            if minutes is not None:
+                i += 1
+        i, money, percent = self._unit_marks(i, money, percent)
+        if op == "between":
+            place = self.next(i)
+            if place is not None and self.items[place].is_op("and"):
+                second = self.next(place + 1)
+                if second is not None and self._number_follows(place + 1):
+                    numbers.append(self._decimal(second))
+                    i, money, percent = self._unit_marks(second + 1, money, percent)
+            if len(numbers) == 1:
+                self.draft.unexplained.append(comparator.text)
+                return i
+        place = self.next(i)
+        if (
+            place is not None
+            and (time := self.items[place].time) is not None
+            and time.unit in _UNITS
+            and self._bare_unit(place)
+        ):
+            unit = _UNITS[str(time.unit)]
+            i = place + 1
+            place = self.next(i)
+        if minutes is not None and target is None:
+            pass
+        elif (
+            place is not None
+            and self.items[place].is_op("times")
+            and not self.draft.related
+            and self.draft.measures
+            and target is None
+        ):
+            last = self.draft.measures[-1]
+            target, i = Mention(last.options, last.text, last.start), place + 1
+        elif (
+            place is not None
+            and self.items[place].is_op("times")
+            and self.draft.related
+            and not self.draft.related[-1].negated
+            and target is None
+        ):
+            # « ont commandé au moins 3 fois »: how many of what they did.
+            done = self.draft.related.pop()
+            target, i = Mention(done.options, done.text, done.start), place + 1
+        elif (
+            target is None
+            and unit is None
+            and place is not None
+            and self._measurable(self.items[place])
+            and not self._comparator_after(place)
+        ):
+            target = _mention(self.items[place])
+            i = place + 1
+        if self.negated:
+            op = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "eq": "ne"}.get(op, op)
+            self.negated = False
+        owner = None
+        before = self.before(self.items.index(comparator))
+        if target is None and before is not None and before.kind == "lex" and before.of("entity"):
+            owner = _mention(before, before.of("entity"))
+        self.draft.conditions.append(
+            Condition(
+                cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money, percent, unit,
+                minutes, comparator.text, owner,
+            )
+        )  # fmt: skip
+        return i
+
+    def _older(self, i: int) -> int:
+        place = self.next(i + 1)
+        if place is None or self.items[place].kind != "number":
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        return self._condition(i, "gt" if self.items[i].is_op("older") else "lt")
+
+    def _text(self, i: int, *, target: Mention | None = None) -> int:
+        start = self.items[i].end
+        words = [
+            t
+            for t in self.tokens[start:]
+            if t.norm not in ("«", "»", '"', "“", "”", "le", "la", "l", "mot", "texte", "?", ".")
+        ]
+        if not words:
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        if len(words) > 3 or (target is None and not self.draft.subjects):
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        text = " ".join(w.text for w in words)
+        op: Literal["contains", "starts_with", "not_contains"] = (
+            "starts_with" if self.items[i].is_op("start_with") else "contains"
+        )
+        if self.negated and op == "contains":
+            op, self.negated = "not_contains", False
+        self.draft.texts.append(TextCondition(op, text, target))
+        return len(self.items)
+
+    def _presence(self, i: int) -> int:
+        item = self.items[i]
+        before = self.before(i)
+        subject = self.draft.subjects[-1] if self.draft.subjects else None
+        if before is not None and subject is not None and before.start == subject.start and subject.of("dimension"):
+            self.draft.subjects.pop()
+            self.draft.presences.append(
+                Presence(Mention(subject.of("dimension"), subject.text), item.is_op("empty") != self.negated)
+            )
+            self.negated = False
+        else:
+            self.draft.unexplained.append(item.text)
+        return i + 1
+
+    def _with(self, i: int) -> int:
+        """« clients avec un e-mail », « avec un CA supérieur à », « commandes avec remise »: what follows must be there."""
+        place = self.next(i + 1)
+        item = None if place is None else self.items[place]
+        if item is None:
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        if place is None or item.kind != "lex":
+            return i + 1
+        if self._comparator_after(place):
+            return i + 1
+        kind = self._kind(place)
+        if kind == "value":
+            return i + 1
+        if kind == "dimension" and not item.of("entity"):
+            dims = item.of("dimension")
+            following = self.peek(place + 1)
+            if (
+                following is not None
+                and following.kind == "lex"
+                and any(v.ref == d.ref for v in following.of("value") for d in dims)
+            ):
+                return i + 1
+            if any(self._numeric(d) for d in dims) and not self.draft.listed:
+                self.draft.unexplained.append(self.items[i].text)
+                return i + 1
+            theirs = any(x.norm in _POSSESSIVES for x in self.items[i + 1 : place])
+            if self.draft.listed or theirs:
+                # « la liste des magasins avec leur ville »: a column more.
+                self.draft.subjects.append(_mention(item, dims))
+                return place + 1
+            self.draft.presences.append(Presence(_mention(item, dims), empty=False))
+            return place + 1
+        if item.of("entity") and kind == "entity":
+            self.draft.related.append(RelatedMention(item.of("entity"), item.text, item.start))
+            return place + 1
+        # « CA avec la marge » adds a measure; « nombre de commandes avec frais de port » is a condition that is not known.
+        counting = any(
+            self.lexicon.layer.measure(o.ref).format.kind == "integer"
+            for m in self.draft.measures[-1:]
+            for o in m.of("measure")
+        )
+        if (
+            self.draft.measures
+            and not counting
+            and not self.draft.measures[-1].count
+            and not self.draft.count
+            and not self.draft.subjects
+        ):
+            return i + 1
+        self.draft.unexplained.append(self.items[i].text)
+        return i + 1
+
+    def _include(self, i: int) -> int:
+        """« y compris les annulées »: what a default filter leaves out is wanted too."""
+        place = self.next(i + 1)
+        before = self.before(i)
+        if place is not None and self.items[place].kind == "lex" and self.items[place].of("value"):
+            self.draft.included.append(_mention(self.items[place], self.items[place].of("value")))
+            return place + 1
+        if before is not None and self.draft.values and before.start == self.draft.values[-1].start:
+            value = self.draft.values.pop()
+            self.draft.included.append(Mention(value.options, value.text, value.start))
+            return i + 1
+        self.draft.unexplained.append(self.items[i].text)
+        return i + 1
+
+    def _value(
+        self,
+        i: int,
+        options: tuple[Option, ...],
+        *,
+        named: tuple[Option, ...] = (),
+        named_text: str = "",
+        negated: bool = False,
+    ) -> int:
+        item = self.items[i]
+        noun = self.before(i)
+        if (
+            noun is not None
+            and noun.kind == "lex"
+            and noun.end == item.start
+            and all(isinstance(o.value, bool) for o in options)
+        ):
+            # « clients actifs » is nothing that a product's « actif » says.
+            owners = {o.entity for o in noun.of("entity", "measure", "dimension")}
+            options = tuple(o for o in options if o.entity in owners) if owners else options
+            if not options:
+                self.draft.unexplained.append(item.text)
+                return i + 1
+        if not named:
+            before = self.before(i)
+            last = self.draft.values[-1] if self.draft.values else None
+            if before is not None and before.is_op("and", "or", "comma", "neg", "versus") and last is not None:
+                named, named_text = last.named, last.named_text
+            elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and self._placed(before):
+                named, named_text = before.of("entity", "dimension"), before.text
+        inside = self._entity_inside(item, options)
+        if (
+            inside is not None
+            and not negated
+            and not any(o.ref == inside.ref for s in self.draft.subjects for o in s.of("entity"))
+        ):
+            # « clients professionnels » names the clients as well as their kind.
+            if self.draft.count and not self.draft.measures:
+                self.draft.measures.append(MeasureMention((inside,), item.text, item.start, count=True))
+            else:
+                self.draft.subjects.append(Mention((inside,), item.text, item.start))
+        joined: Literal["and", "or", ""] = ""
+        before = self.before(i)
+        if before is not None and before.is_op("by"):
+            before = self.before(self.items.index(before))  # « d'Annecy ou par téléphone »
+        if before is not None and before.is_op("or"):
+            joined = "or"
+        elif before is not None and before.is_op("and", "comma", "versus"):
+            joined = "and"
+        self.draft.values.append(
+            ValueMention(
+                options,
+                item.text,
+                item.start,
+                negated=negated,
+                named=named,
+                named_text=named_text,
+                end=item.end,
+                joined_by=joined,
+            )
+        )
+        return i + 1
+
+    def _neg(self, i: int) -> int:
+        item = self.items[i]
+        if item.is_op("never"):
+            self.negated, self.neg_item = True, item
+            return i + 1
+        self.negated, self.neg_item = True, item
+        following = self.peek(i + 1)
+        if following is None:
+            self.draft.unexplained.append(item.text)
+            self.negated = False
+        return i + 1
+
+    def _negated_lex(self, i: int) -> int:
+        """After « sauf », « sans », « pas »…: values to leave out, rows there are none of, or a column that is empty."""
+        item = self.items[i]
+        draft = self.draft
+        following = self.next(i + 1)
+        values = item.of("value")
+        dims = item.of("dimension")
+        if (
+            dims
+            and not values
+            and following is not None
+            and self.items[following].kind == "lex"
+            and not self._list_glue(i, following)
+        ):
+            inside = tuple(v for v in self.items[following].of("value") if any(v.ref == d.ref for d in dims))
+            if inside:
+                j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
+                return self._more_negated(j)
+        if values and not (item.of("entity") and self.neg_item is not None and self.neg_item.norm == "sans"):
+            j = self._value(i, values, negated=True)
+            return self._more_negated(j)
+        self.negated = False
+        if item.of("entity") or item.of("measure"):
+            options = item.of("entity") or item.of("measure")
+            if dims and self._own_dimension(dims):
+                options = options + dims
+            draft.related.append(RelatedMention(options, item.text, item.start, negated=True))
+            return i + 1
+        if dims:
+            draft.presences.append(Presence(_mention(item, dims), empty=True))
+            return i + 1
+        draft.unexplained.append(item.text)
+        return i + 1
+
+    def _own_dimension(self, dims: tuple[Option, ...]) -> bool:
+        subjects = {o.ref for s in self.draft.subjects for o in s.of("entity")}
+        return any(d.entity in subjects for d in dims)
+
+    def _more_negated(self, j: int) -> int:
+        """« hors Lyon et Paris », « sauf Lyon, Paris »: the negation goes on over the list."""
+        place = self.next(j)
+        while place is not None and self.items[place].is_op("and", "or", "comma"):
+            following = self.next(place + 1)
+            if (
+                following is None
+                or self.items[following].kind != "lex"
+                or not self.items[following].of("value")
+                or self.items[following].of("measure", "entity")
+            ):
+                break
+            last = self.draft.values[-1]
+            j = self._value(
+                following, self.items[following].of("value"), named=last.named, named_text=last.named_text, negated=True
+            )
+            place = self.next(j)
+        self.negated = False
+        return j
+
+    def _verb(self, i: int) -> int:
+        """« ont commandé », « jamais vendus »: a verb stands for the rows it makes."""
+        item = self.items[i]
+        return self._did(i, item.nouns or item.ranked_by)
+
+    def _did(self, i: int, nouns: tuple[str, ...]) -> int:
+        item = self.items[i]
+        options: tuple[Option, ...] = ()
+        for noun in nouns:
+            options = tuple(o for o in self.lexicon.lookup(noun) if o.kind in ("entity", "measure") or self._temporal(o))
+            if options:
+                break
+        options = options or self.lexicon.dated_by(self.tokens[item.start])
+        if not options:
+            self.draft.unexplained.append(item.text)
+            return i + 1
+        if (
+            self.draft.rank is not None
+            and self.draft.rank.by is None
+            and not self.draft.rank.nouns
+            and not self.draft.rank.time
+        ):
+            self.draft.rank.nouns = self.lexicon_grammar.adjectives.get(stem(item.norm)) or nouns
+            return i + 1
+        dates = tuple(o for o in options if o.kind == "dimension")
+        about = {o.entity for m in (*self.draft.subjects, *self.draft.measures) for o in m.options}
+        theirs = tuple(o for noun in nouns for o in self.lexicon.lookup(noun) if self._temporal(o) and o.entity in about)
+        theirs = theirs or (
+            self.lexicon.dated_by(self.tokens[item.start])
+            if any(o.entity in about and o.kind == "measure" for o in options)
+            else ()
+        )
+        if theirs and not any(o.entity not in about and o.kind == "entity" for o in options):
+            # « salariés embauchés en 2024 »: their own date.
+            return self._event(i, tuple(dict.fromkeys(o for o in theirs if o.entity in about)))
+        if dates and len(dates) == len(options):
+            return self._event(i, dates)
+        measures = tuple(o for o in options if o.kind == "measure")
+        if self.draft.count and not self.draft.measures and not self.draft.subjects and measures and not self.negated:
+            # « combien avons-nous encaissé »
+            self.draft.measures.append(MeasureMention(measures, item.text, item.start))
+            self.draft.count = False
+            return i + 1
+        self.draft.related.append(
+            RelatedMention(
+                tuple(o for o in options if o.kind != "dimension"), item.text, item.start, negated=self.negated,
+                active=i > 0 and (self.items[i - 1].norm in ("ont", "a", "have", "has") or self.items[i - 1].is_op("have")),
+            )
+        )  # fmt: skip
+        self.negated = False
+        return i + 1
+
+    def _event(self, i: int, dates: tuple[Option, ...]) -> int:
+        """« ouverts depuis 2019 », « partis en mai », « ont quitté »: a participle that a date of the layer dates."""
+        item, draft = self.items[i], self.draft
+        following = self.next(i + 1)
+        after = None if following is None else self.items[following]
+        mention = _mention(item, dates)
+        if (
+            after is not None
+            and following is not None
+            and after.is_op("older", "within", "gt", "lt", "ge", "le")
+            and self._age_follows(following)
+        ):
+            op = next((n for n in after.ops if n in _COMPARATORS), "gt" if after.is_op("older") else "lt")
+            return self._condition(following, op, target=mention)
+        if (
+            after is not None
+            and following is not None
+            and after.time is not None
+            and after.time.period is not None
+            and not self.negated
+        ):
+            draft.periods.append(PeriodMention(after.time.period, after.text, time=mention, start=item.start))
+            return following + 1
+        draft.presences.append(Presence(mention, empty=self.negated))
+        self.negated = False
+        return i + 1

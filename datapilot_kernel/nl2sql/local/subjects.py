@@ -1,0 +1,234 @@
+"""What a question is about: its subject, what is named in passing, what somebody did."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from datapilot_kernel.messages import text
+from datapilot_kernel.nl2sql.local.defaults import DefaultsBuilder
+from datapilot_kernel.nl2sql.local.draft import Group, MeasureMention, Mention, RelatedMention
+from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.lexicon import Option, content
+from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
+from datapilot_kernel.plan.model import (
+    Filter,
+    MeasureItem,
+    Related,
+)  # fmt: skip
+
+_DUE = {"echeanc", "due", "deadlin", "limit"}
+_LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
+_DEFAULT_TOP = 10
+
+
+class SubjectBuilder(DefaultsBuilder):
+    """Decides what a question is about."""
+
+    def _counts(self) -> None:
+        """A measure that only counts the rows of its entity is a count of them, however it was named."""
+        for mention in self.draft.measures:
+            refs = {o.ref for o in mention.of("measure") if o.quality >= 0.94}
+            entities = {r.partition(".")[0] for r in refs}
+            if (
+                not mention.count
+                and len(refs) == 1
+                and len(entities) == 1
+                and self.k.row_count(next(iter(entities))) in refs
+            ):
+                mention.options = (*mention.options, Option("entity", next(iter(entities))))
+                mention.count = True
+
+    def _subject(self) -> str | None:
+        """Return the entity that rows or groups are of: named first, not only in passing."""
+        mentions = [m for m in (self.draft.subjects[:1] or self.draft.subjects)]
+        for mention in mentions:
+            entities = mention.of("entity")
+            if entities and max(o.quality for o in entities) >= max(o.quality for o in mention.options) - 0.06:
+                best = max(o.quality for o in entities)
+                chosen = self.choose(
+                    f"e{mention.start}", [o for o in entities if o.quality >= best - 0.06],
+                    lambda o: self.layer.entities[o.ref].label, text("nl2sql.which_entity", word=mention.text),
+                )  # fmt: skip
+                return chosen.ref
+        for measure in self.draft.measures:
+            if measure.count and measure.of("entity"):
+                return measure.of("entity")[0].ref
+        draft = self.draft
+        if draft.conditions and not draft.groups and not draft.subjects and (inside := self._thing_measured()) is not None:
+            return inside
+        if (
+            (draft.which or draft.listed or draft.count)
+            and draft.values
+            and not draft.measures
+            and not draft.subjects
+            and not draft.groups
+            and not draft.rank
+        ):
+            # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
+            kinds = [o for o in draft.values[0].of("value") if o.value in self.layer.dimension(o.ref).values]
+            if not kinds and draft.count and len({o.entity for o in draft.values[0].of("value")}) == 1:
+                # « combien de CDI »: the rows of that kind, but not « combien de lampadaires », which is the name of one row.
+                kinds = [
+                    o
+                    for o in draft.values[0].of("value")
+                    if o.ref != f"{o.entity}.{self.layer.entities[o.entity].name_dimension}"
+                ]
+            if kinds and not draft.values[0].negated:
+                return kinds[0].entity
+        return None
+
+    def _thing_measured(self) -> str | None:
+        """« produits vendus à moins de 20 »: the measure's own words begin with the thing it is measured of."""
+        for mention in self.draft.measures:
+            words = content(phrase(mention.text))
+            for name, entity in self.layer.entities.items():
+                own = {content(phrase(t)) for t in (entity.label, entity.plural or entity.label)}
+                if not entity.hidden and any(words[: len(o)] == o and len(words) > len(o) for o in own):
+                    return name
+        return None
+
+    def _verbs(self, subject: str | None) -> None:
+        """Place verbs: what somebody did (or did not) is a condition; what a measure says anyway is not one more."""
+        draft = self.draft
+        kept: list[RelatedMention] = []
+        for mention in draft.related:
+            entity = self._related_entity(mention, subject)
+            if entity is None:
+                raise NotSure(mention.text)
+            if not mention.negated and self._said_by_measure(entity):
+                continue
+            if not mention.negated and entity == subject and not mention.of("entity"):
+                raise NotSure(mention.text)
+            if (
+                mention.active
+                and subject is not None
+                and self._measured_beyond(subject)
+                and self._narrowed_after(mention, subject)
+            ):
+                # « le CA des clients qui ont acheté des lampes »: all they bought, or the lamps only?
+                raise NotSure(mention.text)
+            parent = subject is not None and entity != subject and self.k.distance(entity, subject) is None
+            if parent and subject is not None and self.k.distance(subject, entity) == 1 and mention.of("entity"):
+                # « commandes sans commercial »: what a row points at is missing.
+                names = self.k.name_columns(entity)
+                if not names:
+                    raise NotSure(mention.text)
+                op: Literal["is_null", "not_null"] = "is_null" if mention.negated else "not_null"
+                self.filters_out.append(Filter(field=names[0], op=op, via=self.via(subject, names[0])))
+                continue
+            if (
+                subject is not None
+                and entity != subject
+                and (mention.negated or not self._measured_beyond(subject))
+                and self.k.distance(entity, subject) is not None
+            ):
+                kept.append(mention)
+                self.related.append(Related(entity=entity, negated=mention.negated, period=mention.period, via=mention.ways))
+            elif (
+                mention.negated
+                or (not draft.measures and subject is None)
+                or (entity != subject and not any(self._about(m, entity) for m in draft.measures))
+            ):
+                raise NotSure(mention.text)
+        draft.related = kept
+
+    def _narrowed_after(self, mention: RelatedMention, subject: str) -> bool:
+        return any(
+            v.start > mention.start and all(self.k.distance(subject, o.entity) is None for o in v.of("value"))
+            for v in self.draft.values
+        )
+
+    def _said_by_measure(self, entity: str) -> bool:
+        """« produits vendus à moins de 20 exemplaires »: the measure compared is of the sales already."""
+        for condition in self.draft.conditions:
+            if condition.target is not None:
+                for option in condition.target.of("measure"):
+                    if any(
+                        entity == r or self.k.distance(entity, r) is not None or self.k.distance(r, entity) is not None
+                        for r in self.k.roots(option.ref)
+                    ):
+                        return True
+        return False
+
+    def _measured_beyond(self, subject: str) -> bool:
+        """Tell whether something else than the subject's own rows is measured."""
+        return any(not (m.count and any(o.ref == subject for o in m.of("entity"))) for m in self.draft.measures)
+
+    def _about(self, mention: MeasureMention, entity: str) -> bool:
+        roots = [self.k.roots(o.ref) if o.kind == "measure" else frozenset({o.entity}) for o in mention.options]
+        return any(
+            entity in r or any(self.k.distance(x, entity) is not None or self.k.distance(entity, x) is not None for x in r)
+            for r in roots
+        )
+
+    def _related_entity(self, mention: RelatedMention, subject: str | None) -> str | None:
+        candidates = list(dict.fromkeys(o.entity for o in mention.options))
+        if subject is not None:
+            pointing = [e for e in candidates if e != subject and self.k.distance(e, subject) is not None]
+            candidates = pointing or candidates
+        # The header of an event stands for its lines when both lead there: « clients sans commande » and « sans vente » alike.
+        return candidates[0] if candidates else None
+
+    def _spoken_of(self) -> frozenset[str]:
+        """Entities that the question names, by themselves, by a group or by a value: a measure's homonyms are told apart by them."""
+        draft = self.draft
+        named = {o.ref for m in draft.subjects for o in m.of("entity")}
+        for mention in (*draft.values, *(g.mention for g in draft.groups if g.mention)):
+            owners = {o.entity for o in mention.options}
+            named |= owners if len(owners) == 1 else set()
+        return frozenset(named)
+
+    def _context(self, subject: str | None, counted: str | None) -> None:
+        """An entity named in passing must be one that the measures speak of."""
+        grouped = {d.entity for g in self.draft.groups if g.mention for d in g.mention.options}
+        target = self._rank_target(subject)
+        ranked = target.mention.start if target is not None and target.mention is not None else None
+        for mention in self.draft.subjects:
+            entities = mention.of("entity")
+            if not entities or mention.start == ranked or any(o.ref in grouped or o.ref == counted for o in entities):
+                continue
+            for item in self.items:
+                if not any(self._speaks_of(item, o.ref) for o in entities):
+                    if any(self.reaches(item, o.ref) for o in entities):
+                        raise NotSure(mention.text)
+                    raise Missing("no_join", mention.text, measure=self.item_label(item))
+
+    def _speaks_of(self, item: MeasureItem, entity: str) -> bool:
+        """Tell whether « the measure of the entity's » is the measure itself: its own rows, their event, or a thing they point at."""
+        roots = self.item_roots(item)
+        if entity in roots:
+            return True
+        events = {t.partition(".")[0] for r in roots if (t := self.k.time_of(r))}
+        if entity in events:
+            return True
+        filtered = any(o.entity == entity for v in self.draft.values for o in v.of("value"))
+        return self.reaches(item, entity) and (self.k.is_master(entity) or filtered)
+
+    def _bare(self, mention: Mention) -> bool:
+        """Tell whether a dimension was named telegraphically (« CA région »): nothing stands before it that governs it."""
+        place = mention.start - 1
+        words = self.words
+        return place >= 0 and words[place] not in ("de", "du", "des", "d", "la", "le", "l", "of", "the", "for")
+
+    def _new_needs_date(self, subject: str) -> None:
+        time = self.layer.entities[subject].time
+        if time is None or not self.k.is_creation(f"{subject}.{time}") or not self.draft.periods:
+            raise NotSure(text("nl2sql.said.new"))
+        self.new_placed = True
+
+    def _rank_target(self, subject: str | None) -> Group | None:
+        """Return what is ranked: the head (« quel vendeur… »), the subject, a unit of time; None: the groups already said."""
+        draft = self.draft
+        if draft.rank is None or draft.rank.time:
+            return None
+        if draft.head_unit:
+            return Group(grain=draft.head_unit)
+        mentions = [m for m in draft.subjects]
+        for mention in mentions:
+            if draft.rank.by is None or mention.start != draft.rank.by.start:
+                return Group(mention)
+        if draft.units:
+            return Group(grain=draft.units[0])
+        if draft.head is not None:
+            return Group(draft.head)
+        return None
