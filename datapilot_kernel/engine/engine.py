@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, Literal, Protocol, assert_never, runtime_checkable
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ from datapilot_kernel.engine.outcome import (
 from datapilot_kernel.engine.policy import build_policy
 from datapilot_kernel.engine.values import collect_values
 from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
-from datapilot_kernel.guard import Accepted, Guard, Policy
+from datapilot_kernel.guard import Accepted, Guard, Policy, cost
 from datapilot_kernel.guard import Refusal as GuardRefusal
 from datapilot_kernel.messages import current_language, text
 from datapilot_kernel.nl2sql.understanding import Ambiguous, NotAnswerable, Understanding, Understood, Unsure
@@ -48,6 +48,7 @@ from datapilot_kernel.sources.model import CancelToken, Limits, ResultTable, Sou
 if TYPE_CHECKING:
     from datapilot_kernel.nl2sql.conversation import Conversation
     from datapilot_kernel.nl2sql.local import LocalEngine
+    from datapilot_kernel.sources.model import Estimate
 
 log = logging.getLogger(__name__)
 
@@ -316,9 +317,32 @@ class Engine:
             verdict = self.guard.check(sql)
         if isinstance(verdict, GuardRefusal):
             raise _GuardSaidNo(verdict)
+        with run.timed("guard"):
+            too_much = self._too_expensive(verdict, run.cancel)
+        if too_much is not None:
+            raise _GuardSaidNo(too_much)
         with run.timed("execute"):
             table = self.source.execute(verdict.sql, limits=self.limits, cancel=run.cancel)
         return verdict, table
+
+    def _too_expensive(self, verdict: Accepted, cancel: CancelToken | None) -> GuardRefusal | None:
+        """Ask the source for its estimate where the sizes alone do not show that the work is small; judge it.
+
+        A source that gives no estimate in time is not kept from answering: its own limits stand behind this one.
+        """
+        if not isinstance(self.source, Explains) or not _worth_asking(verdict.tables, self._sizes()):
+            return None
+        read = {"postgres": cost.from_postgres, "mysql": cost.from_mysql, "duckdb": cost.from_duckdb}[self.source.dialect]
+        try:
+            plan = self.source.explain(verdict.sql, cancel=cancel).plan
+        except SourceProblem as problem:
+            if problem.reason in _SCHEMA_REASONS:
+                raise
+            return None
+        return cost.judge(read(plan))
+
+    def _sizes(self) -> dict[str, int | None]:
+        return {table.key: table.row_estimate for table in self.catalog.tables} if self._catalog else {}
 
     def _one_column(self, plan: Plan, max_rows: int) -> list[object]:
         verdict = self.guard.check(self._compile(plan).sql)
@@ -326,6 +350,30 @@ class Engine:
             raise _GuardSaidNo(verdict)
         limits = Limits(max_rows=max_rows, timeout_ms=3_000)
         return [row[0] for row in self.source.execute(verdict.sql, limits=limits).rows]
+
+
+_SMALL_ROWS = 5_000
+"""A statement over tables of no more rows than this is not worth asking about: the guard's own limits see its joins."""
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A source that can say what a statement would cost."""
+
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
+        """Return the engine's estimate; its ``plan`` is the parsed JSON of EXPLAIN."""
+
+
+def _worth_asking(tables: tuple[str, ...], sizes: Mapping[str, int | None]) -> bool:
+    """Tell whether the sizes of the tables leave open that the work is large; an unknown size does.
+
+    >>> _worth_asking(("main.a", "main.b"), {"main.a": 1000, "main.b": 1000})
+    False
+    >>> _worth_asking(("main.a",), {"main.a": None})
+    True
+    """
+    rows = [sizes.get(table) for table in tables]
+    return any(known is None or known > _SMALL_ROWS for known in rows)
 
 
 _SCHEMA_REASONS = frozenset({"undefined_table", "undefined_column", "schema_changed"})
