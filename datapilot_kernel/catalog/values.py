@@ -2,7 +2,8 @@
 
 It is filled by the engine with what guarded queries return for one person's rights, so it can only show what that person
 may see. Values are found as wholes (any case, accents, plural), by a telling part of them (« Part-Dieu » for « Boutique Lyon
-Part-Dieu »), and, for words that nothing else explains, by spelling. Very short values (codes of one letter, « oui ») are found
+Part-Dieu »), and, for words that nothing else explains, by spelling. Very short values (codes of one letter, « oui »)
+are found
 only as wholes and only in their own case.
 """
 
@@ -89,6 +90,7 @@ class ValueIndex:
         self._whole: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         self._by_word: dict[str, list[tuple[str, str, int]]] = {}
         self._longest: dict[str, int] = {}
+        self._spelled: tuple[dict[str, list[tuple[str, str]]], dict[int, list[str]]] | None = None
         for ref, stored in self.values.items():
             for value in stored:
                 words = value_words(value)
@@ -129,7 +131,9 @@ class ValueIndex:
         return hits
 
     def fuzzy(self, text: str, *, refs: Iterable[str] | None = None, limit: int = 4) -> list[ValueHit]:
-        """Return the values nearest in spelling to ``text``, best first; the shorter the text the fewer slips are allowed."""
+        """Return the values nearest in spelling to ``text``, best first; the shorter the text the fewer slips are
+        allowed.
+        """
         from rapidfuzz import process
         from rapidfuzz.distance import OSA
 
@@ -138,11 +142,10 @@ class ValueIndex:
         if not slips:
             return []
         allowed = set(refs) if refs is not None else None
-        joined = self._joined()
+        joined, by_length = self._joined()
+        near = [key for length in range(len(wanted) - slips, len(wanted) + slips + 1) for key in by_length.get(length, ())]
         hits: list[ValueHit] = []
-        for key, distance, _ in process.extract(
-            wanted, joined.keys(), scorer=OSA.distance, score_cutoff=slips, limit=limit * 3
-        ):
+        for key, distance, _ in process.extract(wanted, near, scorer=OSA.distance, score_cutoff=slips, limit=limit * 3):
             if distance and key[0] != wanted[0] and len(wanted) < 8:
                 continue
             for ref, value in joined[key]:
@@ -150,17 +153,20 @@ class ValueIndex:
                     hits.append(ValueHit(ref, value, 1.0 - 0.08 * distance))
         return sorted(hits, key=lambda h: -h.score)[:limit]
 
-    def _joined(self) -> dict[str, list[tuple[str, str]]]:
-        cached: dict[str, list[tuple[str, str]]] | None = self.__dict__.get("_joined_cache")
-        if cached is None:
-            cached = {}
+    def _joined(self) -> tuple[dict[str, list[tuple[str, str]]], dict[int, list[str]]]:
+        """Return the values by their folded text, and those texts by length; made at the first misspelt word."""
+        if self._spelled is None:
+            joined: dict[str, list[tuple[str, str]]] = {}
+            by_length: dict[int, list[str]] = {}
             for ref, stored in self.values.items():
                 for value in stored:
                     words = value_words(value)
                     if words and len(words) <= _LONGEST:
-                        cached.setdefault(" ".join(words), []).append((ref, value))
-            self.__dict__["_joined_cache"] = cached
-        return cached
+                        joined.setdefault(" ".join(words), []).append((ref, value))
+            for key in joined:
+                by_length.setdefault(len(key), []).append(key)
+            self._spelled = joined, by_length
+        return self._spelled
 
     def spans(self, norms: Sequence[str]) -> list[tuple[int, int, list[ValueHit]]]:
         """Return every (start, end, hits) of the folded words ``norms`` that name a value, wholly or by a telling part."""

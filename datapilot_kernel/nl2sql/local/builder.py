@@ -1,6 +1,7 @@
 """Make a plan of a draft: decide what each mention is, check that it can be joined, dated and measured.
 
-Decisions with one good answer are taken; with several equally good ones they raise :class:`Fork` (the person chooses); with none,
+Decisions with one good answer are taken; with several equally good ones they raise :class:`Fork` (the person
+chooses); with none,
 :class:`Missing` says what is lacking. The order of preference is always the same: how exactly the layer's words were used,
 then what was named beside it, then how near it is to what is measured.
 """
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.draft import Draft, Group, MeasureMention, Mention
@@ -56,7 +57,7 @@ class Builder:
         self._aliases.add(name)
         return name
 
-    def note(self, key: str, **values: object) -> None:
+    def note(self, key: str, **values: Any) -> None:
         """Add a sentence for the person, once."""
         sentence = text(f"nl2sql.note.{key}", **values)
         if sentence not in self.notes:
@@ -103,9 +104,10 @@ class Builder:
             if option.quality <= 0.75:
                 self.note("read_as", typed=mention.text, label=self.layer.measure(option.ref).label)
             if mention.aggregate in ("avg", "min", "max", "median") and not self.k.is_average(option.ref):
-                field = self.k.summed_dimension(option.ref)
-                if field is None:
+                summed = self.k.summed_dimension(option.ref)
+                if summed is None:
                     raise NotSure(mention.text)
+                field = summed
                 return MeasureItem(
                     alias=self.alias(f"{mention.aggregate}_{field.partition('.')[2]}"),
                     aggregate=mention.aggregate,

@@ -1,4 +1,6 @@
-"""Carrying a period over to the next question: « et l'an dernier ? » after « mai 2026 » is May 2025, not the whole of 2025."""
+"""Carrying a period over to the next question: « et l'an dernier ? » after « mai 2026 » is May 2025, not the whole of
+2025.
+"""
 
 from __future__ import annotations
 

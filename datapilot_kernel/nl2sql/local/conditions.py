@@ -40,7 +40,9 @@ class ConditionBuilder(FilterBuilder):
     new_placed = False
 
     def _is_group_condition(self, condition: Condition, subject: str | None) -> bool:
-        """Tell whether a comparison is on a computed value of a group (« plus de 3 commandes »), not on a column of a row."""
+        """Tell whether a comparison is on a computed value of a group (« plus de 3 commandes »), not on a column of a
+        row.
+        """
         if condition.target is None:
             return False
         target = condition.target

@@ -1,6 +1,7 @@
 """Cut a question into items: the best way to explain all of its tokens.
 
-Every span that something recognises (the layer's words, a period, a closed-class phrase, a number, filler) is a candidate; the
+Every span that something recognises (the layer's words, a period, a closed-class phrase, a number, filler) is a
+candidate; the
 cover is the cheapest way through the question. Longer phrases of the layer win over shorter ones; a token that nothing
 recognises costs so much that it is left only when there is no other way, and then the question is not understood.
 """

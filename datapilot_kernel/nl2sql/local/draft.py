@@ -1,4 +1,6 @@
-"""What a question says, before anything is decided: mentions in slots. The reader fills it, the builder makes a plan of it."""
+"""What a question says, before anything is decided: mentions in slots. The reader fills it, the builder makes a plan of
+it.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
 """The local engine: a question to a plan, in milliseconds, without a network.
 
-The road: tokens, numbers, cover (with correction of spelling for what nothing explains), reading, building. Every content word must be
+The road: tokens, numbers, cover (with correction of spelling for what nothing explains), reading, building. Every
+content word must be
 explained; the builder decides between candidates, and where two readings are equally good the person is asked.
 
-It would rather ask than be wrong. What it rejects on principle: dropping a word it does not know; taking an unknown word for a
+It would rather ask than be wrong. What it rejects on principle: dropping a word it does not know; taking an unknown
+word for a
 near measure; guessing between two measures of the same name.
 """
 
@@ -11,7 +13,9 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from datapilot_kernel.catalog.values import ValueIndex
 from datapilot_kernel.messages import text
@@ -39,6 +43,8 @@ from datapilot_kernel.nl2sql.understanding import (
 )
 from datapilot_kernel.plan.model import Plan
 from datapilot_kernel.semantic.model import Layer
+
+_Build = Callable[[Pick], tuple[Plan, list[str]]]
 
 MAX_CHARACTERS = 1000
 MAX_TOKENS = 120
@@ -117,9 +123,9 @@ class LocalEngine:
             # Every word is known, and they do not fit: perhaps a longer phrase was cut in two (« nb | clients actifs »).
             longer = cover(found.tokens, self.lexicon, words, today=today, longest=True)
             if [(i.start, i.end) for i in longer.items] != [(i.start, i.end) for i in found.items] and not longer.unknown:
-                again = self._read(longer, words, last, today, notes, question)
-                if not isinstance(again, Unsure):
-                    return again
+                second = self._read(longer, words, last, today, notes, question)
+                if not isinstance(second, Unsure):
+                    return second
         return understood
 
     def _read(
@@ -148,7 +154,7 @@ class LocalEngine:
     def _follow(self, draft: Draft, found: Cover, last: Plan, pick: Pick, today: date) -> tuple[Plan, list[str]]:
         return follow(self.knowledge, copy.deepcopy(draft), last, pick, today, tuple(t.norm for t in found.tokens))
 
-    def _settle(self, build, notes: list[str]) -> Understanding:  # type: ignore[no-untyped-def]
+    def _settle(self, build: _Build, notes: list[str]) -> Understanding:
         """Build, and where the builder forks, build every reading."""
         try:
             plan, more = build(Pick())
@@ -171,8 +177,8 @@ class LocalEngine:
             )
 
     def _readings(
-        self, build, fork: Fork, pick: Pick, prefix: str, errors: list[Missing | NotSure]
-    ) -> list[tuple[str, Plan, list[str]]]:  # type: ignore[no-untyped-def]
+        self, build: _Build, fork: Fork, pick: Pick, prefix: str, errors: list[Missing | NotSure]
+    ) -> list[tuple[str, Plan, list[str]]]:
         readings = []
         for index, label in enumerate(fork.labels):
             shown = f"{prefix}, {label}" if prefix else label
@@ -209,7 +215,7 @@ def _sentence(label: str) -> str:
     return label[:1].upper() + label[1:]
 
 
-def _refuse(reason: RefusalReason, missing: str, **values: object) -> NotAnswerable:
+def _refuse(reason: RefusalReason, missing: str, **values: Any) -> NotAnswerable:
     return NotAnswerable(reason, missing, text(f"nl2sql.{reason}", missing=missing, **values))
 
 

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeVar
 
+from datapilot_kernel.nl2sql.local.builder import Builder
 from datapilot_kernel.nl2sql.local.draft import ValueMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
 from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Missing
 from datapilot_kernel.plan.model import Filter, MeasureItem
 
-T = TypeVar("T")
 _TIER = 0.06
-MAX_CHOICES = 4
-
-
-from datapilot_kernel.nl2sql.local.builder import Builder
 
 
 class FilterBuilder(Builder):
@@ -51,7 +46,9 @@ class FilterBuilder(Builder):
         return self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
 
     def _unqualified(self, options: list[Option], named: frozenset[str]) -> list[Option]:
-        """Prefer the dimension whose label needs no « of what »: « Bretagne » is a « région » before a « région du magasin »."""
+        """Prefer the dimension whose label needs no « of what »: « Bretagne » is a « région » before a « région du
+        magasin ».
+        """
         best = max(o.quality for o in options)
         tier = [o for o in options if o.quality >= best - _TIER]
         if any(o.entity in named for o in tier) or len({o.ref for o in tier}) < 2:

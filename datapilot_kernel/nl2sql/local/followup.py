@@ -1,6 +1,8 @@
-"""Follow-ups: a short question that changes the plan before it (« et par région ? », « seulement Lyon », « et l'an dernier ? »).
+"""Follow-ups: a short question that changes the plan before it (« et par région ? », « seulement Lyon », « et l'an
+dernier ? »).
 
-A question follows up when it says it does (« et… », « seulement… », « trie… ») or when it lacks what a question of its own has
+A question follows up when it says it does (« et… », « seulement… », « trie… ») or when it lacks what a question of
+its own has
 (something measured, counted or listed). What it names replaces what the earlier plan had of the same kind; the rest stays.
 """
 
@@ -51,7 +53,9 @@ class _Follower(Shaper):
         self.today, self.words, self.last = today, words, last
         self.filters_out, self.having, self.related = [], [], []
         self.ignored = set(last.ignored_defaults)
-        self._aliases = {x.alias for x in (*last.measures, *last.dimensions, *last.columns)}
+        self._aliases = (
+            {m.alias for m in last.measures} | {d.alias for d in last.dimensions} | {c.alias for c in last.columns}
+        )
         self.items, self.dims = list(last.measures), list(last.dimensions)
         self.changed = False
         draft = self.draft
@@ -88,7 +92,7 @@ class _Follower(Shaper):
             raise NotSure(text("nl2sql.follow_up"))
         if plan.kind == "rows":
             return plan, self.notes
-        aliases = {x.alias for x in (*self.items, *self.dims)}
+        aliases = {i.alias for i in self.items} | {d.alias for d in self.dims}
         order = tuple(o for o in plan.order if o.by in aliases)
         if not order and self.items and self.dims:
             axis = next((d for d in self.dims if d.grain is not None), None)
@@ -102,7 +106,8 @@ class _Follower(Shaper):
         return (
             plan.model_copy(
                 update={
-                    "measures": tuple(self.items), "dimensions": tuple(self.dims), "order": order, "limit_per": limit_per, "having": having,
+                    "measures": tuple(self.items), "dimensions": tuple(self.dims), "order": order, "limit_per": limit_per,
+                    "having": having,
                     "rollup": rollup, "ignored_defaults": tuple(sorted(self.ignored)),
                 }
             ),
@@ -113,7 +118,8 @@ class _Follower(Shaper):
         """« combien ? » after a list."""
         item = self.count_of(plan.entity or "")
         return Plan(
-            measures=(item,), filters=plan.filters, any_of=plan.any_of, related=plan.related, period=plan.period, time=plan.time,
+            measures=(item,), filters=plan.filters, any_of=plan.any_of, related=plan.related, period=plan.period,
+            time=plan.time,
             ignored_defaults=plan.ignored_defaults,
         )  # fmt: skip
 
@@ -173,7 +179,8 @@ class _Follower(Shaper):
         self.items = [*self.items, *items] if self.adding else items
         axis = self.time_axis(items)
         self.dims = [
-            d.model_copy(update={"field": axis}) if d.grain is not None and axis is not None and self.layer.dimension(d.field).type in ("date", "timestamp") else d
+            d.model_copy(update={"field": axis}) if d.grain is not None and axis is not None and
+            self.layer.dimension(d.field).type in ("date", "timestamp") else d
             for d in self.dims
         ]  # fmt: skip
         self.changed = True
@@ -191,7 +198,8 @@ class _Follower(Shaper):
                 self.dims = [d for g in groups for d in self.group(g, self.items, 0)]
                 self.changed = True
                 return Plan(
-                    measures=tuple(self.items), dimensions=tuple(self.dims), filters=plan.filters, any_of=plan.any_of, related=plan.related,
+                    measures=tuple(self.items), dimensions=tuple(self.dims), filters=plan.filters, any_of=plan.any_of,
+                    related=plan.related,
                     period=plan.period, time=plan.time, ignored_defaults=plan.ignored_defaults,
                 )  # fmt: skip
             extra = [m for m in draft.subjects if m.of("dimension")]

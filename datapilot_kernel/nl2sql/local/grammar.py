@@ -1,4 +1,5 @@
-"""The closed class of words, read from ``words/LANG.toml``: operators, filler words, adjectives and verbs that stand for nouns.
+"""The closed class of words, read from ``words/LANG.toml``: operators, filler words, adjectives and verbs that stand
+for nouns.
 
 Phrases are compared stem by stem, so the files need one form of each word. Nothing in them names a business notion of any
 customer: those come from the layer.

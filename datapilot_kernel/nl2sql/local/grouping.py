@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
-
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
 from datapilot_kernel.nl2sql.local.draft import Group, Mention
@@ -55,9 +53,8 @@ class GroupBuilder(MeasureBuilder):
                     raise NotSure(unit)
         if draft.rank is not None and not draft.rank.time and not groups and self.items:
             groups.append(self._any_target())
-        if draft.head_unit and not any(g.grain == draft.head_unit for g in groups):
-            if not target:
-                raise NotSure(draft.head_unit)
+        if draft.head_unit and not any(g.grain == draft.head_unit for g in groups) and not target:
+            raise NotSure(draft.head_unit)
         return groups
 
     def _any_target(self) -> Group:
@@ -98,9 +95,7 @@ class GroupBuilder(MeasureBuilder):
             return None
         if len(self.items) != 1 or self.draft.aggregate not in ("avg", "min", "max", "median"):
             raise NotSure(self.draft.aggregate)
-        return Rollup(
-            function=cast("Literal['avg', 'min', 'max', 'median']", self.draft.aggregate), measure=self.items[0].alias
-        )
+        return Rollup(function=self.draft.aggregate, measure=self.items[0].alias)
 
     def _value_axis(self, filters: list[Filter]) -> None:
         """Two values side by side are two rows: « compare Lyon et Paris », « CA de Lyon et Paris »."""

@@ -20,8 +20,10 @@ _AVERAGE = re.compile(r"^\s*avg\s*\(", re.IGNORECASE)
 _CODE_WORDS = {"code", "referenc", "numero", "matricul", "ref", "num", "identifi", "sku", "number", "id"}
 _FIRST_NAME = {"prenom", "first_nam", "firstnam", "first"}
 _CREATION = {
-    "creation", "inscription", "embauch", "entre", "arrive", "created", "signup", "hire", "ouvertur", "lancement", "souscription",
-    "recrutement", "adhesion", "registration", "start", "mise", "debut", "enregistrement", "hired", "joined", "registered", "opening",
+    "creation", "inscription", "embauch", "entre", "arrive", "created", "signup", "hire", "ouvertur", "lancement",
+    "souscription",
+    "recrutement", "adhesion", "registration", "start", "mise", "debut", "enregistrement", "hired", "joined",
+    "registered", "opening",
 }  # fmt: skip
 _ARRIVAL = {
     "inscription",
@@ -155,7 +157,9 @@ class Knowledge:
         return None
 
     def is_master(self, entity: str) -> bool:
-        """Tell whether rows of this entity are things (clients) rather than events (orders): its date is that of a creation."""
+        """Tell whether rows of this entity are things (clients) rather than events (orders): its date is that of a
+        creation.
+        """
         model = self.layer.entities[entity]
         if model.time is None:
             return True

@@ -196,17 +196,17 @@ class Lexicon:
         own_phrases = {content(phrase(t)) for t in own}
         for measure_name, measure in entity.measures.items():
             if not measure.hidden:
-                for text in (measure.label, measure.plural, *measure.synonyms):
-                    if text:
-                        self._add(text, Option("measure", f"{name}.{measure_name}"))
+                for name_said in (measure.label, measure.plural, *measure.synonyms):
+                    if name_said:
+                        self._add(name_said, Option("measure", f"{name}.{measure_name}"))
         for dimension_name, dimension in entity.dimensions.items():
             ref = f"{name}.{dimension_name}"
             if not dimension.hidden:
-                for text in (dimension.label, dimension.plural, *dimension.synonyms):
-                    if not text:
+                for said in (dimension.label, dimension.plural, *dimension.synonyms):
+                    if not said:
                         continue
-                    key = content(phrase(text))
-                    self._add(text, Option("dimension", ref))
+                    key = content(phrase(said))
+                    self._add(said, Option("dimension", ref))
                     for mine in own_phrases:
                         if len(key) > len(mine) and key[-len(mine) :] == mine:
                             # « ville du magasin » of magasins is also its « ville ».
@@ -215,19 +215,21 @@ class Lexicon:
                                 self._put(rest, Option("dimension", ref, SHORT))
                         elif key != mine and not set(mine) <= set(key):
                             self._put(key + mine, Option("dimension", ref))
-            for stored, names in dimension.values.items():
+            for stored, names in dimension.values.items() if not dimension.hidden else ():
                 value: str | bool = stored
                 if dimension.type == "boolean":
                     value = stored.strip().lower() in ("true", "1", "t", "oui", "vrai", "yes")
                 for text in (*names, *((stored,) if dimension.type != "boolean" else ())):
                     self._add(text, Option("value", ref, value=value))
             if dimension.type == "boolean" and not dimension.hidden:
-                for text in (dimension.label, dimension.plural, *dimension.synonyms):
-                    if text:
-                        self._add(text, Option("value", ref, 0.95, value=True))
+                for yes in (dimension.label, dimension.plural, *dimension.synonyms):
+                    if yes:
+                        self._add(yes, Option("value", ref, 0.95, value=True))
 
     def _date_roots(self) -> list[tuple[str, str]]:
-        """Return (root of the noun, reference) of dates of something that happens: « date d'ouverture » dates « ouverts »."""
+        """Return (root of the noun, reference) of dates of something that happens: « date d'ouverture » dates « ouverts
+        ».
+        """
         found = []
         for name, entity in self.layer.entities.items():
             for dimension_name, dimension in entity.dimensions.items():

@@ -218,6 +218,6 @@ class MeasureBuilder(SubjectBuilder):
         counts = [r for e in entities if (r := self.k.row_count(e)) is not None]
         refs = list(dict.fromkeys([*refs[:2], *counts[:1], *refs[2:]]))[:MAX_CHOICES]
         if len(refs) < 2:
-            raise NotSure(*[m.text for m in [*draft.values, *draft.periods]] or ["?"])
+            raise NotSure(*[*(v.text for v in draft.values), *(p.text for p in draft.periods)] or ["?"])
         ref = self.choose("measure", refs, lambda r: self.layer.measure(r).label, text("nl2sql.no_measure"))
         return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)

@@ -39,8 +39,13 @@ class TimeSpan:
 
 
 _YEAR = r"(?P<year{s}>(?:19|20)\d\d)"
+_HEADS = (
+    "en", "au", "aux", "pour", "pour le", "pour l", "pour la", "sur", "sur le", "sur la", "sur l",
+    "dans", "dans le", "dans la", "de", "du", "d", "des", "pendant", "durant", "au cours de", "au cours du",
+    "au cours des", "courant", "a", "lors de", "lors du", "depuis les", "fin", "au titre de", "au titre du",
+)  # fmt: skip
 _GLUE = {
-    "fr": r"(?:(?:en|au|aux|pour|pour le|pour l|pour la|sur|sur le|sur la|sur l|dans|dans le|dans la|de|du|d|des|pendant|durant|au cours de|au cours du|au cours des|courant|a|lors de|lors du|depuis les|fin|au titre de|au titre du) )?",
+    "fr": rf"(?:(?:{'|'.join(_HEADS)}) )?",
     "en": r"(?:(?:in|for|during|over|on|of|from|within) )?(?:the )?",
 }
 
@@ -63,13 +68,15 @@ class _Words:
         month, ordinal = _any(self.months), _any(self.ordinals)
         weekday, unit = _any(self.weekdays), _any(self.units)
         first = _any(names["ordinals"]["1"])
+        number, year = r"\d{{1,2}}", r"(?: (?:de )?(?P<dy{s}>(?:19|20)\d\d))?"
         if language == "en":
+            nth = r"(?: ?(?:st|nd|rd|th))?"
             day = (
-                rf"(?:(?P<dm{{s}}>{month}) (?P<dd{{s}}>\d{{{{1,2}}}})(?: ?(?:st|nd|rd|th))?(?: ,)?|(?P<dd{{s}}b>\d{{{{1,2}}}})(?: ?(?:st|nd|rd|th))?(?: of)? "
-                rf"(?P<dm{{s}}b>{month}))(?: (?P<dy{{s}}>(?:19|20)\d\d))?"
+                rf"(?:(?P<dm{{s}}>{month}) (?P<dd{{s}}>{number}){nth}(?: ,)?"
+                rf"|(?P<dd{{s}}b>{number}){nth}(?: of)? (?P<dm{{s}}b>{month})){year}"
             )
         else:
-            day = rf"(?:(?:{weekday}) )?(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first}) (?P<dm{{s}}>{month})(?: (?:de )?(?P<dy{{s}}>(?:19|20)\d\d))?"
+            day = rf"(?:(?:{weekday}) )?(?P<dd{{s}}>{number}|1er|{first}) (?P<dm{{s}}>{month}){year}"
         self._places = {
             "day": rf"(?:{day}|(?P<iso{{s}}>\d{{{{4}}}}-\d\d-\d\d))",
             "dnum": rf"(?P<dd{{s}}>\d{{{{1,2}}}}|1er|{first})",
@@ -116,13 +123,13 @@ class _Match:
         self.groups = {k: v for k, v in found.groupdict().items() if v is not None}
         self.words, self.today = words, today
 
-    def int(self, name: str) -> int | None:
+    def whole(self, name: str) -> int | None:
         raw = self.groups.get(name)
         return None if raw is None else int(raw)
 
     def year(self, s: str = "1") -> int | None:
         ym = self.groups.get(f"ym{s}")
-        return int(ym[:4]) if ym else self.int(f"year{s}")
+        return int(ym[:4]) if ym else self.whole(f"year{s}")
 
     def month(self, s: str = "1") -> int:
         ym = self.groups.get(f"ym{s}")
@@ -133,10 +140,10 @@ class _Match:
         return int(raw) if raw.isdigit() else 1
 
     def unit(self) -> str:
-        return self.words.units[self.groups["unit1"]]
+        return str(self.words.units[self.groups["unit1"]])
 
     def nth(self) -> int:
-        return self.int("q1") or self.words.ordinals[self.groups["ord1"]]
+        return self.whole("q1") or self.words.ordinals[self.groups["ord1"]]
 
     def day(self, s: str, *, month: int | None = None, year: int | None = None) -> date:
         iso = self.groups.get(f"iso{s}")
@@ -146,7 +153,7 @@ class _Match:
         number = int(raw) if raw.isdigit() else 1
         name = self.groups.get(f"dm{s}") or self.groups.get(f"dm{s}b")
         month = self.words.months[name] if name else month
-        given = self.int(f"dy{s}") or year
+        given = self.whole(f"dy{s}") or year
         assert month is not None
         if given is None:
             # « le 3 mai » without a year: the latest that has begun, like a month without a year.
@@ -167,7 +174,7 @@ def _month_last(year: int, month: int) -> date:
 
 def _days(m: _Match) -> Period:
     end = m.day("2")
-    named_year = m.int("dy1")
+    named_year = m.whole("dy1")
     start = m.day("1", month=end.month, year=named_year or (end.year if "iso1" not in m.groups else None))
     if start > end and named_year is None:
         start = start.replace(year=start.year - 1)
@@ -218,7 +225,7 @@ def _month(m: _Match) -> Period:
 
 
 def _month_short_year(m: _Match) -> Period:
-    return CalendarPeriod(unit="month", number=m.month(), year=2000 + (m.int("yy1") or 0))
+    return CalendarPeriod(unit="month", number=m.month(), year=2000 + (m.whole("yy1") or 0))
 
 
 def _fortnight(m: _Match) -> Period:
@@ -235,7 +242,7 @@ def _back(m: _Match) -> Period:
 
 
 def _week(m: _Match) -> Period:
-    number = m.int("w1") or 0
+    number = m.whole("w1") or 0
     if not 1 <= number <= 53:
         raise _NoSuchPeriod
     return CalendarPeriod(unit="week", number=number, year=m.year())

@@ -1,6 +1,7 @@
 """Read the items of a question from left to right into a :class:`Draft`.
 
-Each operator looks at its neighbours for what it applies to; what finds no place is *unexplained*, and the question is then not
+Each operator looks at its neighbours for what it applies to; what finds no place is *unexplained*, and the question
+is then not
 understood. Nothing is dropped in silence: every item is either filler or has been put somewhere.
 """
 
@@ -44,9 +45,11 @@ class Reader(RankReader):
     def __init__(self, cover: Cover, lexicon: Lexicon, words: Grammar) -> None:
         super().__init__(cover, lexicon, words)
         self._handlers: dict[str, Callable[[int], int]] = {
-            "by": self._by, "count": self._count, "top": self._rank, "bottom": self._rank, "most": self._most, "least": self._most,
+            "by": self._by, "count": self._count, "top": self._rank, "bottom": self._rank, "most": self._most,
+            "least": self._most,
             "recent": self._recent, "oldest": self._recent, "first": self._first, "neg": self._neg, "never": self._neg,
-            "which": self._which, "sum": self._sum, "share": self._share, "distribution": self._distribution, "list": self._list,
+            "which": self._which, "sum": self._sum, "share": self._share, "distribution": self._distribution, "list":
+            self._list,
             "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
             "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort, "amount": self._amount,
             "include": self._include, "with": self._with, "actual": self._actual, "share_by": self._share_by,
@@ -101,7 +104,7 @@ class Reader(RankReader):
                     setattr(draft, name, True)
                     return i + 1
                 case "previous_year" | "previous_period":
-                    draft.versus = cast("Literal['previous_year', 'previous_period']", name)
+                    draft.versus = name
                     self.versus_next = False
                     return i + 1
                 case "day_working" | "day_weekend" | "day_holiday":
@@ -124,14 +127,14 @@ class Reader(RankReader):
                     if before is not None and before.is_op("and") and draft.measures:
                         # « le CA HT et TTC »: the same measure once more.
                         last = draft.measures[-1]
-                        twin = cast("Literal['net_of_tax', 'with_tax']", name)
+                        twin = name
                         draft.measures.append(MeasureMention(last.options, f"{last.text} {item.text}", item.start, tax=twin))
                         if draft.tax is not None:
                             last.tax, draft.tax = draft.tax, None
                         return i + 1
                     if draft.tax not in (None, name):
                         draft.unexplained.append(item.text)
-                    draft.tax = cast("Literal['net_of_tax', 'with_tax']", name)
+                    draft.tax = name
                     return i + 1
                 case "again":
                     draft.again = True
@@ -163,7 +166,8 @@ class Reader(RankReader):
         if verbs and item.end - item.start == 1 and is_participle(item.text) and max(o.quality for o in item.options) < 0.95:
             return self._did(i, verbs)
         if (
-            after is not None and following is not None and after.is_op(*_COMPARATORS, "older", "within") and self._number_follows(following + 1)
+            after is not None and following is not None and after.is_op(*_COMPARATORS, "older", "within") and
+            self._number_follows(following + 1)
             and self._comparable(item, following) and not self._target_follows(following)
         ):  # fmt: skip
             op = next((n for n in after.ops if n in _COMPARATORS), "gt" if after.is_op("older") else "lt")

@@ -72,7 +72,9 @@ class ReaderBase:
         return option.kind == "dimension" and self.lexicon.layer.dimension(option.ref).type in ("date", "timestamp")
 
     def _comparable(self, item: Item, comparator: int) -> bool:
-        """Tell whether a comparison is of this phrase: it has a number, and an age (« de plus de 30 jours ») is not of an amount."""
+        """Tell whether a comparison is of this phrase: it has a number, and an age (« de plus de 30 jours ») is not of
+        an amount.
+        """
         numeric = [o for o in item.options if o.kind == "measure" or self._numeric(o)]
         if any(self._temporal(o) for o in item.options) and self._age_follows(comparator):
             return True

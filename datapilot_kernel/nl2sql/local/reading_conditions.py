@@ -106,7 +106,8 @@ class ConditionReader(ReaderBase):
             owner = _mention(before, before.of("entity"))
         self.draft.conditions.append(
             Condition(
-                cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money, percent, unit,
+                cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money,
+                percent, unit,
                 minutes, comparator.text, owner,
             )
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The shape of a plan: which of the few kinds of questions a draft is, and the plan of that kind.
 
-Aggregates (with groups, rankings, comparisons, shares, running totals), rows of an entity, groups that meet a condition, and how
+Aggregates (with groups, rankings, comparisons, shares, running totals), rows of an entity, groups that meet a
+condition, and how
 many of those there are.
 """
 
@@ -62,7 +63,8 @@ class Shaper(GroupBuilder):
         """Every operator that was read must have left a trace in the plan: what has none was not understood."""
         draft = self.draft
         transforms = {i.transform for i in plan.measures}
-        vias = {v for part in (*plan.dimensions, *plan.filters, *plan.columns, *plan.related) for v in part.via}
+        parts = [p.via for p in plan.dimensions] + [p.via for p in plan.filters] + [p.via for p in plan.columns]
+        vias = {v for part in (*parts, *(r.via for r in plan.related)) for v in part}
         vias |= {v for r in plan.related for f in r.filters for v in f.via}
         grains = {d.grain for d in plan.dimensions if d.grain}
         moment = draft.when and any(i.aggregate in ("min", "max") for i in plan.measures)
@@ -179,7 +181,7 @@ class Shaper(GroupBuilder):
         draft = self.draft
         if draft.when:
             return self._moment(subject)
-        extra = [m for m in draft.subjects[1:]]
+        extra = list(draft.subjects[1:])
         columns: list[str] = []
         for mention in extra:
             dims = [o for o in mention.of("dimension") if self.k.distance(subject, o.entity) is not None]
@@ -245,8 +247,10 @@ class Shaper(GroupBuilder):
         else:
             order = (Order(by=aliases[refs[0]], descending=False),)
         return Plan(
-            kind="rows", entity=subject, columns=items, filters=tuple(self.filters_out), any_of=tuple(any_of), related=tuple(self.related),
-            period=period, time=time, order=order, limit=limit, ties=bool(rank and limit == 1), ignored_defaults=tuple(sorted(self.ignored)),
+            kind="rows", entity=subject, columns=items, filters=tuple(self.filters_out), any_of=tuple(any_of),
+            related=tuple(self.related),
+            period=period, time=time, order=order, limit=limit, ties=bool(rank and limit == 1),
+            ignored_defaults=tuple(sorted(self.ignored)),
         )  # fmt: skip
 
     def _shown(self, ref: str) -> bool:
@@ -268,7 +272,8 @@ class Shaper(GroupBuilder):
             alias=self.alias(time.partition(".")[2]), aggregate="max" if rank.descending else "min", field=time
         )
         return Plan(
-            measures=(item,), filters=tuple(self.filters_out), any_of=tuple(any_of), related=tuple(self.related), period=period,
+            measures=(item,), filters=tuple(self.filters_out), any_of=tuple(any_of), related=tuple(self.related),
+            period=period,
             ignored_defaults=tuple(sorted(self.ignored)),
         )  # fmt: skip
 
@@ -325,7 +330,8 @@ class Shaper(GroupBuilder):
             raise NotSure(text("nl2sql.comparison"))
         return Plan(
             measures=tuple(self.items), dimensions=tuple(self.dims), filters=tuple(self.filters_out), any_of=tuple(any_of),
-            related=tuple(self.related), having=tuple(self.having), period=timing.period, time=time, comparison=timing.comparison,
+            related=tuple(self.related), having=tuple(self.having), period=timing.period, time=time,
+            comparison=timing.comparison,
             order=order, limit=limit, limit_per=limit_per, ties=bool(draft.rank and limit == 1), rollup=rollup,
             ignored_defaults=tuple(sorted(self.ignored)),
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.understanding import RefusalReason
@@ -23,7 +24,7 @@ class Fork(Signal):
 class Missing(Signal):
     """Understood, and not answerable."""
 
-    def __init__(self, reason: RefusalReason, missing: str, **values: object) -> None:
+    def __init__(self, reason: RefusalReason, missing: str, **values: Any) -> None:
         super().__init__(reason)
         self.reason: RefusalReason = reason
         self.missing = missing

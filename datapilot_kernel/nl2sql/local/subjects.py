@@ -40,7 +40,7 @@ class SubjectBuilder(DefaultsBuilder):
 
     def _subject(self) -> str | None:
         """Return the entity that rows or groups are of: named first, not only in passing."""
-        mentions = [m for m in (self.draft.subjects[:1] or self.draft.subjects)]
+        mentions = list(self.draft.subjects[:1] or self.draft.subjects)
         for mention in mentions:
             entities = mention.of("entity")
             if entities and max(o.quality for o in entities) >= max(o.quality for o in mention.options) - 0.06:
@@ -67,7 +67,8 @@ class SubjectBuilder(DefaultsBuilder):
             # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
             kinds = [o for o in draft.values[0].of("value") if o.value in self.layer.dimension(o.ref).values]
             if not kinds and draft.count and len({o.entity for o in draft.values[0].of("value")}) == 1:
-                # « combien de CDI »: the rows of that kind, but not « combien de lampadaires », which is the name of one row.
+                # « combien de CDI »: the rows of that kind, but not « combien de lampadaires », which is the name of
+                # one row.
                 kinds = [
                     o
                     for o in draft.values[0].of("value")
@@ -166,11 +167,14 @@ class SubjectBuilder(DefaultsBuilder):
         if subject is not None:
             pointing = [e for e in candidates if e != subject and self.k.distance(e, subject) is not None]
             candidates = pointing or candidates
-        # The header of an event stands for its lines when both lead there: « clients sans commande » and « sans vente » alike.
+        # The header of an event stands for its lines when both lead there: « clients sans commande » and « sans vente »
+        # alike.
         return candidates[0] if candidates else None
 
     def _spoken_of(self) -> frozenset[str]:
-        """Entities that the question names, by themselves, by a group or by a value: a measure's homonyms are told apart by them."""
+        """Entities that the question names, by themselves, by a group or by a value: a measure's homonyms are told apart
+        by them.
+        """
         draft = self.draft
         named = {o.ref for m in draft.subjects for o in m.of("entity")}
         for mention in (*draft.values, *(g.mention for g in draft.groups if g.mention)):
@@ -194,7 +198,9 @@ class SubjectBuilder(DefaultsBuilder):
                     raise Missing("no_join", mention.text, measure=self.item_label(item))
 
     def _speaks_of(self, item: MeasureItem, entity: str) -> bool:
-        """Tell whether « the measure of the entity's » is the measure itself: its own rows, their event, or a thing they point at."""
+        """Tell whether « the measure of the entity's » is the measure itself: its own rows, their event, or a thing they
+        point at.
+        """
         roots = self.item_roots(item)
         if entity in roots:
             return True
@@ -217,13 +223,15 @@ class SubjectBuilder(DefaultsBuilder):
         self.new_placed = True
 
     def _rank_target(self, subject: str | None) -> Group | None:
-        """Return what is ranked: the head (« quel vendeur… »), the subject, a unit of time; None: the groups already said."""
+        """Return what is ranked: the head (« quel vendeur… »), the subject, a unit of time; None: the groups already
+        said.
+        """
         draft = self.draft
         if draft.rank is None or draft.rank.time:
             return None
         if draft.head_unit:
             return Group(grain=draft.head_unit)
-        mentions = [m for m in draft.subjects]
+        mentions = list(draft.subjects)
         for mention in mentions:
             if draft.rank.by is None or mention.start != draft.rank.by.start:
                 return Group(mention)

@@ -121,7 +121,9 @@ class Timing:
         return None
 
     def _creation_or_activity(self, subject: str) -> str | None:
-        """« les clients de 2025 »: who arrived then, or who did something then? Return the event picked, None for arrival."""
+        """« les clients de 2025 »: who arrived then, or who did something then? Return the event picked, None for
+        arrival.
+        """
         events = [
             e for e, m in self.s.layer.entities.items()
             if not m.hidden and m.time and not self.s.k.is_master(e) and self.s.k.distance(e, subject) == 1
@@ -165,11 +167,10 @@ class Timing:
         base = self._base()
         axis = self.s.time_axis(items)
         self._day_type(axis)
-        if draft.related and base:
-            if any(r.period is None for r in self.s.related):
-                for mention in base:
-                    self._relate(mention)
-                base = []
+        if draft.related and base and any(r.period is None for r in self.s.related):
+            for mention in base:
+                self._relate(mention)
+            base = []
         named = next((p.time for p in base if p.time is not None), None)
         time = self.s.named_time(named, items) if named is not None else None
         if base or draft.versus or any(p.versus for p in draft.periods) or draft.trend or draft.growth:
