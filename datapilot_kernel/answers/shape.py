@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 from datapilot_kernel.answers.formats import as_decimal
@@ -61,7 +63,7 @@ def shape_of(columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan |
 
     shares = [i for i in measures if columns[i].role == "share"]
     totals = [i for i in measures if columns[i].role == "running_total"]
-    main = shares[0] if shares else totals[0] if totals else _ordered_first(columns, measures, plan)
+    main = shares[0] if shares else totals[0] if totals else _ordered_first(columns, measures, plan, table)
     kind: ShapeKind = "ranking"
     grains = [columns[d].grain for d in dimensions]
     if not dimensions or (len(table.rows) == 1 and not shares):
@@ -99,13 +101,22 @@ def _split(columns: tuple[AnswerColumn, ...], table: ResultTable) -> tuple[tuple
     return dimensions, measures
 
 
-def _ordered_first(columns: tuple[AnswerColumn, ...], measures: tuple[int, ...], plan: Plan | None) -> int:
+def _ordered_first(
+    columns: tuple[AnswerColumn, ...], measures: tuple[int, ...], plan: Plan | None, table: ResultTable
+) -> int:
     if plan is not None:
         for order in plan.order:
             for i in measures:
                 if order.by in (columns[i].name, columns[i].of):
                     return i
-    return measures[0]
+        return measures[0]
+    return next((i for i in measures if _is_sorted([as_decimal(row[i]) for row in table.rows])), measures[0])
+
+
+def _is_sorted(numbers: list[Decimal | None]) -> bool:
+    """Tell whether rows of SQL come in this column's order, largest first: it is then what they are about."""
+    found = [n for n in numbers if n is not None]
+    return len(found) > 2 and all(a >= b for a, b in pairwise(found)) and found[0] != found[-1]
 
 
 def _is_time(column: AnswerColumn) -> bool:

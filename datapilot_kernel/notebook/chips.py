@@ -67,6 +67,8 @@ class Chips:
             for choice in outcome.choices:
                 buttons.append(self._button(choice.label, partial(self._place.run_plan, choice.plan), style="dp-go"))
         self._bar.children = tuple(buttons)
+        # The head's text of the reading gives way to live chips only (style.css).
+        (self._bar.add_class if buttons else self._bar.remove_class)("dp-live")
         self.widget.layout.display = "" if buttons else "none"
 
     # ── buttons ────────────────────────────────────────────────────────────────────────────────────────────────────────

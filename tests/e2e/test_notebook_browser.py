@@ -19,7 +19,20 @@ pytestmark = [
 SETUP = """from tests.scripted_client import ScriptedClient
 get_ipython()._datapilot_magics.session.open_client = ScriptedClient
 %datapilot source demo as boutique"""
-CELLS = [SETUP, "%ask total", "%ask ca par région", "%ask ca par mois", "%ask ambigu", "%ask la météo"]
+CELLS = [
+    SETUP,
+    "%ask total",
+    "%ask ca par région",
+    "%ask ca par mois",
+    "%ask ambigu",
+    "%%sql\nSELECT region FROM commandes",
+    "%ask la météo",
+]
+# Not what the page shows, which is « idle » before the kernel can be reached: cells run too early wait for ever.
+KERNEL_IS_READY = """() => {
+  const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+  return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
 ARTEFACTS = servers.ROOT / "artefacts"
 # Voilà's own page template asks a CDN for an icon font; the answers must not depend on it (they draw without).
 VOILA_FONT = "/npm/@fortawesome/fontawesome-free"
@@ -41,15 +54,17 @@ def saved(folder: Path) -> Path:
     with servers.lab(folder, folder / "notebooks") as url, servers.page(height=3600) as (page, outside):
         page.goto(f"{url}/reponses.ipynb?reset")
         page.wait_for_selector(".jp-Notebook-cell", timeout=60_000)
-        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(KERNEL_IS_READY, timeout=60_000)
+        page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_selector("text=Je ne connais pas ce mot", timeout=90_000)
         page.wait_for_selector(".js-plotly-plot .bars", timeout=30_000)
         _shows_the_answers(page)
         assert "14\u202f109,29" in page.locator(".js-plotly-plot").first.inner_text()
 
-        # The chips are live: the static ones are hidden; a click opens an editor; applying it runs the plan again.
-        assert page.locator(".dp-static:visible").count() == 0
+        # The chips are live: the static ones are hidden, but those of SQL, which has no others; a click opens an editor; applying it runs the plan again.
+        static = page.locator(".dp-static:visible")
+        assert static.count() == 1
+        assert "Tables" in static.first.inner_text()
         page.locator(".dp-bar button", has_text="Tri").first.click()
         page.locator(".dp-bar button", has_text="Inverser").click()
         page.wait_for_selector(".dp-bar button:has-text('du plus petit au plus grand')", timeout=20_000)
@@ -58,7 +73,7 @@ def saved(folder: Path) -> Path:
         page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
         page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3", timeout=20_000)
         page.screenshot(path=str(ARTEFACTS / "test_lab.png"), full_page=True)
-        page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        page.evaluate("() => void window.jupyterapp.commands.execute('docmanager:save')")
         time.sleep(2)
         assert outside == []
     return folder / "notebooks" / "reponses.ipynb"

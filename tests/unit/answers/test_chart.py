@@ -90,6 +90,17 @@ def test_bars_are_read_from_the_top_with_french_labels() -> None:
     assert figure["layout"]["xaxis"]["ticktext"][-1] == "100\u00a0€"
 
 
+def test_sql_is_drawn_by_what_its_rows_are_ordered_by() -> None:
+    from datapilot_kernel.answers import answer_columns
+    from datapilot_kernel.sources.model import ResultColumn, ResultTable
+
+    columns = (ResultColumn("canal", "text"), ResultColumn("n", "integer"), ResultColumn("total", "decimal"))
+    table = ResultTable(columns, [("A", 5, D(90)), ("B", 9, D(70)), ("C", 2, D(10))])
+    figure = choose_chart(answer_columns(None, table), table, None, None, FR)
+    assert figure is not None
+    assert figure["data"][0]["x"] == [90.0, 70.0, 10.0]
+
+
 def test_too_many_bars_are_cut_and_the_chart_says_so() -> None:
     figure = chart([REGION, CA], [(f"r{i}", D(200 - i)) for i in range(60)], plan(dimensions=(BY_REGION,)))
     assert len(figure["data"][0]["x"]) == 25
