@@ -1,7 +1,9 @@
 """``datapilot demo``: JupyterLab in French, with the demo notebook on the demo data, on this machine alone.
 
 The data are made once and kept (a second start is quick, and what was added to the folder stays); everything the command
-started is stopped with it. The hub takes this command over when it is there.
+started is stopped with it, whether it ends by Ctrl-C, by a closed terminal or by ``kill``. JupyterLab asks nothing of the
+outside: no news, no update check, no list of extensions. What the server logs goes to a file, so that the terminal says
+only what the person needs. The hub takes this command over when it is there.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import webbrowser
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,18 +53,46 @@ def run(args: argparse.Namespace) -> int:
     _notebooks(folder)
     token = secrets.token_urlsafe(24)
     port = args.port if _is_free(args.port) else _free_port()
-    lab = subprocess.Popen(_command(folder, port), env=_environment(folder, data, token), start_new_session=True)
+    if args.port not in (0, port):
+        note(text("cli.demo_other_port", port=args.port))
+    note(text("cli.demo_starting"))
+    # All three, since a job of a shell without a terminal inherits Ctrl-C ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(ending, _interrupt)
+    log = folder / ".lab" / "jupyterlab.log"
+    environment = _environment(folder, data, token)
+    with log.open("wb") as written:
+        lab = subprocess.Popen(  # noqa: S603 -- our own interpreter
+            _command(folder, port), env=environment, stdout=written, stderr=written, start_new_session=True
+        )
     try:
-        _await_lab(lab, port)
+        _await_lab(lab, port, log)
+        url = f"http://127.0.0.1:{port}/lab/tree/Decouverte.ipynb?token={token}"
         note(text("cli.demo_data_ready", folder=data))
         note(text("cli.demo_walls"))
         # The address is the command's result: standard output, where a script can read it.
-        print(text("cli.demo_ready", url=f"http://127.0.0.1:{port}/lab/tree/Decouverte.ipynb?token={token}"), flush=True)
-        return lab.wait()
+        print(text("cli.demo_ready", url=url), flush=True)
+        if not args.no_browser and _has_screen():
+            webbrowser.open(url)
+        code = lab.wait()
+        note(text("cli.demo_ended", path=log))
+        return 3 if code else 0
     except KeyboardInterrupt:
+        note(text("cli.demo_stopped"))
         return 0
     finally:
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.SIG_IGN)  # an impatient second Ctrl-C must not leave kernels behind
         _stop(lab)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _has_screen() -> bool:
+    """Tell whether a browser can be opened here: not on a server, where a text browser would take the terminal."""
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _data(folder: Path) -> Path:
@@ -94,7 +125,7 @@ def _command(folder: Path, port: int) -> list[str]:
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=", "--LabApp.collaborative=False",
-        "--MultiKernelManager.default_kernel_name=datapilot", "--log-level=ERROR",
+        "--LabApp.extension_manager=readonly", "--MultiKernelManager.default_kernel_name=datapilot", "--log-level=WARN",
     ]  # fmt: skip
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
@@ -104,14 +135,16 @@ def _command(folder: Path, port: int) -> list[str]:
 def _environment(folder: Path, data: Path, token: str) -> dict[str, str]:
     """Return the environment of the server: French, no news, no update check, the demo source by default."""
     settings = folder / ".lab" / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
     locale = "fr_FR" if current_language() == "fr" else "en"
     for plugin, values in {
-        "translation-extension/translation": {"locale": locale},
-        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": False},
+        "translation-extension/plugin": {"locale": locale},
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     }.items():
         path = settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values), encoding="utf-8")
+        if not path.exists():  # what a person changed is theirs
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(values), encoding="utf-8")
     from datapilot_kernel.demo.loader import layer_path, tenants
 
     with as_file(layer_path(tenants()["maison-lumiere"])) as layer:
@@ -124,7 +157,7 @@ def _environment(folder: Path, data: Path, token: str) -> dict[str, str]:
         }
 
 
-def _await_lab(lab: subprocess.Popen[bytes], port: int) -> None:
+def _await_lab(lab: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while lab.poll() is None and time.monotonic() < deadline:
         try:
@@ -132,15 +165,15 @@ def _await_lab(lab: subprocess.Popen[bytes], port: int) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise BadInput("cli.demo_no_lab")
+    raise BadInput("cli.demo_not_ready", path=str(log))
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Stop the server and its kernels: they share its session."""
+    """Stop the server, which ends its kernels; a kernel whose server was killed ends by itself (``JPY_PARENT_PID``)."""
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(15)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(5)
