@@ -50,7 +50,6 @@ class Guard:
         self.server = server
         self.rules: DialectRules = RULES[dialect]
         self._tables: dict[tuple[str, str], TableInfo] = {}
-        self._bodies: dict[str, TableInfo] = {}
         problems: list[str] = []
         for written, table in policy.tables.items():
             schema, name = split_name(written, policy.default_schema)
@@ -60,7 +59,6 @@ class Guard:
                 problems.append(f"table {written!r} is listed twice")
                 continue
             self._tables[key] = info
-            self._bodies[info.body] = info
             if info.refusal is not None and info.refusal.refusal.reason == "bad_policy":
                 problems.append(info.refusal.refusal.log)
         self.problems: tuple[str, ...] = tuple(problems)
@@ -107,11 +105,21 @@ class Guard:
         if self.dialect == "postgres":
             complete_group_by(found, self.rules)
         wrapped, limit_rows = _limit_rows(tree, self.policy.max_rows)
-        text = self._write(tree, resolver, replace=True)
+        try:
+            text = self._finished(tree, resolver, wrapped, limit_rows, prune=True)
+        except RefusedSql as refused:
+            if refused.refusal.reason != "not_confirmed":
+                raise
+            text = self._finished(tree, resolver, wrapped, limit_rows, prune=False)
+        return Accepted(text, tuple(sorted(found.read)), tuple(sorted(found.columns)), limit_rows)
+
+    def _finished(self, tree: exp.Expr, resolver: Resolver, wrapped: bool, limit_rows: int, *, prune: bool) -> str:
+        """Write the statement and confirm what was written; ``prune``: tables with the columns that are used only."""
+        text = self._write(tree, resolver, replace=True, prune=prune)
         if wrapped:
             text = f"SELECT * FROM ({text}) AS {self.rules.quote(_RESULT)} LIMIT {limit_rows}"  # noqa: S608 - of parts that render wrote
-        self._confirm(text, found.read)
-        return Accepted(text, tuple(sorted(found.read)), tuple(sorted(found.columns)), limit_rows)
+        self._confirm(text, resolver.found.read)
+        return text
 
     def _resolver(self) -> Resolver:
         return Resolver(self.rules, self._tables, self.policy.default_schema, self._own)
@@ -130,9 +138,17 @@ class Guard:
             written = Renderer(self.rules, {id(table): _full_name(self.rules, info)}, {}).sql(select)
         except RefusedSql:
             return None
-        return info if f"({written})" == info.body else None
+        names = []
+        for item in select.expressions:
+            named = (
+                item.args["alias"] if isinstance(item, exp.Alias) else item.this if isinstance(item, exp.Column) else None
+            )
+            if not isinstance(named, exp.Identifier):
+                return None
+            names.append(self.rules.fold(named))
+        return info if f"({written})" == info.body(names) else None
 
-    def _write(self, tree: exp.Expr, resolver: Resolver, *, replace: bool) -> str:
+    def _write(self, tree: exp.Expr, resolver: Resolver, *, replace: bool, prune: bool = False) -> str:
         found = resolver.found
         replacements: dict[int, str] = {}
         names = dict(found.names)
@@ -144,7 +160,8 @@ class Guard:
             if info is not None:
                 if not replace:
                     raise RefusedSql("not_confirmed", log="a table outside the guard's subqueries")
-                replacements[id(table)] = info.body
+                source = found.sources[id(table)]
+                replacements[id(table)] = info.body(source.used if prune and not source.whole else None)
                 if table.args.get("alias") is None:
                     names[id(table)] = self.rules.quote_identifier(inner)
             elif id(table) in found.cte_references:
@@ -155,8 +172,12 @@ class Guard:
                     names[id(table)] = own
             elif id(table) in found.dual:
                 replacements[id(table)] = "DUAL"
-        for select_id, info in found.wrapped.items():
-            replacements[select_id] = info.body
+        for select in tree.find_all(exp.Select):
+            wrapped = found.wrapped.get(id(select))
+            if wrapped is not None:
+                table = select.args["from_"].this
+                replacements[id(table)] = _full_name(self.rules, wrapped)
+                names.pop(id(table), None)
         filtered = any(info.filtered for info in (*found.tables.values(), *found.wrapped.values()))
         renderer = Renderer(self.rules, replacements, names, filtered=filtered)
         return renderer.sql(tree)
@@ -198,17 +219,15 @@ def _table_info(
     if table.row_filter is not None:
         words = {rules.fold_text(w) for w in re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'", "", table.row_filter))}
         info.fixed = frozenset(c for c in shown if rules.fold_text(c) in words)
-    pieces = []
     try:
         for column in shown:
+            text = rules.quote(column)
             if column in masked:
-                pieces.append(f"{_null_of(rules, table.types.get(column))} AS {rules.quote(column)}")
-            else:
-                pieces.append(rules.quote(column))
-        body = f"SELECT {', '.join(pieces) or 'NULL'} FROM {_full_name(rules, info)}"  # noqa: S608 - names quoted
+                text = f"{_null_of(rules, table.types.get(column))} AS {text}"
+            info.pieces[rules.fold_text(column)] = text
+        info.tail = f"FROM {_full_name(rules, info)}"
         if table.row_filter is not None:
-            body += f" WHERE {condition_sql(table.row_filter, rules, name, attributes)}{rules.barrier}"  # type: ignore[arg-type]
-        info.body = f"({body})"
+            info.tail += f" WHERE {condition_sql(table.row_filter, rules, name, attributes)}{rules.barrier}"  # type: ignore[arg-type]
     except RefusedSql as refused:
         info.refusal = refused
     except (SqlglotError, RecursionError) as error:

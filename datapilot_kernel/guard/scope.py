@@ -23,7 +23,7 @@ through, quoted: it can then only be a column of what the statement may read any
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -61,8 +61,8 @@ class TableInfo:
     ----------
     full
         ``schema.table``.
-    body
-        What stands for it: ``(SELECT … FROM "schema"."table" WHERE …)``.
+    pieces, tail
+        What stands for it: by folded name, how each column is written; and FROM with what follows.
     refusal
         Why it cannot be read by this person (an attribute is missing); None when it can.
     """
@@ -72,22 +72,34 @@ class TableInfo:
     full: str
     columns: Columns
     shown: tuple[str, ...]
-    body: str = ""
+    pieces: dict[str, str] = field(default_factory=dict)
+    tail: str = ""
     filtered: bool = False
     # columns of the key, folded; columns that the row filter holds to a value
     key: tuple[str, ...] = ()
     fixed: frozenset[str] = frozenset()
     refusal: RefusedSql | None = None
 
+    def body(self, used: Iterable[str] | None = None) -> str:
+        """Return the subquery that stands for the table; with ``used``, with these columns only (one at least)."""
+        if used is not None:
+            wanted = set(used) or set(list(self.pieces)[:1])
+            listed = [text for name, text in self.pieces.items() if name in wanted]
+        else:
+            listed = list(self.pieces.values())
+        return f"(SELECT {', '.join(listed) or 'NULL'} {self.tail})"
+
 
 @dataclass(slots=True, eq=False)
 class Source:
-    """One item of FROM. ``columns`` is None when they are not known."""
+    """One item of FROM. ``columns`` is None when they are not known; ``whole`` when every column counts (``*``…)."""
 
     name: str
     columns: Columns | None
     table: TableInfo | None = None
     weight: float = sizes.REDUCED_WEIGHT
+    used: set[str] = field(default_factory=set)
+    whole: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -121,13 +133,14 @@ class Resolution:
     """What was found: filled by :class:`Resolver`."""
 
     tables: dict[int, TableInfo] = field(default_factory=dict)  # by id of exp.Table
+    sources: dict[int, Source] = field(default_factory=dict)  # by id of exp.Table: the source it became
     cte_references: dict[int, str] = field(default_factory=dict)  # by id of exp.Table: the name as it was defined
     read: set[str] = field(default_factory=set)
     columns: set[tuple[str, str]] = field(default_factory=set)
     names: dict[int, str] = field(default_factory=dict)  # by id of a node: what to write instead
     selects: list[tuple[exp.Select, Scope]] = field(default_factory=list)
     recursive: list[tuple[str, exp.CTE]] = field(default_factory=list)
-    wrapped: dict[int, TableInfo] = field(default_factory=dict)  # by id of a subquery that is the guard's own
+    wrapped: dict[int, TableInfo] = field(default_factory=dict)  # by id of a SELECT that is the guard's own
     dual: set[int] = field(default_factory=set)
     calls: list[exp.Anonymous] = field(default_factory=list)
     powers: list[exp.Pow] = field(default_factory=list)
@@ -244,6 +257,7 @@ class Resolver:
         scope = Scope(outer)
         self._source(node.this, ctes, scope)
         scope.free = True
+        _all_whole(scope)
         for key in ("expressions", "using", "group", "fields"):
             part = node.args.get(key)
             for item in part if isinstance(part, list) else [part] if isinstance(part, exp.Expr) else []:
@@ -385,7 +399,8 @@ class Resolver:
                 raise info.refusal
             self.found.wrapped[id(inner)] = info
             self.found.read.add(info.full)
-            source = self._aliased(alias, dict(info.columns))
+            names = [self.rules.fold(i.args["alias"] if isinstance(i, exp.Alias) else i.this) for i in inner.expressions]
+            source = self._aliased(alias, {n: info.columns[n] for n in names})
             source.table = info
             source.weight = sizes.TABLE_WEIGHT
             if node.args.get("pivots"):
@@ -426,6 +441,7 @@ class Resolver:
             if alias is not None:
                 source.name = self.rules.fold(alias.this)
                 listed = [self._fold_alias_column(c) for c in alias.args.get("columns") or ()]
+                source.whole = bool(listed)
                 if listed and source.table is not None and any(o.masked for o in source.table.columns.values()):
                     # by position: where the masked column stands in the table is not known here
                     masked = next(c for c, o in source.table.columns.items() if o.masked)
@@ -434,6 +450,7 @@ class Resolver:
             if node.args.get("pivots"):
                 if alias is not None:
                     raise RefusedSql("forbidden_syntax", what="PIVOT", log="alias before pivot")
+                source.whole = True
                 probe = Scope(scope.outer, [source], free=True)
                 self._pivots(node, ctes, probe)
                 source = Source(source.name, None, weight=sizes.REDUCED_WEIGHT)
@@ -473,7 +490,9 @@ class Resolver:
             raise info.refusal
         self.found.tables[id(node)] = info
         self.found.read.add(info.full)
-        return Source(name, dict(info.columns), info, sizes.TABLE_WEIGHT)
+        source = Source(name, dict(info.columns), info, sizes.TABLE_WEIGHT)
+        self.found.sources[id(node)] = source
+        return source
 
     def _unknown(self, node: exp.Table) -> RefusedSql:
         written = ".".join([str(node.args[k].name) for k in ("catalog", "db") if node.args.get(k)] + [node.name])
@@ -505,11 +524,13 @@ class Resolver:
         for source in scope.sources:
             origin = (source.columns or {}).get(name)
             if origin is not None:
+                source.used.add(name)
                 self._use(origin, identifier.name, bare=False)
         if before and not any(s.columns is None or name in s.columns for s in before):
             raise RefusedSql("unknown_column", name=identifier.name[:60], log="USING")
 
     def _natural(self, before: list[Source], scope: Scope) -> None:
+        _all_whole(scope)
         mine = {n: o for s in before for n, o in (s.columns or {}).items()}
         for source in scope.sources[len(before) :]:
             for name, origin in (source.columns or {}).items():
@@ -609,6 +630,7 @@ class Resolver:
                 self._drop_schema(node, sources[0])
         result: Columns | None = {}
         for source in sources:
+            source.whole = True
             if source.columns is None:
                 result = None
                 continue
@@ -659,6 +681,8 @@ class Resolver:
             if isinstance(node, exp.Dot) and self.rules.name == "postgres" and isinstance(node.expression, exp.Identifier):
                 self._field(node, scope)
             if isinstance(node, exp.Anonymous):
+                if node.name.lower() == "columns":
+                    _all_whole(scope)
                 self.found.calls.append(node)
             elif isinstance(node, exp.Pow):
                 self.found.powers.append(node)
@@ -682,6 +706,7 @@ class Resolver:
             if sources and not any(row in (s.columns or {}) for s in scope.sources):
                 columns = sources[0].columns
                 if columns is not None and name in columns:
+                    sources[0].whole = True
                     return
         if not _FIELD.fullmatch(name):
             raise RefusedSql("unknown_column", name=node.expression.name[:60], log="field of an unknown row")
@@ -712,6 +737,7 @@ class Resolver:
             for source in current.sources:
                 origin = (source.columns or {}).get(name)
                 if origin is not None:
+                    source.used.add(name)
                     self._use(origin, node.name, bare=bare)
                     self.found.column_origins[id(node)] = (source, origin)
                     return origin
@@ -720,6 +746,7 @@ class Resolver:
                 return current.aliases[name]
             for source in current.sources:
                 if source.name == name:  # the whole row
+                    source.whole = True
                     for own, origin in (source.columns or {}).items():
                         self._use(origin, own, bare=False)
                     return COMPUTED
@@ -761,6 +788,7 @@ class Resolver:
                     return COMPUTED
                 origin = source.columns.get(name)
                 if origin is not None:
+                    source.used.add(name)
                     self._use(origin, node.name, bare=bare)
                     self.found.column_origins[id(node)] = (source, origin)
                     return origin
@@ -784,6 +812,11 @@ class Resolver:
         if info is None or self.rules.fold(node.args["db"]) != self.rules.fold_text(info.schema) or node.args.get("catalog"):
             raise RefusedSql("unknown_column", name=node.name[:60], log="column of another schema")
         node.set("db", None)
+
+
+def _all_whole(scope: Scope) -> None:
+    for source in scope.sources:
+        source.whole = True
 
 
 def _spreads(node: Node) -> bool:

@@ -63,12 +63,17 @@ def refused(guard: Guard, sql: str, reason: str) -> Refusal:
 def test_a_table_becomes_its_permitted_columns_and_rows() -> None:
     verdict = accepted(Guard(policy(), "postgres"), "select nom from clients")
     assert verdict.sql == (
-        'SELECT "nom" FROM (SELECT "id", "nom", "region", NULL AS "email" FROM "public"."clients"'
+        'SELECT "nom" FROM (SELECT "nom" FROM "public"."clients"'
         ' WHERE ("tenant_id" = \'t1\') OFFSET 0) AS "clients" LIMIT 100'
     )
     assert verdict.tables == ("public.clients",)
     assert verdict.columns == (("public.clients", "nom"),)
     assert verdict.limit_rows == 100
+
+
+def test_a_star_reads_every_column_and_the_masked_one_as_null() -> None:
+    sql = accepted(Guard(policy(), "postgres"), "select * from clients").sql
+    assert '(SELECT "id", "nom", "region", NULL AS "email" FROM "public"."clients"' in sql
 
 
 def test_no_barrier_without_a_row_filter(guard: Guard) -> None:
@@ -150,7 +155,6 @@ def test_another_schema_is_another_table(guard: Guard) -> None:
         ("DELETE FROM clients", "not_a_query"),
         ("SELECT * FROM salaires", "unknown_table"),
         ("SELECT nim FROM clients", "unknown_column"),
-        ("SELECT z.* FROM clients", "unknown_table"),
         ("SELECT upper(email) FROM clients", "masked_column"),
         ("SELECT nom FROM clients WHERE email = 'x'", "masked_column"),
         ("SELECT nom FROM clients ORDER BY email", "masked_column"),

@@ -85,7 +85,7 @@ def test_no_table_outside_the_policy_is_reached(dialect: str, sql: str) -> None:
     # every qualified name after FROM is inside one of the guard's own subqueries
     text = verdict.sql
     for info in guard._tables.values():
-        text = text.replace(info.body, "()")
+        text = re.sub(r"\(SELECT [^()]* " + re.escape(info.tail) + r"\)", "()", text)
     mark = "`" if dialect == "mysql" else '"'
     assert not re.search(rf"(?:FROM|JOIN|,) {mark}[^{mark}]+{mark}\.{mark}", text), verdict.sql
     # and what stays unqualified is the name of a CTE of the statement
