@@ -117,6 +117,8 @@ def test_answers_in_voila(folder: Path) -> None:
     with servers.voila(folder, folder / "notebooks" / "tableau.ipynb") as url, servers.page(height=3600) as (page, outside):
         page.goto(url)
         page.wait_for_selector(".js-plotly-plot .bars", timeout=120_000)
+        page.wait_for_selector(".dp-live button.dp-go", timeout=30_000)  # the widgets come a moment after the page
+        page.wait_for_selector("table.dp-table >> nth=1", timeout=30_000)
         _shows_the_answers(page)
         assert page.locator("text=%ask >> visible=true").count() == 0  # no code is seen
         before = page.locator(".js-plotly-plot").count()
