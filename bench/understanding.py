@@ -81,7 +81,8 @@ def invent(tables: int) -> tuple[Layer, ValueIndex, list[str]]:
             )
             words = {
                 "measure": measures["m0"].label, "measur": measures["m1"].label[:-1] + "x", "entity": entities[thing].plural,
-                "dimension": entities[thing].dimensions["d3"].label, "dimensoin": entities[thing].dimensions["d4"].label[::-1],
+                "dimension": entities[thing].dimensions["d3"].label,
+                "dimensoin": entities[thing].dimensions["d4"].label[::-1],
                 "fact": f"{label}s", "value": values[f"{thing}.d3"][7],
             }  # fmt: skip
             questions += [q.format(**words) for q in _QUESTIONS]

@@ -170,6 +170,9 @@ class LocalEngine:
                 if errors:
                     raise errors[0] from None
                 raise NotSure(*fork.labels) from None
+            if len(distinct) == 1 and fork.slot in ("measure", "target"):
+                # What was not said is not settled by what happens to be possible.
+                raise NotSure(*(v for v in (distinct[0][0],) if v)) from None
             if len(distinct) == 1:
                 return Understood(distinct[0][1], certainty=0.85, notes=(*notes, *distinct[0][2]))
             return Ambiguous(

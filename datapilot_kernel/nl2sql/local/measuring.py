@@ -85,7 +85,9 @@ class MeasureBuilder(SubjectBuilder):
             mentions[0].aggregate = "max" if rank.descending else "min"
             draft.rank = None
             return
-        if len(numeric) != 1 or mentions or draft.groups:
+        owners = {o.entity for m in numeric for o in m.options}
+        beside = {o.ref for m in draft.subjects for o in m.of("entity")}
+        if len(numeric) != 1 or mentions or draft.groups or beside - owners:
             return
         mention = numeric[0]
         draft.subjects.remove(mention)

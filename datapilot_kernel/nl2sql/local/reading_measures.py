@@ -37,6 +37,13 @@ class MeasureReader(ConditionReader):
                 self.draft.groups.append(Group(grain=item.time.unit))
             elif item.kind == "time" and item.time is not None and item.time.grain is not None:
                 self.draft.groups.append(Group(grain=item.time.grain))
+            elif not taken and self._ranks_by(item):
+                # « top 10 des articles par quantité »: the most of it, not one group for each number.
+                assert self.draft.rank is not None
+                numbers = tuple(o for o in item.of("dimension") if self._numeric(o))
+                by = item.of("measure") or numbers
+                self.draft.rank.by = MeasureMention(by, item.text, item.start, aggregate=None if item.of("measure") else "sum")
+                return place + 1
             elif item.kind == "lex" and item.of("dimension", "entity"):
                 ways = item.of("way")
                 self.draft.ways += [o.ref for o in ways]
@@ -88,6 +95,14 @@ class MeasureReader(ConditionReader):
                 self.draft.unexplained.append(self.items[i].text)
             return i + 1
         return i + 1
+
+    def _ranks_by(self, item: Item) -> bool:
+        rank = self.draft.rank
+        if rank is None or rank.by is not None or rank.time or item.kind != "lex" or not item.options:
+            return False
+        best = max(o.quality for o in item.options)
+        measures = [o for o in item.of("measure") if o.quality >= best - 0.06]
+        return bool(measures) or all(self._numeric(o) for o in item.options)
 
     def _count(self, i: int) -> int:
         place = self.next(i + 1)

@@ -79,7 +79,11 @@ class RankReader(MeasureReader):
             rank.nouns = (after.nouns or after.ranked_by) if active else (after.ranked_by or after.nouns)
             return place + 1
         entities = after.of("entity") if after.kind == "lex" else ()
-        if entities and not of and (ranked := self._participle(after, active=active)):
+        if (
+            (entities or (after.kind == "lex" and after.of("dimension")))
+            and not of
+            and (ranked := self._participle(after, active=active))
+        ):
             # « qui ont le plus commandé »: a participle that is also a noun of the layer.
             rank.nouns = ranked
             return place + 1

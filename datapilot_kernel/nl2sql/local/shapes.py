@@ -304,7 +304,7 @@ class Shaper(GroupBuilder):
         filters, any_of = self.filters(self.items, subject)
         self._known_only()
         self._value_axis(filters)
-        timing = Timing(self, subject=counted)
+        timing = Timing(self, subject=counted or subject)
         time = timing.decide(self.items, self.dims)
         filters = self._shares(filters)
         self.filters_out += filters

@@ -61,7 +61,7 @@ class SubjectBuilder(DefaultsBuilder):
             and draft.values
             and not draft.measures
             and not draft.subjects
-            and not draft.groups
+            and (draft.count or not draft.groups)
             and not draft.rank
         ):
             # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
@@ -164,12 +164,17 @@ class SubjectBuilder(DefaultsBuilder):
 
     def _related_entity(self, mention: RelatedMention, subject: str | None) -> str | None:
         candidates = list(dict.fromkeys(o.entity for o in mention.options))
-        if subject is not None:
-            pointing = [e for e in candidates if e != subject and self.k.distance(e, subject) is not None]
-            candidates = pointing or candidates
-        # The header of an event stands for its lines when both lead there: « clients sans commande » and « sans vente »
-        # alike.
-        return candidates[0] if candidates else None
+        if subject is None or not candidates:
+            return candidates[0] if candidates else None
+        pointing = [e for e in candidates if e != subject and self.k.distance(e, subject) is not None]
+        if pointing or subject in candidates:
+            return (pointing or [subject])[0]
+        # « products never ordered »: an order does not point at a product, its lines do.
+        details = [
+            d for d in self.layer.entities for e in candidates
+            if self.k.distance(d, e) == 1 and self.k.distance(d, subject) == 1
+        ]  # fmt: skip
+        return (details or candidates)[0]
 
     def _spoken_of(self) -> frozenset[str]:
         """Entities that the question names, by themselves, by a group or by a value: a measure's homonyms are told apart

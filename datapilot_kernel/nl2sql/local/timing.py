@@ -178,6 +178,8 @@ class Timing:
                 own = self.s.k.measure_time(item.measure) if item.measure else self.s.k.time_of(min(self.s.item_roots(item)))
                 if own is None and time is None:
                     raise Missing("missing_time", self.s.item_label(item))
+        if self.draft.new and any(d.grain is not None for d in dims):
+            self._arrivals(items)
         if base and time is None:
             time = self._counted_time(items)
             if self.s.related and self._moved:
@@ -194,6 +196,15 @@ class Timing:
         return time
 
     _moved = False
+
+    def _arrivals(self, items: list[MeasureItem]) -> None:
+        """« nouveaux comptes par mois »: the rows by the date of their arrival."""
+        time = self.s.layer.entities[self.subject].time if self.subject is not None else None
+        counted = len(items) == 1 and (
+            items[0].entity == self.subject or items[0].measure == self.s.k.row_count(self.subject or "")
+        )
+        if time is not None and counted and self.s.k.is_creation(f"{self.subject}.{time}"):
+            self.s.new_placed = True
 
     def _counted_time(self, items: list[MeasureItem]) -> str | None:
         """Counting things over a period: those that arrived then, or those active then? Ask, unless it was said."""
