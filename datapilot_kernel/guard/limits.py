@@ -6,6 +6,8 @@ What needs sizes or a plan is in ``cost.py``. Behind both stand the server's own
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sqlglot import exp
 
 from datapilot_kernel.guard import recursion, sizes
@@ -18,6 +20,7 @@ MAX_NESTED_ELEMENTS = 5_000_000
 MAX_TEXT = 20_000
 MAX_WEIGHT = 2.6
 MAX_TABLES = 60
+MAX_SELF_JOINS = 4
 MAX_SELECTS = 150
 MAX_EXPONENT = 2_000
 MAX_FORMAT_WIDTH = 5
@@ -38,6 +41,10 @@ def check(tree: exp.Expr, found: Resolution, rules: DialectRules) -> None:
     """
     if len(found.tables) + len(found.wrapped) > MAX_TABLES or len(found.selects) > MAX_SELECTS:
         raise RefusedSql("too_many_joins", log=f"{len(found.tables)} tables, {len(found.selects)} selects")
+    for _, scope in found.selects:
+        same = Counter(source.table.full for source in scope.sources if source.table is not None)
+        if same and max(same.values()) > MAX_SELF_JOINS:
+            raise RefusedSql("too_many_joins", log="one table many times")
     for name, cte in found.recursive:
         recursion.check(name, cte, rules)
     if found.heaviest > MAX_WEIGHT:

@@ -14,7 +14,7 @@ from datapilot_kernel.guard.dialects import DialectRules
 from datapilot_kernel.guard.reasons import RefusedSql
 
 Node = exp.Expr
-MAX_TURNS = 100_000
+MAX_TURNS = 20_000
 _GROWS_TEXT = frozenset(
     {"concat", "concat_ws", "repeat", "lpad", "rpad", "array_cat", "list_concat", "list_cat", "array_concat", "replace"}
 )

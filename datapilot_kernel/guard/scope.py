@@ -234,7 +234,7 @@ class Resolver:
                     if origin.masked:
                         merged[key] = origin
         self._tail(node, visible, Scope(outer, aliases=dict(merged or {}), free=True))
-        self._weigh(node, max(self._weight(part) for part in (current, *branches)))
+        self._weigh(node, sizes.united(self._weight(part) for part in (current, *branches)))
         return merged
 
     def _subquery(self, node: exp.Subquery, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
@@ -305,7 +305,14 @@ class Resolver:
             columns = (
                 self._recursive_body(name, cte, inside, listed, outer) if recursive else self.query(body, inside, outer)
             )
-            visible[name] = Cte(name, _renamed(columns, listed), weight=self._weight(body), written=written[name])
+            visible[name] = Cte(
+                name,
+                _renamed(columns, listed),
+                weight=max(self._weight(body), sizes.TABLE_WEIGHT)
+                if any(n == name for n, _ in self.found.recursive)
+                else self._weight(body),
+                written=written[name],
+            )
         return visible
 
     def _recursive_body(

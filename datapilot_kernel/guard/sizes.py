@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -57,6 +58,11 @@ _AGGREGATES = frozenset(
 def rows_weight(rows: float) -> float:
     """Weight of a number of rows."""
     return math.log10(max(rows, 1.0)) / _SCALE
+
+
+def united(weights: Iterable[float]) -> float:
+    """Weight of a union."""
+    return rows_weight(sum(10 ** (min(w, 60.0) * _SCALE) for w in weights))
 
 
 def value(node: Node | None) -> float | None:
@@ -403,5 +409,12 @@ def series_weight(node: Node) -> float:
     name = node.name.lower()
     if name in {"generate_series", "range"}:
         rows = series_rows(node)
-        return rows_weight(rows) if rows is not None else 0.25
+        if rows is None:  # bounded by a column of another source, or by a subquery
+            return (
+                1.3
+                if any(a.find(exp.Column) for a in node.expressions)
+                and not any(a.find(exp.Select) for a in node.expressions)
+                else 0.5
+            )
+        return rows_weight(rows)
     return 0.25
