@@ -8,7 +8,7 @@ from typing import assert_never
 
 from datapilot_kernel.cli.common import note
 from datapilot_kernel.engine.outcome import Answer, Clarification, Failure, Outcome, Refusal
-from datapilot_kernel.messages import current_language, text
+from datapilot_kernel.messages import text
 from datapilot_kernel.semantic.model import Layer
 
 MAX_ROWS = 30
@@ -31,20 +31,16 @@ def print_outcome(outcome: Outcome, layer: Layer | None) -> None:
 
 
 def _print_answer(answer: Answer, layer: Layer | None) -> None:
-    from datapilot_kernel.answers.formats import Formatter
+    from datapilot_kernel.answers import formatter_for
 
-    formatter = Formatter(language=current_language(), currency=layer.currency if layer else "EUR")
+    formatter = formatter_for(layer)
     out = sys.stdout
     if answer.sentence:
         print(answer.sentence, file=out)
     for part in answer.reading:
         note(f"  {part.label} : {part.value}")
-    grains = [c.grain for c in answer.compiled.columns] if answer.compiled else [None] * len(answer.columns)
     cells = [
-        [
-            formatter.value(value, column.format, grain=grain)
-            for value, column, grain in zip(row, answer.columns, grains, strict=True)
-        ]
+        [formatter.cell(value, column) for value, column in zip(row, answer.columns, strict=True)]
         for row in answer.table.rows[:MAX_ROWS]
     ]
     right = [column.format.kind in _NUMBERS for column in answer.columns]
