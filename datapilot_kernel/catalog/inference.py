@@ -10,7 +10,8 @@ another system). Remaining risk: two tables numbered alike and named alike; henc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
@@ -76,6 +77,10 @@ _SELF = {
 _MEASURES = ("objectif", "nombre", "montant", "montant total", "quantité", "total", "prix", "prix unitaire", "taux", "coût",
     "durée", "budget", "solde", "valeur", "remise", "poids", "frais", "stock", "âge", "année", "mois", "jour",
     "rang")  # fmt: skip
+_NOT_KEYS = ("nom", "libellé", "désignation", "intitulé", "titre", "description", "commentaire", "observation", "type",
+    "statut", "état", "ville", "pays", "région", "date", "période", "exercice", "semaine", "trimestre", "niveau",
+    "prénom", "adresse", "e-mail", "téléphone", "unité", "couleur", "taille", "sexe", "motif", "débit",
+    "crédit")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def key_words(column: str) -> tuple[tuple[str, ...], bool, bool]:
 
 def find_keys(source: Source, tables: list[RawTable]) -> None:
     """Give tables without a declared key the one that counting proves, if a column is named like it."""
+    spread = Counter(fold(c.name) for t in tables for c in t.columns if c.type in _KEY_TYPES)
+    shared = {name for name, count in spread.items() if count > 1}
     for table in tables:
         if not table.readable or not table.profiled:
             continue
@@ -128,17 +135,21 @@ def find_keys(source: Source, tables: list[RawTable]) -> None:
             continue
         ranked = sorted(
             (c for c in table.columns if c.type in _KEY_TYPES),
-            key=lambda c: (-_named_like_key(table, c), table.columns.index(c)),
+            key=lambda c: (-_named_like_key(table, c, shared), table.columns.index(c)),
         )
         for column in ranked[:3]:
-            if _named_like_key(table, column) >= 2 and _proved_unique(source, table, column):
+            if _named_like_key(table, column, shared) >= 2 and _proved_unique(source, table, column):
                 table.primary_key = (column.name,)
                 table.unique_keys = [k for k in table.unique_keys if k != (column.name,)]
                 break
 
 
-def _named_like_key(table: RawTable, column: RawColumn) -> int:
-    """Return how much a column's name says that it is this table's key: 0 not, 1 a code, 2 maybe, 3 surely."""
+def _named_like_key(table: RawTable, column: RawColumn, shared: Collection[str] = ()) -> int:
+    """Return how much a column's name says that it is this table's key: 0 not, 1 a code, 2 maybe, 3 surely.
+
+    ``shared`` are the names that other tables have too: a first column that they repeat is what they point at
+    (``compte`` of a chart of accounts), if counting proves it.
+    """
     words, is_id, coded = key_words(column.name)
     own = table_words(table.name)
     if is_id and (not words or set(words) <= own or own <= set(words)):
@@ -150,7 +161,15 @@ def _named_like_key(table: RawTable, column: RawColumn) -> int:
         return 2 if first else 1
     if first and column.type in {"integer", "text"} and set(words) & own:
         return 2
+    if first and fold(column.name) in shared and _says_what(column):
+        return 2
     return 1 if first and column.type == "integer" and not column.name.lower().startswith(("annee", "year", "mois")) else 0
+
+
+def _says_what(column: RawColumn) -> bool:
+    """Tell whether a name is a thing's (« compte »): not a wording, a date, a place or an amount, which repeat by chance."""
+    reading = read_name(column.name)
+    return reading.head is not None and not reading.has(*_MEASURES, *_NOT_KEYS)
 
 
 def _proved_unique(source: Source, table: RawTable, column: RawColumn) -> bool:
@@ -284,6 +303,10 @@ def _of_column(
                     propose(target, target_column, 1)
         if wanted & _SELF and len(table.primary_key) == 1:
             propose(table, table.primary_key[0], 2 if is_id else 1)
+    if not (is_id or coded) and wanted and _says_what(column):
+        for target, target_column in by_column.get(fold(column.name), []):
+            if target is not table and target.primary_key == (target_column,) and not is_own_key:
+                propose(target, target_column, 2)
     if (is_id and wanted) or coded or is_code_name(column.name):
         for target, target_column in by_column.get(fold(column.name), []):
             if target is not table and not (is_own_key and own <= table_words(target.name)):

@@ -142,6 +142,9 @@ _ENGLISH_ABBREVIATIONS = frozenset(
         "date",
     ]
 )
+_COUNTED_UNITS = frozenset({"kilomètre", "litre"})
+_QUANTITY_DONE = {"commande": "commandée", "livraison": "livrée", "facture": "facturée", "réception": "reçue",
+    "retour": "retournée", "expédition": "expédiée", "production": "produite", "vente": "vendue"}  # fmt: skip
 _DOCUMENTS = frozenset({"commande", "facture", "vente", "devis", "commande d’achat", "écriture"})
 _ENGLISH_MARKS = frozenset({"is", "has", "at", "on", "of", "by", "the"})
 
@@ -406,7 +409,8 @@ def _compose(
     before_qualifiers = [e for e, _ in pieces[:head_at] if e is not None]
     rest = pieces[head_at + 1 :]
     # « heures prévues », « jours de retard » are said in the plural when they are written so.
-    label = _phrase(head, before_qualifiers, rest, before, plural=kind == "column" and head_entry.plural and not identifier)
+    several = head_entry.plural or (head_entry.abbreviation and head.french in _COUNTED_UNITS)
+    label = _phrase(head, before_qualifiers, rest, before, plural=kind == "column" and several and not identifier)
     plural = _phrase(head, before_qualifiers, rest, before, plural=True)
     ordered = (head, *(c for c in nouns if c is not head))
     return Reading(
@@ -454,6 +458,10 @@ def _phrase(
             parts.append("en stock")
         elif head.french in _NO_DE_HEADS:
             parts.append(entry.concept.french)
+        elif head.french == "quantité" and entry.concept.french in _QUANTITY_DONE:
+            parts.append(_QUANTITY_DONE[entry.concept.french])
+        elif head.french == "nombre":
+            parts.append(_de(entry.concept.plural))
         else:
             parts.append(_de(entry.concept.french))
     return " ".join(parts + before)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from datapilot_kernel.catalog.lexicon import fold, words
+from datapilot_kernel.catalog.lexicon import fold, lookup, words
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, is_code_name, read_name, split_name
 from datapilot_kernel.semantic.drafting.comments import label_in
@@ -38,7 +39,7 @@ RATES = frozenset({"taux", "taux de remise", "taux de TVA", "pourcentage", "rati
 def draft_columns(draft: Draft) -> None:
     """Give every table its dimensions, its naming dimension and its main date."""
     for table in draft.tables.values():
-        _readings(table)
+        _readings(draft, table)
         taken: dict[str, object] = {}
         for column in table.table.columns:
             if column.type in {"binary", "array", "json", "interval"}:
@@ -54,10 +55,43 @@ def draft_columns(draft: Draft) -> None:
         _tell_apart(table)
 
 
-def _readings(table: TableDraft) -> None:
+def _readings(draft: Draft, table: TableDraft) -> None:
     for column in table.table.columns:
         flag = column.type == "boolean" or yes_and_no(column) is not None
-        table.column_readings[column.name] = read_name(column.name, "boolean" if flag else "column")
+        key = table.foreign(column.name)
+        reading = read_name(_spelled_out(column.name, draft.target(key) if key else None, table),
+                            "boolean" if flag else "column")  # fmt: skip
+        table.column_readings[column.name] = _said_better(column, reading) or reading
+
+
+def _spelled_out(name: str, target: TableDraft | None, table: TableDraft) -> str:
+    """Read an abbreviation as the table it begins like: ``cd_dep`` of ``depot``, or pointing at it, is not a « dépense »."""
+    tokens = list(split_name(name))
+    for about in (target, table):
+        if about is None or not about.concept or about.hidden:
+            continue
+        own = fold(about.concept).replace(" ", "")
+        for place, token in enumerate(tokens):
+            entry = lookup((token,))
+            if (
+                entry is not None and entry.abbreviation and len(token) >= 3
+                and own.startswith(token) and entry.concept.french != about.concept
+            ):  # fmt: skip
+                tokens[place] = own
+                return "_".join(tokens)
+    return name
+
+
+def _said_better(column: Column, reading: Reading) -> Reading | None:
+    """Return the comment's reading where a name is an abbreviation that the comment takes for something else."""
+    said = label_in(column.comment)
+    abbreviated = any((e := lookup((w,))) is not None and e.abbreviation and e.concept is reading.head for w in reading.words)
+    if said is None or not abbreviated or reading.identifier:
+        return None
+    spoken = read_name("_".join(words(said)))
+    if spoken.head is None or reading.head is None or spoken.head is reading.head:
+        return None
+    return replace(spoken, label=said, unit=reading.unit)
 
 
 def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
@@ -150,6 +184,10 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
     if table.is_a("paiement", "règlement", "encaissement") and label in {"méthode", "mode", "type", "moyen"}:
         synonyms += [label, "moyen de paiement", "mode de règlement" if table.concept != "règlement" else "mode de paiement"]
         label = "mode de règlement" if table.concept == "règlement" else "mode de paiement"
+    key = column.name in table.table.primary_key and len(table.table.primary_key) == 1
+    if key and not reading.identifier and same(label, table.label) and _has_wording(table, column):
+        synonyms += ["code", f"identifiant {of(table.label)}"]
+        label = f"numéro {of(table.label)}" if table.label == "compte" else f"code {table.label}"
     own = table.concept
     if own and reading.head is not None and reading.head.french in NAMES and reading.head.french != own:
         tail = {c.french for c in reading.nouns[1:]}
@@ -169,6 +207,15 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
     return label, distinct(synonyms, label)
+
+
+def _has_wording(table: TableDraft, key: Column) -> bool:
+    """Tell whether another column words what the key only codes."""
+    return any(
+        c is not key and c.type == "text" and (r := table.column_readings[c.name]).head is not None
+        and (r.head.french if r.head else "") in NAMES
+        for c in table.table.columns
+    )  # fmt: skip
 
 
 def own_concept(table: TableDraft) -> str:

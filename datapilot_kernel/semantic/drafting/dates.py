@@ -54,8 +54,7 @@ def main_date(table: TableDraft) -> str | None:
             continue
         column = next((c for c in table.table.columns if c.name == dimension.column), None)
         rank = _rank(table, column, name, own)
-        if column is not None and (column.null_share or 0) > 0.5:
-            rank += 8
+        rank += _unfilled(column)
         if best is None or (rank, position) < best[:2]:
             best = (rank, position, name)
     if best is None or best[0] >= 17:
@@ -63,6 +62,12 @@ def main_date(table: TableDraft) -> str | None:
     if table.dimensions[best[2]].hidden:
         table.dimensions[best[2]] = table.dimensions[best[2]].model_copy(update={"hidden": False})
     return best[2]
+
+
+def _unfilled(column: Column | None) -> float:
+    """Return how much a date loses for rows that have none: it is a state's (shipped, paid, closed), not the row's own."""
+    share = column.null_share or 0.0 if column is not None else 0.0
+    return 12.0 if share > 0.5 else 6.0 if share > 0.02 else 0.0
 
 
 def _rank(table: TableDraft, column: Column | None, name: str, own: tuple[str, ...]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.model import ForeignKey
-from datapilot_kernel.catalog.names import read_name
+from datapilot_kernel.catalog.names import Reading, read_name
 from datapilot_kernel.semantic.drafting.comments import label_in
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, distinct, safe_name
 from datapilot_kernel.semantic.model import Join
@@ -43,7 +43,7 @@ def _leads_to_one(target: TableDraft, fk: ForeignKey) -> bool:
 
 
 def _add(draft: Draft, table: TableDraft, target: TableDraft, keys: list[ForeignKey]) -> None:
-    plain = [fk for fk in keys if _plain(fk, target)]
+    plain = [fk for fk in keys if _plain(table, fk, target)]
     preferred = plain[0] if len(keys) > 1 and len(plain) == 1 else None
     labels: set[str] = set()
     for fk in keys:
@@ -67,11 +67,15 @@ def _add(draft: Draft, table: TableDraft, target: TableDraft, keys: list[Foreign
         )
 
 
-def _plain(fk: ForeignKey, target: TableDraft) -> bool:
+def _read(table: TableDraft, column: str) -> Reading:
+    return table.column_readings.get(column) or read_name(column)
+
+
+def _plain(table: TableDraft, fk: ForeignKey, target: TableDraft) -> bool:
     """Tell whether a column names its target and nothing more: ``id_magasin``, not ``id_magasin_retrait``."""
     if len(fk.columns) != 1:
         return False
-    reading = read_name(fk.columns[0])
+    reading = _read(table, fk.columns[0])
     said = {c.french for c in (*reading.nouns, *reading.qualifiers)} - _NEUTRAL
     own = {c.french for c in target.reading.nouns}
     return reading.known and (said <= own if said else True)
@@ -81,13 +85,15 @@ def _label(table: TableDraft, target: TableDraft, fk: ForeignKey, *, alone: bool
     if len(fk.columns) != 1:
         return None
     column = fk.columns[0]
-    reading = read_name(column)
+    if alone and fk.columns == fk.ref_columns and table is not target:
+        return None  # the same name at both ends is the key's, not a role's
+    reading = _read(table, column)
     said = label_in(table.table.column(column).comment)
     if said and (read_name(said).identifier or "identifiant" in fold(said) or len(said.split()) > 5 or "_" in said):
         said = None
     if said and fold(said) == fold(column).replace("_", " "):
         said = None
-    if _plain(fk, target):
+    if _plain(table, fk, target):
         return None if alone else said or target.label
     concepts = [c.french for c in (*reading.nouns, *reading.qualifiers) if c.french not in _NEUTRAL]
     others = [c for c in concepts if c != target.concept]
@@ -111,7 +117,7 @@ def _composed(target: TableDraft, label: str) -> str:
 def _synonyms(table: TableDraft, target: TableDraft, fk: ForeignKey, label: str | None) -> list[str]:
     if label is None or len(fk.columns) != 1:
         return []
-    reading = read_name(fk.columns[0])
+    reading = _read(table, fk.columns[0])
     wished = [reading.label]
     if reading.head is not None and len(reading.nouns) == 1:
         wished += list(reading.head.synonyms)

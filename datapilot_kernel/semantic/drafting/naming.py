@@ -29,7 +29,8 @@ def name_dimension(table: TableDraft) -> None:
         synonyms = ["nom et prénom", "prénom et nom", "full name"]
         table.dimensions[name] = Dimension(expression=dialect_free, label="nom complet", plural="noms complets",
             synonyms=tuple(synonyms), personal=True)  # fmt: skip
-        table.name_dimension = name
+        # Two columns name a person, the family name first: a list by person is sorted and joined by them.
+        table.name_dimension = table.dimension_names[last.name]
         return
     best: tuple[int, int, str] | None = None
     for position, column in enumerate(texts):

@@ -109,8 +109,15 @@ def draft_tables(catalog: Catalog) -> Draft:
     return Draft(catalog, {d.table.key: d for d in drafts})
 
 
+_COLLECTIONS = {"plan comptable": ("compte", "comptes", "m")}
+"""What a row of a collection is, where the collection and its rows have different names."""
+
+
 def _label(table: Table) -> tuple[str, str, Gender]:
     reading = read_name(table.name, "table")
+    member = _COLLECTIONS.get(reading.label)
+    if member is not None:
+        return member[0], member[1], "f" if member[2] == "f" else "m"
     said = label_in(table.comment)
     if reading.known or not said or len(said.split()) > 4:
         return reading.label, reading.plural, reading.gender
@@ -187,6 +194,8 @@ def _tell_apart(drafts: list[TableDraft]) -> None:
         wished: list[str] = []
         if head is not None and same(head.french, draft.label):
             wished += list(head.synonyms)
+        if head is not None and draft.reading.label in _COLLECTIONS:
+            wished += [head.french, head.plural, f"{draft.label} comptable", f"{draft.plural} comptables"]
         comment = label_in(draft.table.comment)
         if comment and len(comment.split()) <= 3:
             wished.append(comment)
