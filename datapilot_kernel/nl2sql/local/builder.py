@@ -248,8 +248,9 @@ class Builder:
         """Return the option used most exactly, then named beside, then nearest to the rows measured; ask between equals."""
         best = max(o.quality for o in options)
         tier = [o for o in options if o.quality >= best - _TIER]
-        beside = [o for o in tier if o.entity in near]
-        tier = beside or tier
+        # « montant des factures »: the column of what is named beside it, even under a longer label.
+        beside = [o for o in options if o.entity in near and o.quality >= best - 0.16]
+        tier = [o for o in beside if o.quality >= max(b.quality for b in beside) - _TIER] or tier
         if roots and len(tier) > 1:
             distances = {o: self.k.farthest(roots, o.entity) for o in tier}
             known = [d for d in distances.values() if d is not None]

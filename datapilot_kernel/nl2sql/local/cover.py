@@ -74,8 +74,10 @@ def _quoted(tokens: Sequence[Token], start: int, end: int) -> bool:
     )
 
 
-def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: date, longest: bool = False) -> Cover:
-    """Return the cheapest explanation of ``tokens``; ``longest`` prefers long phrases of the layer even more."""
+def cover(
+    tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: date, without: tuple[int, int] | None = None
+) -> Cover:
+    """Return the cheapest explanation of ``tokens``; ``without`` is a span of the layer's words that is not to be used."""
     n = len(tokens)
     stems = [t.stem for t in tokens]
     candidates: list[list[tuple[float, Item]]] = [[] for _ in range(n)]
@@ -107,6 +109,8 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
     grains = {(t.start, t.end) for t in times if t.grain is not None}
     for span in lexicon.spans(tokens, stems):
         options = span.options
+        if (span.start, span.end) == without:
+            continue
         if (
             (span.start, span.end) in grains
             and all(o.kind == "value" for o in options)
@@ -118,7 +122,7 @@ def cover(tokens: list[Token], lexicon: Lexicon, grammar: Grammar, *, today: dat
         if not options:
             continue
         best = options[0].quality
-        cost = 0.55 + (-0.4 if longest else 0.12) * (span.end - span.start - 1) + (1 - best) * 1.5
+        cost = 0.55 + 0.12 * (span.end - span.start - 1) + (1 - best) * 1.5
         if span.end - span.start == 1 and tokens[span.start].kind in ("number", "date"):
             cost += 0.4  # a number is a number first, even if it is stored somewhere as text
         if all(o.kind == "value" and o.quality < 0.9 for o in options) and all(

@@ -120,13 +120,20 @@ class LocalEngine:
         last = conversation.last_plan if conversation is not None else None
         understood = self._read(found, words, last, today, notes, question)
         if isinstance(understood, Unsure) and not found.unknown:
-            # Every word is known, and they do not fit: perhaps a longer phrase was cut in two (« nb | clients actifs »).
-            longer = cover(found.tokens, self.lexicon, words, today=today, longest=True)
-            if [(i.start, i.end) for i in longer.items] != [(i.start, i.end) for i in found.items] and not longer.unknown:
-                second = self._read(longer, words, last, today, notes, question)
-                if not isinstance(second, Unsure):
-                    return second
+            second = self._cut_otherwise(found, understood, words, today)
+            if second is not None:
+                again_understood = self._read(second, words, last, today, notes, question)
+                if not isinstance(again_understood, Unsure):
+                    return again_understood
         return understood
+
+    def _cut_otherwise(self, found: Cover, unsure: Unsure, words: Grammar, today: date) -> Cover | None:
+        """Every word is known, and one has no place: perhaps it belongs to the phrase before (« nb | clients actifs »)."""
+        for before, item in zip(found.items, found.items[1:], strict=False):
+            if item.text in unsure.unexplained and before.kind == "lex" and before.end - before.start > 1:
+                second = cover(found.tokens, self.lexicon, words, today=today, without=(before.start, before.end))
+                return second if not second.unknown else None
+        return None
 
     def _read(
         self, found: Cover, words: Grammar, last: Plan | None, today: date, notes: list[str], question: str

@@ -57,6 +57,13 @@ class MeasureBuilder(SubjectBuilder):
         """« le prix le plus élevé » of nothing is a maximum; « le plus bas et le plus élevé » are both."""
         draft = self.draft
         rank = draft.rank
+        nothing = not (draft.groups or draft.subjects or draft.units or draft.head_unit or draft.head)
+        if rank is not None and rank.by is not None and nothing and rank.count is None and not rank.plural:
+            # « le plus gros montant de facture »: of one invoice. The highest revenue is of something to be said.
+            if not rank.by.count and not any(o.ref == self.k.revenue for o in rank.by.options):
+                rank.by.aggregate = "max" if rank.descending else "min"
+                draft.rank = None
+            return
         if (
             rank is None
             or rank.time

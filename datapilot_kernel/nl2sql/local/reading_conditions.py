@@ -69,6 +69,8 @@ class ConditionReader(ReaderBase):
             place = self.next(i)
         if minutes is not None and target is None:
             pass
+        elif place is not None and self.items[place].is_op("times") and target is not None and target.of("measure"):
+            i = place + 1  # « produits vendus plus de 100 fois »
         elif (
             place is not None
             and self.items[place].is_op("times")
@@ -83,11 +85,12 @@ class ConditionReader(ReaderBase):
             and self.items[place].is_op("times")
             and self.draft.related
             and not self.draft.related[-1].negated
+            and self.draft.related[-1].of("entity")
             and target is None
         ):
             # « ont commandé au moins 3 fois »: how many of what they did.
             done = self.draft.related.pop()
-            target, i = Mention(done.options, done.text, done.start), place + 1
+            target, i = Mention(done.of("entity"), done.text, done.start), place + 1
         elif (
             target is None
             and unit is None

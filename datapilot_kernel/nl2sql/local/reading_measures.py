@@ -42,7 +42,8 @@ class MeasureReader(ConditionReader):
                 assert self.draft.rank is not None
                 numbers = tuple(o for o in item.of("dimension") if self._numeric(o))
                 by = item.of("measure") or numbers
-                self.draft.rank.by = MeasureMention(by, item.text, item.start, aggregate=None if item.of("measure") else "sum")
+                how: Aggregate | None = None if item.of("measure") else "sum"
+                self.draft.rank.by = MeasureMention(by, item.text, item.start, aggregate=how)
                 return place + 1
             elif item.kind == "lex" and item.of("dimension", "entity"):
                 ways = item.of("way")

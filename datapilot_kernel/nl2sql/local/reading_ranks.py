@@ -93,7 +93,8 @@ class RankReader(MeasureReader):
             return place + 1
         if after.kind == "lex" and self.items[j : place + 1]:
             if after.of("measure"):
-                rank.by = MeasureMention(after.of("measure"), after.text, after.start)
+                numbers = tuple(o for o in after.of("dimension") if self._numeric(o))
+                rank.by = MeasureMention((*after.of("measure"), *numbers), after.text, after.start)
                 return place + 1
             if of and after.of("entity"):
                 rank.by = MeasureMention(after.of("entity"), after.text, after.start, count=True)
