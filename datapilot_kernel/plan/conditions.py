@@ -198,12 +198,19 @@ def _span_condition(context: Context, field: Field, one: Filter) -> exp.Expr:
     )
 
 
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
 def _day_type(context: Context, field: Field, one: Filter) -> exp.Expr:
     forms, calendar, kind = context.forms, context.layer.calendar, one.values[0]
     local = forms.local(field.expression.copy(), field.dimension.zoned)
     weekday = forms.bucket(local, "day_of_week")
     if kind == "weekend":
         return exp.GTE(this=weekday, expression=number(6))
+    if kind == "not_weekend":
+        return exp.LTE(this=weekday, expression=number(5))
+    if kind in _WEEKDAYS:
+        return exp.EQ(this=weekday, expression=number(_WEEKDAYS.index(str(kind)) + 1))
     listed = _holidays_in(context, one.field)
     days = [forms.day(day) for day in listed]
     holiday: exp.Expr = exp.In(this=forms.bucket(local.copy(), "day"), expressions=days) if days else exp.false()

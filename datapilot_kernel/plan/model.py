@@ -18,6 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from datapilot_kernel.semantic.model import Name, Ref
 
+DAY_TYPES = (
+    "working", "weekend", "holiday", "not_weekend",
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
+)  # fmt: skip
+"""What ``day_type`` takes."""
+
 Alias = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*$", max_length=63)]
 Unit = Literal["day", "week", "month", "quarter", "semester", "year", "fiscal_year", "fiscal_quarter"]
 Grain = Literal[
@@ -114,7 +120,8 @@ class Filter(_Model):
 
     ``values`` has 0 (``is_null``…), 1, 2 (``between``, both included) or more (``in``) values as stored in the database.
     ``ne``, ``not_in`` and ``not_contains`` keep rows whose value is NULL: « hors Lyon » keeps who has no city.
-    ``older_than``/``within_last`` take ``span``. ``day_type`` takes ``working``, ``weekend`` or ``holiday``.
+    ``older_than``/``within_last`` take ``span``. ``day_type`` takes ``working``, ``weekend``, ``holiday``,
+    ``not_weekend``, or a day of the week (``monday`` … ``sunday``).
     ``typed`` is what the person typed for each value, where it was matched loosely (shown in the reading).
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from datapilot_kernel.plan.model import Filter, MeasureItem, Plan, Related
+from datapilot_kernel.plan.model import DAY_TYPES, Filter, MeasureItem, Plan, Related
 from datapilot_kernel.plan.problems import PlanProblem
 from datapilot_kernel.plan.values import as_date, as_number
 from datapilot_kernel.semantic.model import Dimension, Layer
@@ -137,7 +137,7 @@ def _filter(one: Filter, layer: Layer) -> None:
     if one.op in _TIME_ONLY and dimension.type not in _TIME:
         raise PlanProblem("not_a_date", label=dimension.label)
     if one.op == "day_type":
-        if one.values[0] not in ("working", "weekend", "holiday"):
+        if one.values[0] not in DAY_TYPES:
             raise PlanProblem("bad_value", value=one.values[0], label=dimension.label)
         return
     if one.op in _TEXT_ONLY:

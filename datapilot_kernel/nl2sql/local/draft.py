@@ -153,7 +153,8 @@ class Draft:
     cumul: bool = False
     compare: bool = False
     versus: Literal["previous_year", "previous_period", None] = None
-    day_type: Literal["working", "weekend", "holiday", None] = None
+    day_type: str | None = None
+    day_text: str = ""
     day_type_negated: bool = False
     listed: bool = False
     which: bool = False

@@ -8,7 +8,7 @@ understood. Nothing is dropped in silence: every item is either filler or has be
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, cast
+from typing import cast
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.draft import (
@@ -97,6 +97,13 @@ class Reader(RankReader):
                 return self._handlers[name](i)
         draft = self.draft
         for name in item.ops:
+            if name.startswith("day_"):
+                if draft.day_type is not None:
+                    draft.unexplained.append(item.text)
+                draft.day_type, draft.day_text = name.removeprefix("day_"), item.text
+                draft.day_type_negated, self.negated = self.negated, False
+                return i + 1
+        for name in item.ops:
             match name:
                 case "avg" | "min" | "max" | "median":
                     return self._aggregate(i, cast("Aggregate", name))
@@ -106,10 +113,6 @@ class Reader(RankReader):
                 case "previous_year" | "previous_period":
                     draft.versus = name
                     self.versus_next = False
-                    return i + 1
-                case "day_working" | "day_weekend" | "day_holiday":
-                    draft.day_type = cast("Literal['working', 'weekend', 'holiday']", name[4:])
-                    draft.day_type_negated, self.negated = self.negated, False
                     return i + 1
                 case "ascending" | "descending":
                     draft.ascending = name == "ascending"

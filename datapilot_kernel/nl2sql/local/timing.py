@@ -388,7 +388,7 @@ class Timing:
             raise Missing("missing_time", "")
         self.s.filters_out.append(Filter(field=axis, op="day_type", values=(kind,)))
         if self.draft.day_type_negated:
-            raise NotSure(kind)
+            raise NotSure(self.draft.day_text)
 
     def _not_ahead(self, items: list[MeasureItem], time: str | None) -> None:
         """The data ends today: what is asked of a time to come is a forecast, but for plans and due dates."""

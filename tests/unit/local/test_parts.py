@@ -150,7 +150,39 @@ def test_no_text_breaks_it(text: str) -> None:
     assert _fuzzed().understand(text, today=TODAY) is not None
 
 
-_WORDS = "CA par canal mois top 5 plus de sans pas et ou entre 10 2025 mai abonnés locations qui ont location Annecy le moins sauf vs N-1 part cumulé moyen combien".split()
+_WORDS = [
+    "CA",
+    "par",
+    "canal",
+    "mois",
+    "top",
+    "5",
+    "plus",
+    "de",
+    "sans",
+    "pas",
+    "et",
+    "ou",
+    "entre",
+    "10",
+    "2025",
+    "mai",
+    "abonnés",
+    "locations",
+    "qui",
+    "ont",
+    "location",
+    "Annecy",
+    "le",
+    "moins",
+    "sauf",
+    "vs",
+    "N-1",
+    "part",
+    "cumulé",
+    "moyen",
+    "combien",
+]
 
 
 @settings(max_examples=300, deadline=None)
