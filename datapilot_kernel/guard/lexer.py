@@ -28,7 +28,7 @@ MAX_CHARS = 60_000
 MAX_TOKENS = 12_000
 MAX_DEPTH = 60
 MAX_RUN = 12  # prefix operators in a row
-MAX_CHAIN = 700  # operands of one chain of operators
+MAX_JOINS = 300  # joins, sets and arrows of one statement
 
 # What may stand before a parenthesis without being a function.
 SYNTAX = frozenset(
@@ -416,7 +416,7 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
     """Refuse what is nested too deeply (the parser recurses); return the closing place of each opener."""
     stack: list[tuple[str, int]] = []
     closers: dict[int, int] = {}
-    cases = run = right = 0
+    cases = run = joins = 0
     before = ""
     for at, token in enumerate(pieces):
         kind = token.kind
@@ -433,23 +433,10 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
             cases = max(0, cases - 1)
         # prefixes in a row, words repeated in a row, and what associates to the right also recurse
         run = run + 1 if name in _PREFIXES or (kind == "word" and name == before) else 0
-        right += name in {
-            "->",
-            "->>",
-            "=>",
-            ":=",
-            "UNION",
-            "EXCEPT",
-            "INTERSECT",
-            "ESCAPE",
-            "JOIN",
-            "BETWEEN",
-            "INTERVAL",
-            "LATERAL",
-            "AS",
-        }
+        # JOIN without ON nests in the parser; sets, lambdas and the like are bounded with it
+        joins += name in {"JOIN", "UNION", "EXCEPT", "INTERSECT", "->", "->>", "LATERAL", "ESCAPE"}
         before = name
-        if len(stack) + cases > MAX_DEPTH or run > MAX_RUN:
+        if len(stack) + cases > MAX_DEPTH or run > MAX_RUN or joins > MAX_JOINS:
             raise RefusedSql("too_long", key="too_deep", log="nested too deeply")
     if stack:
         raise RefusedSql("unreadable", log="unbalanced brackets")

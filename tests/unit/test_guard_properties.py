@@ -5,6 +5,7 @@ no text makes the guard raise.
 from __future__ import annotations
 
 import re
+import threading
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -119,6 +120,27 @@ def test_no_text_makes_it_raise(dialect: str, words: list[str], glue: str) -> No
 def test_no_character_makes_it_raise(dialect: str, text: str) -> None:
     for sql in (text, "SELECT " + text, f"SELECT '{text}", f"SELECT nom FROM clients WHERE nom = '{text}'"):
         assert isinstance(GUARDS[dialect].check(sql), (Accepted, Refusal))
+
+
+def test_nothing_deep_makes_it_crash_on_a_small_stack() -> None:
+    """A segmentation fault would end the process: the parser runs here on half a megabyte, as in some servers' threads."""
+    finished = []
+
+    def work() -> None:
+        for dialect in DIALECTS:
+            for piece in ("x JOIN ", "(", "a -> ", "1 UNION SELECT ", "CASE WHEN ", "NOT ", "1 + "):
+                for count in (58, 3_500):
+                    closing = ")" * count if piece == "(" else ""
+                    finished.append(GUARDS[dialect].check("SELECT " + piece * count + "1" + closing))
+
+    before = threading.stack_size(512 * 1024)
+    try:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    finally:
+        threading.stack_size(before)
+    assert len(finished) == 42
 
 
 def test_nothing_deep_makes_it_crash() -> None:
