@@ -13,6 +13,7 @@ from datapilot_kernel.semantic.drafting.measures import draft_measures
 from datapilot_kernel.semantic.drafting.questions import draft_questions
 from datapilot_kernel.semantic.drafting.ratios import draft_ratios
 from datapilot_kernel.semantic.drafting.revenue import draft_revenue
+from datapilot_kernel.semantic.drafting.states import draft_states
 from datapilot_kernel.semantic.drafting.tables import draft_tables
 from datapilot_kernel.semantic.drafting.wording import settle
 from datapilot_kernel.semantic.model import Layer
@@ -28,6 +29,7 @@ def draft_layer(catalog: Catalog, *, name: str = "Brouillon") -> Layer:
     """
     draft = draft_tables(catalog)
     draft_columns(draft)
+    draft_states(draft)
     visible = [t for t in draft.tables.values() if t.role in {"fact", "thing", "view"}]
     measures = [m for table in visible for m in draft_measures(draft, table)]
     draft_revenue(draft, measures)

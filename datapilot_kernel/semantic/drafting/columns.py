@@ -8,9 +8,9 @@ from dataclasses import replace
 from datapilot_kernel.catalog.lexicon import fold, lookup, words
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, is_code_name, read_name, split_name
-from datapilot_kernel.semantic.drafting.comments import label_in
+from datapilot_kernel.semantic.drafting.comments import label_in, meanings
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, distinct, of, safe_name, same
-from datapilot_kernel.semantic.drafting.dates import YEAR, main_date, synthetic_dates
+from datapilot_kernel.semantic.drafting.dates import YEAR, dated_as_itself, main_date, synthetic_dates
 from datapilot_kernel.semantic.drafting.naming import NAMES, name_dimension, named_after_table
 from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.drafting.values import aliases, boolean_names, yes_and_no
@@ -52,6 +52,7 @@ def draft_columns(draft: Draft) -> None:
         name_dimension(table)
         named_after_table(table)
         table.time = main_date(table)
+        dated_as_itself(table)
         _tell_apart(table)
 
 
@@ -61,7 +62,10 @@ def _readings(draft: Draft, table: TableDraft) -> None:
         key = table.foreign(column.name)
         reading = read_name(_spelled_out(column.name, draft.target(key) if key else None, table),
                             "boolean" if flag else "column")  # fmt: skip
-        table.column_readings[column.name] = _said_better(column, reading) or reading
+        reading = _said_better(column, reading) or reading
+        if reading.unit is None and re.search(r"\ben (%|pourcentage)", column.comment or ""):
+            reading = replace(reading, unit="%")
+        table.column_readings[column.name] = reading
 
 
 def _spelled_out(name: str, target: TableDraft | None, table: TableDraft) -> str:
@@ -111,7 +115,11 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
         values = {"true": positive, "false": negative}
     elif (flag := yes_and_no(column)) is not None:
         positive, negative = boolean_names(reading, table.gender)
-        values = {flag[0]: positive, flag[1]: negative}
+        said = meanings(column.comment, flag)
+        values = {
+            value: tuple(dict.fromkeys((*_forms(said.get(value, "")), *names)))
+            for value, names in ((flag[0], positive), (flag[1], negative))
+        }
     elif not personal and not technical:
         values = aliases(column, reading, table.gender, tuple(c.french for c in table.reading.nouns))
     return Dimension(
@@ -128,6 +136,12 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
         personal=personal,
         hidden=technical,
     )
+
+
+def _forms(said: str) -> tuple[str, ...]:
+    """Return a comment's word for a flag, and its participle alone: « retiré du catalogue », « retiré »."""
+    first, _, rest = said.partition(" ")
+    return (said, first) if rest and first.endswith(("é", "ée")) else (said,) if said else ()
 
 
 def _is_zero_one(column: Column) -> bool:
@@ -158,6 +172,8 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
     if said and said.isascii() and words(said) == tuple(w for w in split_name(column.name) if w in words(said)) and len(
         words(said)) == len(split_name(column.name)):  # fmt: skip
         said = None  # a header that is the technical name again
+    if said and column.values and fold(said) in {fold(v) for v in column.values}:
+        said = None  # « F = femme »: a code, not a label
     synonyms: list[str] = []
     if said and not reading.known and not reading.identifier:
         synonyms.append(label)
@@ -173,7 +189,7 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
         label = f"durée {of(label)}"
     if (
         reading.head is not None
-        and reading.head.french == "code"
+        and reading.head.french in {"code", "numéro"}
         and len(reading.nouns) > 1
         and not table.foreign(column.name)
     ):

@@ -7,7 +7,7 @@ import re
 from datapilot_kernel.catalog.lexicon import fold, words
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import read_name
-from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, safe_name
+from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name, same
 from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.model import Dimension
 
@@ -62,6 +62,24 @@ def main_date(table: TableDraft) -> str | None:
     if table.dimensions[best[2]].hidden:
         table.dimensions[best[2]] = table.dimensions[best[2]].model_copy(update={"hidden": False})
     return best[2]
+
+
+def dated_as_itself(table: TableDraft) -> None:
+    """Call the creation of a fact's row by the fact: an order's ``created_at`` is the « date de commande ».
+
+    A thing (a customer) keeps its « date de création »: there it is an arrival, not what the thing is about.
+    """
+    if table.role != "fact" or table.time is None or not table.concept:
+        return
+    old = table.dimensions[table.time]
+    column = next((c for c in table.table.columns if c.name == old.column), None)
+    if column is None or table.concept_of(column) != "date de création":
+        return
+    label = f"date {of(table.label)}"
+    if not any(same(d.label, label) for n, d in table.dimensions.items() if n != table.time):
+        table.dimensions[table.time] = old.model_copy(
+            update={"label": label, "plural": f"dates {of(table.label)}", "synonyms": ()}
+        )
 
 
 def _unfilled(column: Column | None) -> float:

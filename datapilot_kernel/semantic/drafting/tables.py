@@ -119,7 +119,7 @@ def _label(table: Table) -> tuple[str, str, Gender]:
     if member is not None:
         return member[0], member[1], "f" if member[2] == "f" else "m"
     said = label_in(table.comment)
-    if reading.known or not said or len(said.split()) > 4:
+    if reading.known or not said or len(said.split()) > 4 or fold(said) == fold(table.name).replace("_", " "):
         return reading.label, reading.plural, reading.gender
     spoken = read_name(said, "table")
     if spoken.known:

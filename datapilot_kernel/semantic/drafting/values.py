@@ -137,6 +137,18 @@ def yes_and_no(column: Column) -> tuple[str, str] | None:
     return None
 
 
+_LISTS = frozenset({"newsletter", "infolettre"})
+
+
+def _with_or_without(label: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names for a flag that is a noun: what one has, or a list one is on."""
+    yes, no = [label, f"avec {label}"], [f"sans {label}", f"non {label}"]
+    if label in _LISTS:
+        yes += [f"{w} à la {label}" for w in ("abonné", "abonnée", "abonnés", "abonnées", "inscrit", "inscrite", "inscrits")]
+        no += [f"non abonnés à la {label}", f"non inscrits à la {label}"]
+    return tuple(yes), tuple(no)
+
+
 def boolean_names(reading: Reading, gender: Gender) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what people call the rows where it holds, and those where it does not.
 
@@ -145,7 +157,7 @@ def boolean_names(reading: Reading, gender: Gender) -> tuple[tuple[str, ...], tu
     (('active', 'actives', 'actif', 'actifs'), ('inactive', 'inactives', 'inactif', 'inactifs', 'non active', 'non actif'))
     """
     if not reading.qualifiers or reading.nouns:
-        return (reading.label,), (f"sans {reading.label}", f"non {reading.label}")
+        return _with_or_without(reading.label)
     qualifier = reading.qualifiers[0]
     other: Gender = "m" if gender == "f" else "f"
     forms = [qualifier.agreed(g, plural) for g in (gender, other) for plural in (False, True)]
