@@ -172,6 +172,7 @@ class Draft:
     now: str = ""
     tax: Literal["net_of_tax", "with_tax", None] = None
     amount: bool = False
+    same_period: bool = False
     impossible: str = ""
     of_rows: int | None = None
     unexplained: list[str] = field(default_factory=list)

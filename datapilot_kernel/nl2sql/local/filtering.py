@@ -9,7 +9,7 @@ from datapilot_kernel.nl2sql.local.builder import Builder
 from datapilot_kernel.nl2sql.local.draft import ValueMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
 from datapilot_kernel.nl2sql.local.lexicon import Option, content
-from datapilot_kernel.nl2sql.local.signals import Missing
+from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.plan.model import Filter, MeasureItem
 
 _TIER = 0.06
@@ -41,7 +41,9 @@ class FilterBuilder(Builder):
             raise Missing(
                 "no_join", mention.text, measure=self.item_label(items[0]) if items else self._subject_label(subject)
             )
-        reachable = self._unqualified(reachable, named_entities)
+        best = max(o.quality for o in reachable)
+        own = [o for o in reachable if roots == {o.entity} and o.quality >= best - _TIER]
+        reachable = own if own and not named_entities else self._unqualified(reachable, named_entities)
         # What the layer calls a value counts as much as the value itself; a part of a value counts less.
         return self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
 
@@ -97,6 +99,12 @@ class FilterBuilder(Builder):
                     mention.options = tuple(o for o in mention.options if o.ref in shared)
             decided.append((mention, self.value(mention, items, subject)))
         by_field: dict[tuple[str, bool], list[tuple[ValueMention, Option]]] = {}
+        start = subject if not items else None
+        for mention, option in decided:
+            across = start is not None and self.k.distance(start, option.entity) is None
+            if mention.negated and across:
+                # « clients pas en ligne »: never online, or also elsewhere?
+                raise NotSure(mention.text)
         for mention, option in decided:
             by_field.setdefault((option.ref, mention.negated), []).append((mention, option))
         filters: list[Filter] = []

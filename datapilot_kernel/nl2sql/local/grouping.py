@@ -117,6 +117,9 @@ class GroupBuilder(MeasureBuilder):
         if not self.draft.share:
             return filters
         if self.dims:
+            if self.draft.trend and filters and all(d.grain is not None for d in self.dims):
+                # « évolution de la part du web »: a share of each month, which a plan cannot say yet.
+                raise NotSure("%")
             if all(i.measure is not None and self.layer.measure(i.measure).format.kind == "percent" for i in self.items):
                 self.draft.share = False  # a rate is a percentage already
             for item in list(self.items):

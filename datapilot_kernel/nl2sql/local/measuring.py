@@ -34,7 +34,9 @@ class MeasureBuilder(SubjectBuilder):
             else:
                 self.items.append(self.count_of(doing.of("entity")[0].ref))
         elif draft.rank is not None and draft.rank.nouns:
-            self.items.append(self._noun_measure(draft.rank.nouns, draft.rank.text))
+            self.items.append(
+                self._counted_rows() if draft.rank.nouns == ("*",) else self._noun_measure(draft.rank.nouns, draft.rank.text)
+            )
         if draft.actual:
             if self.k.revenue is None:
                 raise NotSure("réalisé")
@@ -52,6 +54,13 @@ class MeasureBuilder(SubjectBuilder):
                 for i in self.items
             ):
                 self.items.append(item)
+
+    def _counted_rows(self) -> MeasureItem:
+        """« les motifs les plus fréquents »: by the number of rows that have them."""
+        owners = {o.entity for m in self.draft.subjects[:1] for o in m.of("dimension")}
+        if len(owners) != 1 or self.draft.subjects[0].of("entity"):
+            raise NotSure(self.draft.rank.text if self.draft.rank else "")
+        return self.count_of(next(iter(owners)))
 
     def _extremes(self, mentions: list[MeasureMention]) -> None:
         """« le prix le plus élevé » of nothing is a maximum; « le plus bas et le plus élevé » are both."""

@@ -117,6 +117,10 @@ class Reader(RankReader):
                 case "ascending" | "descending":
                     draft.ascending = name == "ascending"
                     return i + 1
+                case "same_period":
+                    draft.same_period = True
+                    self.versus_next = self.versus_next or draft.compare
+                    return i + 1
                 case "moving":
                     draft.unexplained.append(item.text)
                     return i + 1
@@ -314,7 +318,7 @@ class Reader(RankReader):
             self.versus_next = False
             if following is None:
                 self.draft.unexplained.append(self.items[i].text)
-        elif following.is_op("previous_year", "previous_period") or following.kind == "time":
+        elif following.is_op("previous_year", "previous_period", "same_period") or following.kind == "time":
             pass
         else:
             self.draft.unexplained.append(self.items[i].text)

@@ -319,6 +319,14 @@ class ConditionReader(ReaderBase):
             if inside:
                 j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
                 return self._more_negated(j)
+        about = {o.entity for m in (*draft.subjects, *draft.measures) for o in m.of("entity")}
+        theirs = tuple(d for d in dims if d.entity in about)
+        without = self.neg_item is not None and self.neg_item.norm in ("sans", "without")
+        if without and theirs and not any(v.entity in about for v in values):
+            # « clients sans téléphone »: a column of theirs, though a sale may be by telephone.
+            self.negated = False
+            draft.presences.append(Presence(_mention(item, theirs), empty=True))
+            return i + 1
         if values and not (item.of("entity") and self.neg_item is not None and self.neg_item.norm == "sans"):
             j = self._value(i, values, negated=True)
             return self._more_negated(j)
@@ -397,6 +405,15 @@ class ConditionReader(ReaderBase):
         if dates and len(dates) == len(options):
             return self._event(i, dates)
         measures = tuple(o for o in options if o.kind == "measure")
+        last = self.draft.measures[-1] if self.draft.measures else None
+        if last is not None and last.count and not self.draft.distinct and not self.negated:
+            said = tuple(
+                o for o in self.lexicon.lookup(f"{last.text} {item.text}") if o.kind == "measure" and o.quality >= 0.95
+            )
+            if said:
+                # « combien d'articles avons-nous vendus » is « articles vendus ».
+                last.options, last.count = said, False
+                return i + 1
         if self.draft.count and not self.draft.measures and not self.draft.subjects and measures and not self.negated:
             # « combien avons-nous encaissé »
             self.draft.measures.append(MeasureMention(measures, item.text, item.start))

@@ -52,8 +52,8 @@ class MeasureReader(ConditionReader):
             elif item.kind == "lex" and item.of("way"):
                 self.draft.ways += [o.ref for o in item.of("way")]
                 self.draft.groups.append(Group(self._way_subject(item)))
-            elif not taken and item.kind == "lex" and item.of("value"):
-                return self._value(place, item.of("value"))
+            elif not taken and item.kind == "lex" and self._by_value(item):
+                return self._value(place, self._by_value(item))
             elif not taken and item.kind == "lex" and item.of("measure") and self.draft.sort:
                 return self._lex(place)
             elif not taken and item.is_op("top", "bottom"):
@@ -96,6 +96,16 @@ class MeasureReader(ConditionReader):
                 self.draft.unexplained.append(self.items[i].text)
             return i + 1
         return i + 1
+
+    def _by_value(self, item: Item) -> tuple[Option, ...]:
+        """« par carte bancaire » is a value; « par mag. » may as well be a column cut short: a code is no answer."""
+        layer = self.lexicon.layer
+        typed = item.text.lower()
+        return tuple(
+            o for o in item.of("value")
+            if not (isinstance(o.value, str) and o.value.lower() == typed and layer.dimension(o.ref).values.get(o.value))
+            or typed in (n.lower() for n in layer.dimension(o.ref).values.get(str(o.value), ()))
+        )  # fmt: skip
 
     def _ranks_by(self, item: Item) -> bool:
         rank = self.draft.rank

@@ -141,6 +141,8 @@ class Shaper(GroupBuilder):
         if any(self.k.distance(entity, r.partition(".")[0]) is None for r in refs):
             raise NotSure(*(m.text for m in self.draft.subjects))
         filters, any_of = self.filters([], entity)
+        if any(self.k.distance(entity, f.field.partition(".")[0]) is None for f in filters):
+            raise NotSure(*(v.text for v in self.draft.values))
         columns = tuple(ColumnItem(alias=self.alias(self._column_name(r)), field=r, via=self.via(entity, r)) for r in refs)
         return Plan(
             kind="rows", entity=entity, columns=columns, distinct=True, filters=tuple(filters), any_of=tuple(any_of),

@@ -106,6 +106,9 @@ class Timing:
             if value.negated or value.end not in starts:
                 continue
             stems = set(phrase(value.text))
+            due = self._due(subject) if stems & {"echoir", "echu", "due"} else None
+            if due is not None:
+                return due
             for name, dimension in self.s.layer.entities[subject].dimensions.items():
                 ref = f"{subject}.{name}"
                 if dimension.type not in ("date", "timestamp") or dimension.hidden or ref == self.s.k.time_of(subject):
@@ -118,6 +121,13 @@ class Timing:
                         "date", refs, lambda r: self.s.layer.dimension(r).label, text("nl2sql.which_date", word=value.text)
                     )
                     return chosen
+        return None
+
+    def _due(self, subject: str) -> str | None:
+        """« factures à échoir ce mois-ci »: due this month."""
+        for name, dimension in self.s.layer.entities[subject].dimensions.items():
+            if dimension.type in ("date", "timestamp") and set(phrase(dimension.label)) & {"echeanc", "due"}:
+                return f"{subject}.{name}"
         return None
 
     def _creation_or_activity(self, subject: str) -> str | None:
@@ -263,6 +273,13 @@ class Timing:
         kind = draft.versus
         if versus:
             other = versus[0].period
+            if draft.same_period and isinstance(other, CalendarPeriod) and other.unit == "year" and self.period is not None:
+                # « vs même période 2025 »
+                named = other.year or self._start(other).year
+                if self._start(self.period).year - named == 1:
+                    self.comparison = Comparison(kind="previous_year")
+                    return
+                raise NotSure(versus[0].text)
             relative = self._relative_to_base(other)
             if relative is not None:
                 self.comparison = Comparison(kind=relative)
