@@ -148,7 +148,8 @@ def test_webshop(drafts: dict[str, Layer]) -> None:
     assert layer.dimension("products.is_active").values["true"][0] == "actif"
     assert layer.dimension("orders.updated_at").hidden
     assert layer.dimension("payments.method").label == "mode de paiement"
-    assert layer.entity("customers").name_dimension == "nom_complet"
+    assert layer.entity("customers").name_dimension == "last_name"  # two columns name a person; the first name stands beside
+    assert layer.dimension("customers.last_name").label == "client"
     assert layer.dimension("customers.nom_complet").personal
     assert layer.entity("schema_migrations").hidden
     assert layer.dimension("categories.name").label == "catégorie"

@@ -89,7 +89,9 @@ def _spelled_out(name: str, target: TableDraft | None, table: TableDraft) -> str
 def _said_better(column: Column, reading: Reading) -> Reading | None:
     """Return the comment's reading where a name is an abbreviation that the comment takes for something else."""
     said = label_in(column.comment)
-    abbreviated = any((e := lookup((w,))) is not None and e.abbreviation and e.concept is reading.head for w in reading.words)
+    abbreviated = any(
+        (e := lookup((w,))) is not None and e.abbreviation and e.concept is reading.head for w in reading.words
+    )
     if said is None or not abbreviated or reading.identifier:
         return None
     spoken = read_name("_".join(words(said)))

@@ -15,6 +15,7 @@ from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
 from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
 from datapilot_kernel.semantic.drafting.reserved import quoted
+from datapilot_kernel.semantic.drafting.spoken import a, days, if_alone, surely
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted, qualified
 from datapilot_kernel.semantic.model import Additivity, Format
 
@@ -35,12 +36,25 @@ _NOT_MEASURES = frozenset({
     "code postal", "téléphone", "version",
     "niveau", "identifiant", "matricule", "SIRET", "SIREN", "référence", "période", "exercice", "mobile", "fax", "type",
     "statut", "étape", "priorité",
-    "place", "page", "parent", "gravité",
+    "place", "page", "parent", "gravité", "classe",
 })  # fmt: skip
 _AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne",
     "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
 _THING_AVERAGED = frozenset(
-    {"salaire", "salaire brut", "salaire net", "poids", "durée", "coût", "montant", "valeur", "prime", "loyer"}
+    {
+        "salaire",
+        "salaire brut",
+        "salaire net",
+        "poids",
+        "durée",
+        "coût",
+        "montant",
+        "valeur",
+        "prime",
+        "loyer",
+        "capacité",
+        "surface",
+    }
 )
 _PEOPLE = ("employé", "salarié", "collaborateur", "utilisateur", "personne")
 _GOODS = (
@@ -76,17 +90,72 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
         reading = table.reading_of(column)
         if kind == "sum":
             measures.append(_sum(draft, table, column, reading, snapshot))
-        if kind == "average" or (
-            table.role == "thing" and reading.head is not None and reading.head.french in _THING_AVERAGED
+        head = reading.head.french if reading.head else ""
+        if (
+            kind == "average"
+            or (table.role == "thing" and head in _THING_AVERAGED)
+            or (table.is_a("contrat") and head.startswith("salaire"))
         ):
             measures.append(_average(draft, table, column, reading))
-    return [*measures, *_events(draft, table)]
+        elif kind == "sum" and table.role == "fact" and days(reading):
+            measures.append(_average_days(draft, table, column))
+    return [*measures, *_events(draft, table), *_documents(draft, table)]
+
+
+def _average_days(draft: Draft, table: TableDraft, column: Column) -> MeasureDraft:
+    """Average days of a row: « nombre moyen de jours d’absence » is by absence."""
+    return MeasureDraft(
+        table,
+        measure_name(table, "moyenne", column, dict.fromkeys(table.measures)),
+        [f"nombre moyen de jours {of(table.label)}"],
+        expression=f"AVG({quoted(draft, column.name)})",
+        synonyms=[
+            f"durée moyenne des {table.plural}", f"durée moyenne {a(table)}", f"nombre moyen de jours {of(table.plural)}",
+            f"jours {of(table.label)} en moyenne", f"nombre de jours moyen {of(table.label)}",
+            f"nombre moyen de jours par {table.label}", f"nombre de jours moyen par {table.label}",
+        ],
+        format=Format(kind="days", decimals=1),
+        additivity="non_additive",
+        column=column.name,
+        priority=6,
+    )  # fmt: skip
+
+
+def _documents(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
+    """Count the documents that several rows share the number of: « nombre de pièces » of entries."""
+    if table.role != "fact":
+        return []
+    tables = {t.concept for t in draft.visible()}
+    found: list[MeasureDraft] = []
+    for column in table.table.columns:
+        reading = table.column_readings[column.name]
+        meant = reading.nouns[1] if len(reading.nouns) == 2 else None
+        repeated = (column.name,) not in (table.table.primary_key, *table.table.unique_keys)
+        if (
+            meant is None or reading.identifier or column.personal or column.type not in {"text", "integer"}
+            or reading.head is None or reading.head.french not in {"numéro", "référence"} or not repeated
+            or meant.french in tables or table.foreign(column.name) or column.name not in table.dimension_names
+            or table.dimensions[table.dimension_names[column.name]].hidden
+        ):  # fmt: skip
+            continue
+        plural, apart = meant.plural, "distinctes" if meant.gender == "f" else "distincts"
+        found.append(
+            MeasureDraft(
+                table, measure_name(table, "nombre", column, dict.fromkeys(table.measures)), [f"nombre {of(plural)}"],
+                expression=f"COUNT(DISTINCT {quoted(draft, column.name)})", additivity="non_additive", priority=6,
+                synonyms=[f"nb {of(plural)}", f"nombre {of(plural)} {apart}", f"nombre de {reading.plural}"],
+                format=Format(kind="integer"),
+            )
+        )  # fmt: skip
+    return found
 
 
 _EVENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ...] = (
     (_STAFF, ("date d’embauche", "date de début"), "nombre d’embauches", ("embauches", "recrutements",
-    "nombre de recrutements", "arrivées")),
-    (_STAFF, ("date de départ", "date de fin"), "nombre de départs", ("départs", "sorties", "nombre de sorties")),
+    "nombre de recrutements", "arrivées", "nombre d’arrivées", "entrées", "nombre d’entrées", "entrées de {plural}",
+    "nombre d’entrées de {plural}", "{plural} embauchés", "{plural} recrutés")),
+    (_STAFF, ("date de départ", "date de fin"), "nombre de départs", ("départs", "sorties", "nombre de sorties",
+    "sorties de {plural}", "nombre de sorties de {plural}", "départs de {plural}", "nombre de départs de {plural}")),
     (("abonnement", "contrat"), ("date de résiliation", "date d’annulation", "date de fin"), "nombre de résiliations",
     ("résiliations", "churn", "désabonnements", "annulations")),
     (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}",
@@ -144,6 +213,10 @@ def measure_kind(table: TableDraft, column: Column) -> Kind:
         or reading.has("moyen", "unitaire")
     ):
         return "average"
+    if head == "siège" and not label_starts(reading, "sièges"):
+        return "none"  # « siège » is a place, « sièges » are counted
+    if head in MONEY and re.match(r"[^,;.(]*\bpar (?!mois|an\b|trimestre|jour)", fold(column.comment or "")):
+        return "average"  # « coût par participant » does not add up over sessions
     if table.role == "thing" and (
         head == "poids" or (head in {"coût", "montant", "valeur", "durée"} and table.is_a(*_GOODS))
     ):
@@ -226,6 +299,7 @@ def _sum(draft: Draft, table: TableDraft, column: Column, reading: Reading, snap
         description=column.comment if column.comment and len(column.comment) <= 300 else None,
         lower_is_better=head in _LOWER_BETTER or reading.has("rebut", "défaut", "coût", "rebuté"),
         column=column.name,
+        bare=if_alone(reading, label),
         hidden=False,
     )
 
@@ -265,6 +339,7 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
             found.append(label.replace("durée", "temps", 1))
     if reading.has("fabriqué"):
         found += [label.replace("fabriqué", "produit"), "production", "production totale"]
+    found += surely(table, column, reading, label)
     found.append(qualified(label, table))
     return found
 

@@ -32,6 +32,7 @@ def draft_ratios(draft: Draft, measures: list[MeasureDraft]) -> None:
         _delays(draft, table, measures)
         _duration(draft, table, measures)
         _budget(table, own, measures)
+        _balance(table, own, measures)
     _scrap(draft, measures)
 
 
@@ -140,6 +141,32 @@ def days_between(draft: Draft, start: Column, end: Column) -> str:
             if plain:
                 return f"({b} - {a})"
             return f"EXTRACT(EPOCH FROM (CAST({b} AS TIMESTAMP) - CAST({a} AS TIMESTAMP))) / 86400.0"
+
+
+def _balance(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:
+    """Debit less credit, where both stand in one table and no column says the balance."""
+
+    def find(french: str) -> MeasureDraft | None:
+        return next(
+            (
+                m for m in own
+                if m.column and (m.expression or "").startswith("SUM")
+                and (head := table.column_readings[m.column].head) is not None and head.french == french
+            ),
+            None,
+        )  # fmt: skip
+
+    debit, credit = find("débit"), find("crédit")
+    if debit is None or credit is None or find("solde") is not None:
+        return
+    measures.append(
+        MeasureDraft(
+            table, "solde", ["solde"], formula=f"{{{debit.name}}} - {{{credit.name}}}", format=debit.format, priority=3,
+            synonyms=["solde débit moins crédit", "débit moins crédit", "solde débiteur", "solde comptable",
+            f"solde des {table.plural}", "différence entre débit et crédit", "soldes"],
+            description="Débit moins crédit : positif quand le compte est débiteur.",
+        )
+    )  # fmt: skip
 
 
 def _budget(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:

@@ -22,6 +22,7 @@ from datapilot_kernel.semantic.drafting.sales import (
     measure_of,
     name_documents,
     name_sold_quantity,
+    tax_of,
 )
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft
 from datapilot_kernel.semantic.model import Format
@@ -182,22 +183,15 @@ def _of_lines(draft: Draft, lines: TableDraft, measures: list[MeasureDraft]) -> 
     return _of_table(draft, lines, measures)
 
 
-def _tax(measure: MeasureDraft) -> str:
-    if measure.column is None:
-        return ""
-    reading = measure.table.column_readings[measure.column]
-    return "TTC" if reading.has("TTC") else "HT" if reading.has("HT") else ""
-
-
 def _same_tax(one: MeasureDraft, other: MeasureDraft) -> bool:
     """An amount without a word on tax is taken to be what its neighbour is, unless that one includes tax."""
-    return _tax(one) == _tax(other) or "TTC" not in (_tax(one), _tax(other))
+    return tax_of(one) == tax_of(other) or "TTC" not in (tax_of(one), tax_of(other))
 
 
 def _is_turnover(measure: MeasureDraft) -> None:
     measure.synonyms = [
         *_CA,
-        *(_CA_HT if _tax(measure) != "TTC" else ["CA TTC", "chiffre d’affaires TTC"]),
+        *(_CA_HT if tax_of(measure) != "TTC" else ["CA TTC", "chiffre d’affaires TTC"]),
         measure.wishes[0],
         *measure.synonyms,
     ]

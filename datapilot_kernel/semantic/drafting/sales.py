@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datapilot_kernel.catalog.model import Column
-from datapilot_kernel.semantic.drafting.amounts import best_amount, cost_of, quantity_of
+from datapilot_kernel.semantic.drafting.amounts import EXCLUDED, best_amount, cost_of, quantity_of
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft
 from datapilot_kernel.semantic.drafting.reserved import quoted
+from datapilot_kernel.semantic.drafting.spoken import a
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted
 from datapilot_kernel.semantic.model import Format
 
@@ -69,6 +70,7 @@ def add_basket(table: TableDraft, measures: list[MeasureDraft], main: MeasureDra
     if not table.is_a("commande", "vente", "ticket de caisse", "panier", "facture", "réservation"):
         return
     amount = f"{{{main.name}}}" if main.table is table else f"{{{main.ref}}}"
+    tax = tax_of(main) if main.table is table else ""
     label = (
         "panier moyen"
         if table.is_a("commande", "vente", "ticket de caisse", "panier")
@@ -80,8 +82,9 @@ def add_basket(table: TableDraft, measures: list[MeasureDraft], main: MeasureDra
             priority=1,
             synonyms=[
                 f"montant moyen par {table.label}", f"valeur moyenne par {table.label}",
-                f"valeur moyenne des {table.plural}", f"{table.label} moyenne",
-                f"montant moyen des {table.plural}", f"montant moyen d’une {table.label}", f"CA moyen par {table.label}",
+                f"valeur moyenne des {table.plural}", f"{table.label} {'moyenne' if table.gender == 'f' else 'moyen'}",
+                f"montant moyen des {table.plural}", f"montant moyen {a(table)}", f"CA moyen par {table.label}",
+                *(f"montant {tax} moyen {said}" for said in (f"par {table.label}", f"des {table.plural}", a(table)) if tax),
                 "ticket moyen", "average order value",
                 f"chiffre d’affaires moyen par {table.label}", "average basket",
             ],
@@ -102,18 +105,42 @@ def name_documents(draft: Draft, header: TableDraft | None, measures: list[Measu
         ("commande d’achat", "montant des achats", ["achats", "total des achats", "montant acheté"]),
         ("avoir", "montant des avoirs", ["total des avoirs"]),
         ("devis", "montant des devis", ["total des devis", "montant devisé"]),
-        ("remboursement", "montant remboursé", ["montant des remboursements", "remboursements"]),
+        ("remboursement", "montant remboursé", ["montant des remboursements", "remboursements", "total remboursé",
+        "montant total remboursé", "total des remboursements"]),
+        ("commande", "montant commandé", ["CA commandé", "total commandé"]),
     ):  # fmt: skip
         for table in draft.visible():
-            if not table.is_a(concept) or table is header:
+            if not table.is_a(concept):
                 continue
             column = best_amount(table)
             measure = measure_of(measures, table, column) if column is not None else None
-            if measure is not None and measure.priority > 1:
+            if measure is not None and table is header:
+                measure.synonyms += [label, *synonyms]
+            elif measure is not None and measure.priority > 1:
                 measure.synonyms = [*synonyms, *measure.synonyms]
                 measure.wishes = [*measure.wishes, label]
                 measure.synonyms.insert(0, label)
+            _with_tax_said(table, measures, label)
             break
+
+
+def _with_tax_said(table: TableDraft, measures: list[MeasureDraft], label: str) -> None:
+    """« montant HT facturé », « montant TTC facturé », « CA facturé TTC »: the tax may be said anywhere."""
+    done = label.removeprefix("montant ")
+    for measure in measures:
+        tax = tax_of(measure) if measure.table is table and (measure.expression or "").startswith("SUM") else ""
+        if not tax or measure.column is None or table.column_readings[measure.column].has(*EXCLUDED) or " " in done:
+            continue
+        measure.synonyms += [f"montant {tax} {done}", f"montant {done} {tax}", f"CA {tax} {done}", f"CA {done} {tax}",
+            f"total {tax} {done}", f"montant total {tax} {done}"]  # fmt: skip
+
+
+def tax_of(measure: MeasureDraft) -> str:
+    """Return « HT », « TTC » or nothing: what the measure's column says."""
+    if measure.column is None:
+        return ""
+    reading = measure.table.column_readings[measure.column]
+    return "TTC" if reading.has("TTC") else "HT" if reading.has("HT") else ""
 
 
 def add_buyers(draft: Draft, table: TableDraft | None, measures: list[MeasureDraft]) -> None:

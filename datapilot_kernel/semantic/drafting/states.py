@@ -2,8 +2,10 @@
 
 A missing date of departure is a presence and a missing date of closing an open case, where rows of both kinds exist and
 no column holds the state already. Participles that the date itself answers (« fermés en mai ») are not given to the state:
-they ask for the date. Rejected: the same for shipping and payment, which statuses nearly always tell, and better. Remaining
-risk: a departure that is planned and already written; the description says what is counted.
+they ask for the date; nor is a negation (« pas
+encore fermés »), which a question has a verb for. Rejected: the same for shipping and payment, which statuses nearly
+always tell, and better. Remaining risk: a departure that is planned and already written; the description says what is
+counted.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ def _present(draft: Draft, table: TableDraft) -> None:
         table, "present", "présent", f"{quoted(draft, end.name)} IS NULL",
         yes=("présent", "présente", "présents", "présentes", "toujours présents", "encore présents", "actuellement présents",
              "présents dans l’entreprise", "en poste", "encore en poste"),
-        no=("plus présents", "non présents", "plus en poste"),
+        no=("non présents",),
         description=f"Vrai tant que la « {table.label_of(end)} » n’est pas remplie.",
     )  # fmt: skip
 
@@ -64,9 +66,9 @@ def _pending(draft: Draft, table: TableDraft) -> None:
     if end is None or not _mixed(end) or _told(table):
         return
     _add(
-        table, "non_cloture", "non clôturé", f"{quoted(draft, end.name)} IS NULL",
-        yes=("non clôturés", "non clos", "non fermés", "non résolus", "pas encore fermés", "pas encore clôturés",
-             "pas encore résolus", "encore ouverts", "toujours ouverts", "en cours", "à traiter", "en attente"),
+        table, "encore_ouvert", "encore ouvert", f"{quoted(draft, end.name)} IS NULL",
+        yes=("encore ouverts", "toujours ouverts", "en cours", "à traiter", "en attente", "non clôturés", "non clos",
+             "non fermés", "non résolus"),
         no=("déjà clôturés", "déjà fermés", "déjà résolus"),
         description=f"Vrai tant que la « {table.label_of(end)} » n’est pas remplie.",
     )  # fmt: skip

@@ -34,6 +34,8 @@ class MeasureDraft:
     lower_is_better: bool = False
     hidden: bool = False
     priority: int = 5
+    bare: list[str] = field(default_factory=list)
+    """Synonyms that it gets only where no other measure wishes for them."""
     yields: bool = False
     """Gives way for its bare label: the lines', beside their header's."""
     column: str | None = None
@@ -77,6 +79,11 @@ def settle(measures: list[MeasureDraft]) -> None:
     measures = sorted(measures, key=lambda m: m.priority)  # stable: the tables' importance decides the rest
     wanted = Counter(words(label) for m in measures if not m.yields for label in {m.wishes[0], m.was or m.wishes[0]})
     openings = {words(m.wishes[0])[:n] for m in measures for n in (1, 2) if len(words(m.wishes[0])) > n}
+    owners: dict[tuple[str, ...], set[str]] = {}
+    for m in measures:
+        for label in {m.wishes[0], m.was or m.wishes[0]} if not m.yields else set():
+            owners.setdefault(_core(label), set()).add(m.ref)
+    alone = Counter(words(name) for m in measures for name in m.bare)
     taken: dict[tuple[str, ...], str] = {}
     bare: list[tuple[MeasureDraft, str]] = []
     for measure in measures:
@@ -100,15 +107,25 @@ def settle(measures: list[MeasureDraft]) -> None:
         taken.setdefault(words(label), measure.ref)
         measure.synonyms.insert(0, label)
     for measure in measures:
-        wished = [*measure.synonyms, *(w for w in measure.wishes[1:]), qualified(measure.wishes[0], measure.table)]
+        unshared = [name for name in measure.bare if alone[words(name)] == 1]
+        wished = [
+            *measure.synonyms, *(w for w in measure.wishes[1:]), qualified(measure.wishes[0], measure.table), *unshared
+        ]  # fmt: skip
         kept = []
         for synonym in distinct(wished, measure.label):
             key = words(synonym)
             if key == words(measure.label) or (wanted[key] > 1 and measure.priority > 0):
                 continue
+            if key[0] == "montant" and owners.get(_core(synonym), set()) - {measure.ref}:
+                continue  # « montant », « montant HT total » are another table's just as much: nobody's
             if taken.setdefault(key, measure.ref) == measure.ref:
                 kept.append(synonym)
         measure.table.measures[measure.name] = measure.finished(tuple(_once(kept)))
+
+
+def _core(label: str) -> tuple[str, ...]:
+    """Return the words of a label but « total », which tells no two amounts apart."""
+    return tuple(w for w in words(label) if w not in {"total", "totale"})
 
 
 def _once(phrases: list[str]) -> list[str]:

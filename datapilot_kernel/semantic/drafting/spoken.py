@@ -1,0 +1,98 @@
+"""How people say the total of a column: « jours d’absence », « kilomètres », « MRR des abonnements », « montant des devis ».
+
+Two kinds of names. ``surely`` are this measure's whatever else there is, because they name its table or its own word.
+``if_alone`` are bare (« kilomètres », « budget »): they go to nobody when two measures of the draft wish for them.
+"""
+
+from __future__ import annotations
+
+from datapilot_kernel.catalog.lexicon import fold
+from datapilot_kernel.catalog.model import Column
+from datapilot_kernel.catalog.names import Reading, split_name
+from datapilot_kernel.semantic.drafting.columns import MONEY
+from datapilot_kernel.semantic.drafting.context import TableDraft, of
+
+_AMOUNTS = ("montant", "montant total", "total", "sous-total")
+_ACCOUNTS = {
+    "débit": ("débits", "total débit", "total des débits", "débit total", "montant débité", "montant au débit",
+    "mouvements débit"),
+    "crédit": ("crédits", "total crédit", "total des crédits", "crédit total", "montant crédité", "montant au crédit",
+    "mouvements crédit"),
+}  # fmt: skip
+
+
+def a(table: TableDraft) -> str:
+    """Return « d’une commande », « d’un abonnement »."""
+    return f"d’un{'e' if table.gender == 'f' else ''} {table.label}"
+
+
+def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> list[str]:
+    """Return the names that are this total's own."""
+    found: list[str] = []
+    head = reading.head.french if reading.head else ""
+    if days(reading):
+        found += [f"jours {of(table.label)}", f"nombre de jours {of(table.label)}", f"total des jours {of(table.label)}",
+                  f"jours {of(table.plural)}", f"nombre de jours {of(table.plural)}"]  # fmt: skip
+    if head in _AMOUNTS and not reading.has("TVA", "remise", "taxe", "règlement", "paiement"):
+        tax = next((t for t in ("HT", "TTC") if reading.has(t)), "")
+        said = f"montant {tax}".strip()
+        found += [f"{said} des {table.plural}", f"{said} total des {table.plural}",
+                  f"montant total {tax} des {table.plural}"]  # fmt: skip
+        if not tax:
+            found += [f"valeur des {table.plural}", f"valeur totale des {table.plural}"]
+    if reading.unit and reading.unit not in {"jours", "mois", "%", "€", "k€", "$"}:
+        found += [f"{label} en {reading.unit}", f"{label} {reading.unit}", f"{reading.unit} {of(table.plural)}"]
+    acronym = _acronym(column, reading)
+    if acronym:
+        found += [acronym, f"{acronym} total", f"{acronym} des {table.plural}", f"{acronym} total des {table.plural}"]
+    if head in _ACCOUNTS:
+        found += _ACCOUNTS[head]
+    if _counted(column, reading):
+        found += [f"nombre {of(label)}", f"nombre total {of(label)}", f"nb {of(label)}", f"total des {label}"]
+    return list(dict.fromkeys(found))
+
+
+def if_alone(reading: Reading, label: str) -> list[str]:
+    """Return the bare names that are this total's when no other measure wishes for them."""
+    head = reading.head.french if reading.head else ""
+    found: list[str] = []
+    if days(reading):
+        found += ["nombre de jours", "jours"]
+    if head == "kilomètre" or (reading.unit == "km" and head in {"distance", ""}):
+        found += ["kilomètres", "km", "kilomètres parcourus", "km parcourus", "kilométrage", "distance parcourue",
+                  "distance totale", "kilomètres effectués", "nombre de kilomètres"]  # fmt: skip
+    if head == "litre" or reading.unit == "litres":
+        found += ["litres", "nombre de litres"]
+    if reading.has("carburant"):
+        found += ["carburant", "carburant consommé", "litres de carburant", "litres de carburant consommés",
+                  "litres consommés", "consommation de carburant"]  # fmt: skip
+    if reading.has("budget", "budgété") and head in {*_AMOUNTS, "budget", "valeur"}:
+        found += ["budget", "budgets", "montant du budget", "montant des budgets", "montant budgété", "budget prévu",
+                  "budget total"]  # fmt: skip
+    if reading.unit in {"kg", "tonnes"} and head == "poids":
+        found += [f"poids total en {reading.unit}", "tonnage" if reading.unit == "tonnes" else "poids total"]
+    return [name for name in dict.fromkeys(found) if fold(name) != fold(label)]
+
+
+def days(reading: Reading) -> bool:
+    """Tell whether a column counts days."""
+    return reading.has("nombre de jours") or (reading.unit == "jours" and reading.has("durée", "nombre")) or (
+        reading.label.split(" ")[0] == "jours"
+    )  # fmt: skip
+
+
+def _acronym(column: Column, reading: Reading) -> str | None:
+    """Return « MRR » for a column that is named by letters and is known by words."""
+    tokens = split_name(column.name)
+    known = reading.head is not None and len(reading.head.french) > len(column.name) + 4
+    return column.name.upper() if len(tokens) == 1 and 2 <= len(column.name) <= 4 and known and reading.english else None
+
+
+def _counted(column: Column, reading: Reading) -> bool:
+    """Tell whether it is a number of things, written as the things: « appels API », « sièges », « utilisateurs actifs »."""
+    head = reading.head
+    return (
+        column.type == "integer" and head is not None and reading.unit is None and head.french not in MONEY
+        and head.french not in {"jour", "heure", "nombre", "points", "nombre de jours", "nombre d’heures"}
+        and head.plural != head.french and reading.label.split(" ")[0] == head.plural.split(" ")[0]
+    )  # fmt: skip
