@@ -164,8 +164,9 @@ class Draft:
     ascending: bool | None = None
     only: bool = False
     again: bool = False
-    and_first: bool = False
+    again_first: bool = False
     remove_filter: bool = False
+    all: bool = False
     extremes: bool = False
     included: list[Mention] = field(default_factory=list)
     actual: bool = False

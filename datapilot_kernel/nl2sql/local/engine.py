@@ -142,7 +142,12 @@ class LocalEngine:
         draft.unexplained = _joined(draft.unexplained, found)
         try:
             if last is not None and is_follow_up(draft, last):
-                return self._settle(lambda pick: self._follow(draft, found, last, pick, today), notes)
+                try:
+                    return self._settle(lambda pick: self._follow(draft, found, last, pick, today), notes)
+                except NotSure:
+                    # It may still stand on its own.
+                    if not (draft.measures or draft.subjects):
+                        raise
             return self._settle(lambda pick: self._build(draft, found, pick, today), notes)
         except NotSure as unsure:
             missing = tuple(dict.fromkeys(w for w in unsure.words if w)) or (question,)

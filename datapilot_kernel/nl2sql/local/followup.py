@@ -28,12 +28,14 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
     """Tell whether a draft only makes sense after the plan before it."""
     if last is None or draft.unexplained:
         return False
-    complete = bool(draft.measures) or (bool(draft.subjects) and (draft.listed or draft.which or bool(draft.related)))
-    if draft.again or draft.only or draft.remove_filter or draft.sort:
+    complete = bool(draft.measures) or any(m.of("entity") for m in draft.subjects)
+    if draft.again_first or draft.remove_filter or (not complete and (draft.again or draft.only or draft.sort)):
         # « et le CA par mois en 2024 » names everything itself, and still keeps what it does not name.
         return True
     if draft.share and not draft.groups and not draft.values and not draft.measures:
         return True
+    if draft.sort and draft.measures and not draft.subjects and not draft.values and not draft.periods:
+        return True  # « trie par marge »
     return not complete and not (draft.subjects and draft.groups)
 
 
@@ -69,7 +71,7 @@ class _Follower(Shaper):
                 mention.period = carried(
                     plan.period, mention.period, mention.text, today=today, calendar=self.layer.calendar
                 )
-        if draft.remove_filter:
+        if draft.remove_filter or (draft.all and draft.subjects and not draft.measures):
             plan = self._without_filters(plan)
         if draft.count and not draft.measures and plan.kind == "rows" and not plan.distinct:
             return self._counted(plan), self.notes

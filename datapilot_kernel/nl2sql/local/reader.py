@@ -60,7 +60,7 @@ class Reader(RankReader):
         i = 0
         first = self.next(0)
         if first is not None and self.items[first].is_op("and", "again"):
-            self.draft.and_first = self.items[first].is_op("and")
+            self.draft.again_first = True
             self.draft.again = True
             i = first + 1
         while i < len(self.items):
@@ -142,6 +142,9 @@ class Reader(RankReader):
                     if draft.tax not in (None, name):
                         draft.unexplained.append(item.text)
                     draft.tax = name
+                    return i + 1
+                case "all":
+                    draft.all = True
                     return i + 1
                 case "again":
                     draft.again = True
