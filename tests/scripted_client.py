@@ -119,6 +119,8 @@ class ScriptedClient:
         if plan.dimensions:
             names: list[Any] = [date(2026, m, 1) for m in range(1, 13)] if plan.dimensions[0].grain else REGIONS
             rows = [(name, Decimal(98765 - 12345 * i) / 7) for i, name in enumerate(names)]
+            if plan.order and not plan.order[0].descending:
+                rows.reverse()
             rows = rows[: plan.limit] if plan.limit else rows
         period = DateRange(date(2026, 4, 1), date(2026, 5, 1), "avril 2026") if plan.period else None
         compiled = Compiled("SELECT 1", tuple(columns), period)

@@ -93,7 +93,7 @@ def _fitting_two(shape: Shape, columns: tuple[AnswerColumn, ...], table: ResultT
         return ("line", "stacked", "heatmap") if other <= MAX_SERIES else ("heatmap",)
     if shape.kind == "share":
         return ("stacked", "grouped", "heatmap") if min(first, second) <= MAX_SERIES else ("heatmap",)
-    return ("grouped", "stacked", "heatmap") if min(first, second) <= 5 and max(first, second) <= 12 else ("heatmap",)
+    return ("grouped", "stacked", "heatmap") if min(first, second) <= 5 and max(first, second) <= 16 else ("heatmap",)
 
 
 @dataclass(frozen=True)
@@ -357,11 +357,13 @@ class _Drawing:
                 )
         numbers = [v for line in grid for v in line if v is not None]
         axis = value_axis(numbers, self.columns[self.shape.main].format, self.formatter)
+        # The scale is as high as the grid: few rows leave room for few labels.
+        scale, scale_labels = thinned(axis["tickvals"], axis["ticktext"], max(2, len(rows) - 1))
         trace = {
             "type": "heatmap", "z": grid, "x": list(columns.values()), "y": list(rows.values()), "text": shown,
             "hovertemplate": "%{text}<extra></extra>", "hoverongaps": False, "xgap": 1, "ygap": 1,
             "colorscale": [[0, "#e8f1fb"], [0.5, "#6aa5e3"], [1, "#164a86"]],
-            "colorbar": {"tickvals": axis["tickvals"], "ticktext": axis["ticktext"], "thickness": 12, "outlinewidth": 0},
+            "colorbar": {"tickvals": scale, "ticktext": scale_labels, "thickness": 12, "outlinewidth": 0},
         }  # fmt: skip
         figure = layout(
             self.formatter, height=max(220, 120 + 26 * len(rows)), legend=False, title=self._title(self.shape.main)

@@ -140,6 +140,7 @@ def _environment(folder: Path, data: Path, token: str) -> dict[str, str]:
     for plugin, values in {
         "translation-extension/plugin": {"locale": locale},
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "extensionmanager-extension/plugin": {"enabled": False},
     }.items():
         path = settings / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         if not path.exists():  # what a person changed is theirs

@@ -59,6 +59,11 @@ def message(sentence: str, kind: str = "information") -> str:
     return f'{_style()}<div class="dp-card dp-head">{_message(kind, sentence)}</div>'
 
 
+def page(body: str) -> str:
+    """Return HTML that is already escaped as a card."""
+    return f'{_style()}<div class="dp-card">{body}</div>'
+
+
 def table(answer: Answer, formatter: Formatter, dialect: Dialect | None = None) -> str:
     """Return the table of an answer, its footer and its SQL, folded."""
     sql = f'<details><summary>SQL</summary><pre class="dp-sql">{escape(pretty(answer.sql, dialect))}</pre></details>'

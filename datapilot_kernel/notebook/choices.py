@@ -52,19 +52,22 @@ def measures(layer: Layer) -> list[tuple[str, str]]:
 def dimensions(layer: Layer, plan: Plan) -> list[tuple[str, str]]:
     """Return the dimensions that rows of the plan can be grouped by: those of its entities and of the ones they point at."""
     near = reachable(layer, counted_entities(plan, layer) or [d.field.partition(".")[0] for d in plan.dimensions])
-    return sorted(
-        (upper_first(dimension_label(f"{name}.{key}", layer)), f"{name}.{key}")
+    found = [
+        (dimension_label(f"{name}.{key}", layer), f"{name}.{key}")
         for name in near
         for key, dimension in layer.entities[name].dimensions.items()
         if not dimension.hidden and not layer.entities[name].hidden
-    )
+    ]
+    return _told_apart(found, layer)
 
 
 def reachable(layer: Layer, names: list[str]) -> list[str]:
-    """Return the entities found from ``names`` along joins from many to one, themselves first."""
+    """Return the entities found from ``names`` along joins from many to one, themselves first, each once."""
     found = [n for n in dict.fromkeys(names) if n in layer.entities]
     for name in found:
-        found += [j.to_entity for j in layer.joins.values() if j.from_entity == name and j.to_entity not in found]
+        for join in layer.joins.values():
+            if join.from_entity == name and join.to_entity not in found:
+                found.append(join.to_entity)
     return found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datapilot_kernel.engine import Engine, Outcome
     from datapilot_kernel.plan.model import Plan
     from datapilot_kernel.semantic.model import Layer
+    from datapilot_kernel.sources.files_import.report import ImportReport
     from datapilot_kernel.sources.model import CancelToken, Dialect
 
 EngineChoice = Literal["auto", "local", "claude"]
@@ -194,6 +195,10 @@ class LocalClient:
             accepted=layer.status == "accepted",
             today=self._engine.today(),
         )
+
+    def import_report(self) -> ImportReport | None:
+        """Return what was decided when files were read; None for a database."""
+        return self._source.import_report
 
     def close(self) -> None:
         """Close the source."""

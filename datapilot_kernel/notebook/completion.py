@@ -47,6 +47,16 @@ def complete_command(line: str, magics: Magics) -> list[str]:
         return [c for c in SUBCOMMANDS if c.startswith(typed)]
     if words[1] in ("use", "close", "status", "new"):
         return [n for n in magics.session.clients if n.startswith(typed)]
+    if words[1] == "files":
+        return [t for t in _tables(magics) if t.startswith(typed)]
     if words[1] == "source" and typed.startswith("-"):
         return [o.long for o in (opt.ENVIRONMENT, opt.NAMED, opt.LAYER) if o.long.startswith(typed)]
     return []
+
+
+def _tables(magics: Magics) -> list[str]:
+    """Return the tables that files of the current source became."""
+    client = magics.session.clients.get(magics.session.current or "")
+    read = getattr(client, "import_report", None)
+    report = read() if read is not None else None
+    return [file.table for file in report.files] if report is not None else []

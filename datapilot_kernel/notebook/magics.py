@@ -14,7 +14,7 @@ from datapilot_kernel.notebook.running import Said
 from datapilot_kernel.notebook.session import Session, open_local
 
 _ATTRIBUTE = "_datapilot_magics"
-SUBCOMMANDS = ("status", "sources", "source", "use", "close", "semantic", "demo", "today", "new", "help")
+SUBCOMMANDS = ("status", "sources", "source", "use", "close", "files", "semantic", "demo", "today", "new", "help")
 
 
 class Magics:
@@ -176,6 +176,21 @@ class Magics:
         self.session.conversation(name, fresh=True)
         self._say_status(name)
 
+    def _files(self, rest: str) -> None:
+        from datapilot_kernel.answers import formatter_for
+        from datapilot_kernel.notebook.files import report_card
+
+        name, client = self.session.client()
+        read = getattr(client, "import_report", None)
+        report = read() if read is not None else None
+        if report is None:
+            raise BadInput("notebook.files.none", name=name)
+        wanted = opt.words(rest)[0] if rest else None
+        if wanted is not None and wanted not in {file.table for file in report.files}:
+            raise BadInput("notebook.files.no_table", name=wanted, known=", ".join(file.table for file in report.files))
+        html, plain = report_card(report, formatter_for(None), wanted)
+        self._show(html, plain)
+
     def _demo(self, rest: str) -> None:
         from datapilot_kernel.notebook.demo import demo_source
 
@@ -214,11 +229,14 @@ class Magics:
         )  # fmt: skip
 
     def _say(self, sentence: str, kind: str = "information") -> None:
-        from IPython.display import display
-
         from datapilot_kernel.notebook.card import message
 
-        display({"text/html": message(sentence, kind), "text/plain": sentence}, raw=True)
+        self._show(message(sentence, kind), sentence)
+
+    def _show(self, html: str, plain: str) -> None:
+        from IPython.display import display
+
+        display({"text/html": html, "text/plain": plain}, raw=True)
 
 
 class _said:  # noqa: N801 -- reads as a phrase: with _said(): …

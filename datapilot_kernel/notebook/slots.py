@@ -11,6 +11,7 @@ import os
 from typing import Any, Literal, Protocol
 
 Slot = Literal["head", "chart", "table"]
+_EMPTY = {"text/plain": ""}
 
 
 class Slots(Protocol):
@@ -33,6 +34,9 @@ class CellSlots:
         """Add the output, or replace it."""
         handle = self._handles.get(slot)
         if handle is not None:
+            if slot == "chart":
+                # JupyterLab hands a chart that follows a chart to the same renderer, and Plotly's keeps its first one.
+                handle.update(_EMPTY, raw=True)
             handle.update(bundle, raw=True)
             return
         from IPython.display import display

@@ -33,6 +33,7 @@ KERNEL_IS_READY = """() => {
   const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
   return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
+FIRST_CHART = "() => JSON.stringify(document.querySelector('.js-plotly-plot')?.data?.[0]?.customdata ?? null)"
 ARTEFACTS = servers.ROOT / "artefacts"
 # Voilà's own page template asks a CDN for an icon font; the answers must not depend on it (they draw without).
 VOILA_FONT = "/npm/@fortawesome/fontawesome-free"
@@ -65,9 +66,11 @@ def saved(folder: Path) -> Path:
         static = page.locator(".dp-static:visible")
         assert static.count() == 1
         assert "Tables" in static.first.inner_text()
+        drawn = page.evaluate(FIRST_CHART)
         page.locator(".dp-bar button", has_text="Tri").first.click()
         page.locator(".dp-bar button", has_text="Inverser").click()
         page.wait_for_selector(".dp-bar button:has-text('du plus petit au plus grand')", timeout=20_000)
+        page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=10_000)  # the chart follows
 
         # A choice that is clicked answers in the place of the question back.
         page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
@@ -121,6 +124,10 @@ def test_answers_in_voila(folder: Path) -> None:
         page.wait_for_selector("table.dp-table >> nth=1", timeout=30_000)
         _shows_the_answers(page)
         assert page.locator("text=%ask >> visible=true").count() == 0  # no code is seen
+        drawn = page.evaluate(FIRST_CHART)
+        page.locator(".dp-bar button", has_text="Tri").first.click()
+        page.locator(".dp-bar button", has_text="Inverser").click()
+        page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=10_000)
         before = page.locator(".js-plotly-plot").count()
         page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
         page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {before + 1}", timeout=20_000)

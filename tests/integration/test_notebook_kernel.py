@@ -290,6 +290,7 @@ def test_commands(scripted: Kernel) -> None:
     assert "deux (en cours)" in scripted.run("%datapilot sources").html()
     assert "boutique" in scripted.run("%datapilot use boutique").html()
     assert "fermée" in scripted.run("%datapilot close deux").html()
+    assert "pas faite de fichiers" in scripted.run("%datapilot files").said()
     assert "%ask" in scripted.run("%datapilot help").html()
 
 
@@ -339,6 +340,9 @@ def test_questions_over_real_files(kernel: Kernel, tmp_path: Path) -> None:
     opened = kernel.run(f'%datapilot source "{tmp_path / "ventes.csv"}" as fichier')
     assert opened.errors == []
     assert "brouillon" in opened.html()
+    assert "date (jour/mois/année)" in kernel.run("%datapilot files").html()
+    assert "virgule décimale" in kernel.run("%datapilot files ventes").html()
+    assert "Tables" in kernel.run("%datapilot files absente").said()
     cell = kernel.run("%%sql -o t\nSELECT region, SUM(montant_ht) AS total FROM ventes GROUP BY 1 ORDER BY 2 DESC")
     assert cell.errors == []
     assert "Bretagne" in cell.html()
