@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from datapilot_kernel.catalog.values import ValueIndex
+from datapilot_kernel.catalog.values import ValueHit, ValueIndex
 from datapilot_kernel.nl2sql.local.grammar import Grammar, Phrase, equivalents, phrase
 from datapilot_kernel.nl2sql.local.tokens import Token, fold, stem, tokenize
 from datapilot_kernel.semantic.model import Entity, Layer
@@ -219,8 +219,10 @@ class Lexicon:
                 value: str | bool = stored
                 if dimension.type == "boolean":
                     value = stored.strip().lower() in ("true", "1", "t", "oui", "vrai", "yes")
-                for text in (*names, *((stored,) if dimension.type != "boolean" else ())):
+                for text in names:
                     self._add(text, Option("value", ref, value=value))
+                if dimension.type != "boolean":
+                    self._add(stored, Option("value", ref, 0.93 if names else EXACT, value=value))
             if dimension.type == "boolean" and not dimension.hidden:
                 for yes in (dimension.label, dimension.plural, *dimension.synonyms):
                     if yes:
@@ -317,6 +319,20 @@ class Lexicon:
                         for option in options:
                             self._put(key, Option(option.kind, option.ref, TRANSLATED, option.value))
 
+    def _offered(self, ref: str) -> bool:
+        """Tell whether a dimension of the index is one that people see (the index may be older than the layer)."""
+        entity, _, name = ref.partition(".")
+        model = self.layer.entities.get(entity)
+        return model is not None and not model.hidden and name in model.dimensions and not model.dimensions[name].hidden
+
+    def _as_stored(self, hit: ValueHit) -> float:
+        """A code that the layer has words for counts less than the words (« pro » is first what is called so)."""
+        entity, _, name = hit.ref.partition(".")
+        dimension = self.layer.entities[entity].dimensions[name]
+        words = phrase(dimension.label)
+        code = hit.value in dimension.values or bool(words and words[0] == "code" and "postal" not in words)
+        return hit.score - 0.07 if code else hit.score
+
     def knows(self, key: Phrase) -> tuple[Option, ...]:
         """Return what a whole phrase (stems, small words dropped) may name."""
         return tuple(self._table.get(key, {}).values())
@@ -348,7 +364,9 @@ class Lexicon:
                 if options:
                     found.setdefault((start, end + 1), []).extend(options.values())
         for start, end, hits in self.values.spans([t.norm for t in tokens]):
-            found.setdefault((start, end), []).extend(Option("value", h.ref, h.score, h.value) for h in hits)
+            known = [h for h in hits if self._offered(h.ref)]
+            if known:
+                found.setdefault((start, end), []).extend(Option("value", h.ref, self._as_stored(h), h.value) for h in known)
         spans = []
         for (start, end), options_found in found.items():
             best: dict[tuple[str, str, object], Option] = {}
