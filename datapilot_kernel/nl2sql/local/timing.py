@@ -265,7 +265,8 @@ class Timing:
                 if draft.growth:
                     self.comparison = Comparison(kind="previous_period")
                 return
-            self.period, self.comparison = later, Comparison(kind="period", period=earlier)
+            self.period = later
+            self.comparison = self._with_period(earlier, grain)
             return
         if len(periods) > 2 or len(versus) > 1:
             raise NotSure(*(p.text for p in draft.periods))
@@ -304,7 +305,7 @@ class Timing:
             elif self.period is None:
                 raise NotSure(versus[0].text)
             else:
-                self.comparison = Comparison(kind="period", period=other)
+                self.comparison = self._with_period(other, grain)
                 return
         if kind is None and (draft.growth or draft.compare) and grain is None and self.period is not None:
             self._split(self.period)
@@ -320,6 +321,20 @@ class Timing:
             self.period = _THIS_YEAR
             self.s.note("assumed_period")
         self.comparison = Comparison(kind=kind)
+
+    def _with_period(self, other: Period, grain: Grain | None) -> Comparison:
+        """Compare with another period; along a time axis only the year before can stand beside each row."""
+        if grain is None:
+            return Comparison(kind="period", period=other)
+        assert self.period is not None
+        mine, theirs = self._start(self.period), self._start(other)
+        if type(other) is type(self.period) and (mine.year - theirs.year, mine.month, mine.day) == (
+            1,
+            theirs.month,
+            theirs.day,
+        ):
+            return Comparison(kind="previous_year")
+        raise NotSure(text("nl2sql.comparison"))
 
     def _relative_to_base(self, other: Period) -> Literal["previous_period", "previous_year", None]:
         """« mai 2026 vs mois précédent »: the month before May, not before today."""
