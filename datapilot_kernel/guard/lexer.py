@@ -29,6 +29,8 @@ MAX_TOKENS = 12_000
 MAX_DEPTH = 60
 MAX_RUN = 12  # prefix operators in a row
 MAX_JOINS = 300  # joins, sets and arrows of one statement
+MAX_CHAIN = 1_000  # operators in a row at one depth: a condition, a sum
+MAX_POSTFIX = 40  # subscripts, arrows, casts, calls by a point on one operand: the parser's time grows with their square
 
 # What may stand before a parenthesis without being a function.
 SYNTAX = frozenset(
@@ -65,6 +67,35 @@ SPECIAL: dict[str, frozenset[str]] = {
 }
 _OPERAND_END = frozenset({"word", "string", "quoted", "number", ")", "]"})
 _PREFIXES = frozenset({"-", "+", "~", "!", "@", "NOT"})
+_POSTFIXES = frozenset({"->", "->>", "#>", "#>>", "::", ".", "COLLATE", "ZONE", "OVER", "FILTER"})
+_CHAINED = frozenset(
+    {
+        "AND",
+        "OR",
+        "XOR",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "||",
+        "&&",
+        "|",
+        "&",
+        "^",
+        "#",
+        "<<",
+        ">>",
+        "=",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "<>",
+        "!=",
+    }
+)
+_BREAKS_OPERAND = _CHAINED | {",", ";", "SELECT", "FROM", "WHERE", "WHEN", "THEN", "ELSE", "ON", "JOIN", "BY", "UNION"}
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _OPERAND_KEYWORDS_BEFORE = frozenset(
     """
@@ -418,15 +449,27 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
     closers: dict[int, int] = {}
     cases = run = joins = 0
     before = ""
+    chains, postfixes = [0], [0]  # by depth: operators of what stands there, postfixes of the present operand
     for at, token in enumerate(pieces):
         kind = token.kind
         name = token.upper if kind == "word" else kind
+        if kind == "[" or name in _POSTFIXES:
+            postfixes[-1] += 1
+        elif name in _BREAKS_OPERAND:
+            postfixes[-1] = 0
+            chains[-1] = chains[-1] + 1 if name in _CHAINED else 0
+        if postfixes[-1] > MAX_POSTFIX or chains[-1] > MAX_CHAIN:
+            raise RefusedSql("too_long", key="too_deep", log="a chain too long")
         if kind in _OPENERS:
             stack.append((_OPENERS[kind], at))
+            chains.append(0)
+            postfixes.append(0)
         elif kind in {")", "]", "}"}:
             if not stack or stack[-1][0] != kind:
                 raise RefusedSql("unreadable", log="unbalanced brackets")
             closers[stack.pop()[1]] = at
+            chains.pop()
+            postfixes.pop()
         elif name == "CASE":
             cases += 1
         elif name == "END":

@@ -36,6 +36,7 @@ from datapilot_kernel.guard.reasons import RefusedSql
 
 Node = exp.Expr
 MAX_CTES = 60
+MAX_REFERENCES = 400
 _FIELD = re.compile(r"key|value|ordinality|f\d{1,2}|column\d{1,2}")
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery, exp.Values)
 
@@ -111,6 +112,7 @@ class Cte:
     usable: bool = True
     weight: float = sizes.REDUCED_WEIGHT
     written: str = ""
+    references: int = 0  # tables and CTEs in it when every CTE is written out where it is used
 
 
 @dataclass(slots=True, eq=False)
@@ -145,6 +147,7 @@ class Resolution:
     calls: list[exp.Anonymous] = field(default_factory=list)
     powers: list[exp.Pow] = field(default_factory=list)
     heaviest: float = 0.0
+    references: int = 0  # tables and CTEs, when every CTE is written out where it is used
     weights: dict[int, float] = field(default_factory=dict)  # by id of a query
     column_origins: dict[int, tuple[Source | None, Origin]] = field(default_factory=dict)
 
@@ -302,6 +305,7 @@ class Resolver:
             body = cte.this
             if not isinstance(body, (*_QUERIES, exp.Pivot)):
                 raise RefusedSql("not_a_query", what=type(body).__name__.upper()[:40], log=f"CTE is {type(body).__name__}")
+            before = self.found.references
             columns = (
                 self._recursive_body(name, cte, inside, listed, outer) if recursive else self.query(body, inside, outer)
             )
@@ -312,6 +316,7 @@ class Resolver:
                 if any(n == name for n, _ in self.found.recursive)
                 else self._weight(body),
                 written=written[name],
+                references=self.found.references - before,
             )
         return visible
 
@@ -483,6 +488,7 @@ class Resolver:
                 if not cte.usable:
                     raise RefusedSql("ambiguous_name", name=inner.name[:60], log="CTE that the engines resolve differently")
                 self.found.cte_references[id(node)] = cte.written
+                self._refer(1 + cte.references)
                 return Source(name, cte.columns, weight=cte.weight)
             if self.rules.name == "mysql" and name == "dual" and not node.args.get("alias"):
                 self.found.dual.add(id(node))
@@ -496,10 +502,17 @@ class Resolver:
         if info.refusal is not None:
             raise info.refusal
         self.found.tables[id(node)] = info
+        self._refer(1)
         self.found.read.add(info.full)
         source = Source(name, dict(info.columns), info, sizes.TABLE_WEIGHT)
         self.found.sources[id(node)] = source
         return source
+
+    def _refer(self, count: int) -> None:
+        """Count references with the CTEs written out: engines copy a CTE wherever it is used, before any limit of theirs."""
+        self.found.references += count
+        if self.found.references > MAX_REFERENCES:
+            raise RefusedSql("too_many_joins", log=f"{self.found.references} references once the CTEs are written out")
 
     def _unknown(self, node: exp.Table) -> RefusedSql:
         written = ".".join([str(node.args[k].name) for k in ("catalog", "db") if node.args.get(k)] + [node.name])
