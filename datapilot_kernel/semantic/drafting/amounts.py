@@ -83,6 +83,22 @@ def product_of(draft: Draft, table: TableDraft) -> str | None:
     return f"{product} * (1 - {name})" if is_share(discount) else f"{product} * (1 - {name} / 100.0)"
 
 
+def list_product_of(draft: Draft, table: TableDraft) -> str | None:
+    """Return quantity x price before any discount, excluding tax; None when a row has no discount to give or no price."""
+    quantity = quantity_of(table)
+    numbers = [c for c in table.table.columns if c.type in {"integer", "decimal", "float"}]
+    price = next(
+        (c for c in numbers if table.concept_of(c) in {"prix", "prix unitaire"} and not table.reading_of(c).has("TTC")), None
+    )
+    if (
+        quantity is None
+        or price is None
+        or not any(_is_discount(table, c) and is_rate(table.reading_of(c)) for c in numbers)
+    ):
+        return None
+    return f"{quoted(draft, quantity.name)} * {quoted(draft, price.name)}"
+
+
 def _is_discount(table: TableDraft, column: Column) -> bool:
     reading = table.reading_of(column)
     return reading.has("remise", "taux de remise", "ristourne")

@@ -13,7 +13,7 @@ from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, distin
 from datapilot_kernel.semantic.drafting.dates import YEAR, dated_as_itself, main_date, synthetic_dates
 from datapilot_kernel.semantic.drafting.naming import NAMES, name_dimension, named_after_table
 from datapilot_kernel.semantic.drafting.reserved import quoted
-from datapilot_kernel.semantic.drafting.values import aliases, boolean_names, yes_and_no
+from datapilot_kernel.semantic.drafting.values import aliases, boolean_names, situated, yes_and_no
 from datapilot_kernel.semantic.model import Dimension, DimensionType, Format
 
 _TYPES: dict[str, DimensionType] = {
@@ -124,6 +124,8 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
         }
     elif not personal and not technical:
         values = aliases(column, reading, table.gender, tuple(c.french for c in table.reading.nouns))
+    if kind == "boolean" or yes_and_no(column) is not None:
+        values = situated(reading, table.concept, values)
     return Dimension(
         column=None if expression else column.name,
         expression=expression,
@@ -222,6 +224,10 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
         synonyms += [
             s for s in reading.head.synonyms if reading.known and len(reading.nouns) == 1 and not reading.qualifiers
         ]
+    if reading.head is not None and len(reading.nouns) == 1 and [q.french for q in reading.qualifiers] in (["HT"], ["TTC"]):
+        others = [c for c in table.table.columns if c is not column and table.concept_of(c) == reading.head.french]
+        if not others and reading.head.french not in {"montant", "total"}:
+            synonyms += [reading.head.french, *reading.head.synonyms]  # « prix de vente » is what there is of it
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
     return label, distinct(synonyms, label)

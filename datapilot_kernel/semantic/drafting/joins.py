@@ -47,7 +47,7 @@ def _add(draft: Draft, table: TableDraft, target: TableDraft, keys: list[Foreign
     preferred = plain[0] if len(keys) > 1 and len(plain) == 1 else None
     labels: set[str] = set()
     for fk in keys:
-        label = _label(table, target, fk, alone=len(keys) == 1)
+        label = _label(table, target, fk, alone=len(keys) == 1, preferred=fk is preferred)
         if label is not None and fold(label) in labels:
             label = f"{label} ({', '.join(fk.columns)})"
         if label is not None:
@@ -81,7 +81,7 @@ def _plain(table: TableDraft, fk: ForeignKey, target: TableDraft) -> bool:
     return reading.known and (said <= own if said else True)
 
 
-def _label(table: TableDraft, target: TableDraft, fk: ForeignKey, *, alone: bool) -> str | None:
+def _label(table: TableDraft, target: TableDraft, fk: ForeignKey, *, alone: bool, preferred: bool) -> str | None:
     if len(fk.columns) != 1:
         return None
     column = fk.columns[0]
@@ -94,7 +94,8 @@ def _label(table: TableDraft, target: TableDraft, fk: ForeignKey, *, alone: bool
     if said and fold(said) == fold(column).replace("_", " "):
         said = None
     if _plain(table, fk, target):
-        return None if alone else said or target.label
+        # The way that is taken unless another is named is called by its table, which a label would only repeat.
+        return None if alone else said or (None if preferred else target.label)
     concepts = [c.french for c in (*reading.nouns, *reading.qualifiers) if c.french not in _NEUTRAL]
     others = [c for c in concepts if c != target.concept]
     if target.concept in concepts and others:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from datapilot_kernel.catalog.lexicon import fold
+from datapilot_kernel.catalog.lexicon import fold, words
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
 from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts
@@ -134,7 +134,8 @@ def _documents(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
         if (
             meant is None or reading.identifier or column.personal or column.type not in {"text", "integer"}
             or reading.head is None or reading.head.french not in {"numéro", "référence"} or not repeated
-            or meant.french in tables or table.foreign(column.name) or column.name not in table.dimension_names
+            or meant.french in tables or set(words(meant.french)) & set(words(table.label))
+            or table.foreign(column.name) or column.name not in table.dimension_names
             or table.dimensions[table.dimension_names[column.name]].hidden
         ):  # fmt: skip
             continue
@@ -279,7 +280,8 @@ def _sum(draft: Draft, table: TableDraft, column: Column, reading: Reading, snap
         additivity = "semi_additive"
     synonyms += _variants(table, column, reading, label)
     if reading.has("stock") or (snapshot and reading.has("quantité")):
-        synonyms += ["stock", "quantité en stock", "niveau de stock", "stock disponible"]
+        synonyms += ["stock", "quantité en stock", "niveau de stock", "stock disponible", "unités en stock",
+            "pièces en stock"] if head != "valeur" else []  # fmt: skip
     if (
         reading.has("quantité")
         and table.concept.startswith("ligne de")
@@ -344,6 +346,10 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
     return found
 
 
+def _only_tax(reading: Reading) -> bool:
+    return len(reading.nouns) == 1 and {q.french for q in reading.qualifiers} <= {"HT", "TTC"}
+
+
 def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) -> MeasureDraft:
     label = table.dimensions[table.dimension_names[column.name]].label
     agreed = "moyenne" if reading.gender == "f" else "moyen"
@@ -353,8 +359,17 @@ def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) 
         first, _, rest = label.partition(" ")
         wishes = [f"{label} {agreed}"]
         synonyms = [f"{first} {agreed} {rest}".strip(), f"moyenne des {reading.plural}"]
+        if table.role == "fact" and len(reading.nouns) == 1 and not rest:
+            synonyms += [f"{first} {agreed} {of(said)}" for said in (table.label, *table.synonyms[:1])]
+            synonyms += [f"{first} {of(said)} {agreed}" for said in (table.label, *table.synonyms[:1])]
         if reading.english_label:
             synonyms.append(f"average {reading.english_label}")
+        if reading.head is not None and _only_tax(reading):
+            # « prix catalogue moyen » of a « prix de vente HT »; « prix de vente moyen » when no other column is one.
+            others = [c for c in table.table.columns if c is not column and table.concept_of(c) == reading.head.french]
+            synonyms += [
+                f"{said} {agreed}" for said in (*(() if others else (reading.head.french,)), *reading.head.synonyms)
+            ]
         if reading.head is not None and reading.head.french in {"salaire brut", "salaire net"} and table.role == "thing":
             synonyms += ["salaire moyen", "rémunération moyenne"]
     number = column_format(column, reading)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datapilot_kernel.catalog.model import Column
+from datapilot_kernel.semantic.drafting.amounts import EXCLUDED, quantity_of
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, safe_name
 from datapilot_kernel.semantic.drafting.reserved import quoted
+from datapilot_kernel.semantic.drafting.sales import measure_of
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft
 from datapilot_kernel.semantic.model import Format
 
@@ -33,7 +35,9 @@ def draft_ratios(draft: Draft, measures: list[MeasureDraft]) -> None:
         _duration(draft, table, measures)
         _budget(table, own, measures)
         _balance(table, own, measures)
+        _outstanding(draft, table, measures)
     _scrap(draft, measures)
+    _returns(draft, measures)
 
 
 def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
@@ -141,6 +145,66 @@ def days_between(draft: Draft, start: Column, end: Column) -> str:
             if plain:
                 return f"({b} - {a})"
             return f"EXTRACT(EPOCH FROM (CAST({b} AS TIMESTAMP) - CAST({a} AS TIMESTAMP))) / 86400.0"
+
+
+def _outstanding(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
+    """What is left to pay of documents that say their amount and what was paid of it, in one row."""
+    if not table.is_a("facture", "facturation", "échéance", "créance", "commande", "prêt"):
+        return
+    numbers = [c for c in table.table.columns if c.type in _NUMERIC and not c.personal]
+    readings = table.column_readings
+    if any(readings[c.name].has("restant", "solde", "encours", "dû") for c in numbers):
+        return  # a column says it
+    paid = next(
+        (c for c in numbers if readings[c.name].has("payé", "réglé", "règlement", "paiement", "encaissement")
+         and readings[c.name].has("montant", "montant total", "total")), None,
+    )  # fmt: skip
+    owed = [
+        c for c in numbers
+        if c is not paid and (h := readings[c.name].head) is not None and h.french in {"montant", "montant total", "total"}
+        and not readings[c.name].has(*EXCLUDED)
+    ]  # fmt: skip
+    if paid is None or not owed:
+        return
+    amount = min(owed, key=lambda c: (not readings[c.name].has("TTC"), readings[c.name].has("HT")))
+    measures.append(
+        MeasureDraft(
+            table, "reste_a_payer", ["reste à payer"],
+            expression=f"SUM({quoted(draft, amount.name)} - COALESCE({quoted(draft, paid.name)}, 0))",
+            format=Format(kind="currency"), priority=3, lower_is_better=True,
+            description=f"« {table.label_of(amount)} » moins « {table.label_of(paid)} ».",
+            synonyms=["encours", "encours clients", "encours client", "reste dû", "restant dû", "montant restant dû",
+            "montant restant à payer", "reste à encaisser", "reste à régler", "créances", "créances clients",
+            "montant dû", "montant non réglé", "montant non payé", "montant impayé", f"montant dû des {table.plural}"],
+        )
+    )  # fmt: skip
+
+
+def _returns(draft: Draft, measures: list[MeasureDraft]) -> None:
+    """Share of what was sold that came back: the quantity returned over the quantity of the rows that returns point at."""
+
+    def quantity(table: TableDraft) -> MeasureDraft | None:
+        column = quantity_of(table) or next(
+            (c for c in table.table.columns if c.type in _NUMERIC and table.concept_of(c) == "quantité"), None
+        )
+        return measure_of(measures, table, column) if column is not None else None
+
+    for table in draft.visible():
+        back = quantity(table) if table.is_a("retour") else None
+        for fk in table.table.foreign_keys if back is not None else ():
+            target = draft.target(fk)
+            sold = quantity(target) if target is not None and not target.hidden and target.role == "fact" else None
+            if back is not None and sold is not None:
+                measures.append(
+                    MeasureDraft(
+                        table, "taux_retour", ["taux de retour"], formula=f"{{{back.name}}} / {{{sold.ref}}}",
+                        format=_PERCENT, additivity="non_additive", priority=3, lower_is_better=True,
+                        synonyms=["taux de retours", "part des retours", "pourcentage de retours", "part retournée",
+                        "return rate"],
+                        description="Quantité retournée divisée par la quantité vendue.",
+                    )
+                )  # fmt: skip
+                return
 
 
 def _balance(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:

@@ -17,6 +17,7 @@ from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.drafting.sales import (
     add_basket,
     add_buyers,
+    add_discount,
     add_margin,
     add_targets,
     measure_of,
@@ -76,6 +77,7 @@ def draft_revenue(draft: Draft, measures: list[MeasureDraft]) -> None:
         if table is not None:
             _with_tax(draft, table, measures, main)
             add_margin(draft, table, measures, line_turnover if table is lines else turnover)
+            add_discount(draft, table, measures, line_turnover if table is lines else turnover)
     counted = header if header is not None else lines
     if counted is not None:
         add_basket(counted, measures, main)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datapilot_kernel.catalog.model import Column
-from datapilot_kernel.semantic.drafting.amounts import EXCLUDED, best_amount, cost_of, quantity_of
+from datapilot_kernel.semantic.drafting.amounts import EXCLUDED, best_amount, cost_of, list_product_of, quantity_of
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft
 from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.drafting.spoken import a
@@ -63,6 +63,22 @@ def add_margin(draft: Draft, table: TableDraft, measures: list[MeasureDraft], am
                 additivity="non_additive", priority=1, description="Marge divisée par le chiffre d’affaires.",
             )
         )  # fmt: skip
+
+
+def add_discount(draft: Draft, table: TableDraft, measures: list[MeasureDraft], amount: MeasureDraft | None) -> None:
+    """What was given away, where lines have a rate of discount: the price asked less the amount charged."""
+    full = list_product_of(draft, table)
+    if full is None or amount is None or amount.table is not table or amount.expression is None or tax_of(amount) == "TTC":
+        return
+    charged = amount.expression.removeprefix("SUM(").removesuffix(")")
+    measures.append(
+        MeasureDraft(
+            table, "montant_remises", ["montant des remises"], expression=f"SUM({full} - ({charged}))", format=_MONEY,
+            priority=3, description="Quantité multipliée par le prix, moins le montant facturé.",
+            synonyms=["remises", "remises accordées", "total des remises", "montant remisé", "montant des remises accordées",
+            "remise totale", "rabais", "discounts"],
+        )
+    )  # fmt: skip
 
 
 def add_basket(table: TableDraft, measures: list[MeasureDraft], main: MeasureDraft) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, split_name
+from datapilot_kernel.semantic.drafting.amounts import EXCLUDED
 from datapilot_kernel.semantic.drafting.columns import MONEY
 from datapilot_kernel.semantic.drafting.context import TableDraft, of
 
@@ -33,7 +34,7 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
     if days(reading):
         found += [f"jours {of(table.label)}", f"nombre de jours {of(table.label)}", f"total des jours {of(table.label)}",
                   f"jours {of(table.plural)}", f"nombre de jours {of(table.plural)}"]  # fmt: skip
-    if head in _AMOUNTS and not reading.has("TVA", "remise", "taxe", "règlement", "paiement"):
+    if head in _AMOUNTS and not reading.has(*EXCLUDED):
         tax = next((t for t in ("HT", "TTC") if reading.has(t)), "")
         said = f"montant {tax}".strip()
         found += [f"{said} des {table.plural}", f"{said} total des {table.plural}",
@@ -42,6 +43,8 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
             found += [f"valeur des {table.plural}", f"valeur totale des {table.plural}"]
     if reading.unit and reading.unit not in {"jours", "mois", "%", "€", "k€", "$"}:
         found += [f"{label} en {reading.unit}", f"{label} {reading.unit}", f"{reading.unit} {of(table.plural)}"]
+    if reading.has("stock") and head == "valeur":
+        found += ["valeur du stock", "valeur des stocks", "stock en valeur", "valeur totale du stock"]
     acronym = _acronym(column, reading)
     if acronym:
         found += [acronym, f"{acronym} total", f"{acronym} des {table.plural}", f"{acronym} total des {table.plural}"]

@@ -137,6 +137,25 @@ def yes_and_no(column: Column) -> tuple[str, str] | None:
     return None
 
 
+_ACTIVE = (
+    (("produit", "article", "référence", "prestation", "pièce"), ("au catalogue", "encore au catalogue", "en vente"),
+     ("retiré du catalogue", "retirés du catalogue", "hors catalogue", "plus au catalogue", "retirés de la vente")),
+    (("employé", "salarié", "collaborateur", "commercial", "vendeur", "chauffeur", "technicien", "opérateur", "agent"),
+     ("présents", "en poste", "en activité"), ("non présents",)),
+)  # fmt: skip
+
+
+def situated(reading: Reading, concept: str, values: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Add what « actif » means for this kind of thing: a product is « au catalogue », a person « en poste »."""
+    if len(values) != 2 or [q.french for q in reading.qualifiers] != ["actif"]:
+        return values
+    for concepts, yes, no in _ACTIVE:
+        if concept in concepts:
+            (first, held), (second, not_held) = values.items()
+            return {first: tuple(dict.fromkeys((*held, *yes))), second: tuple(dict.fromkeys((*not_held, *no)))}
+    return values
+
+
 _LISTS = frozenset({"newsletter", "infolettre"})
 
 
