@@ -63,7 +63,7 @@ class _Reader:
             found.append(self.part(f"/dimensions/{i}", "dimension", "dimension", upper_first(value)))
         for i, condition in enumerate(plan.filters):
             label = way_label(dimension_label(condition.field, self.layer), condition.via, self.layer)
-            value = describe_filter(condition, self.layer, self.formatter)
+            value = describe_filter(condition, self.layer, self.formatter, labelled=True)
             found.append(ReadingPart(f"/filters/{i}", "filter", upper_first(label), value))
         for i, group in enumerate(plan.any_of):
             either = listed([self._whole_filter(f) for f in group], self.formatter, last="or")

@@ -126,8 +126,11 @@ def shown_value(value: Any, dimension: Dimension | None, formatter: Formatter) -
     return formatter.value(value, format_of_dimension(dimension))
 
 
-def describe_filter(condition: Filter, layer: Layer | None, formatter: Formatter) -> str:
-    """Return what a filter keeps, without the name of its dimension: « Bretagne ou Corse », « sauf Lyon », « ≥ 100 € »."""
+def describe_filter(condition: Filter, layer: Layer | None, formatter: Formatter, *, labelled: bool = False) -> str:
+    """Return what a filter keeps, without the name of its dimension: « = Bretagne ou Corse », « sauf Lyon », « ≥ 100 € ».
+
+    ``labelled``: it follows « Région : », where no « = » is needed.
+    """
     dimension = find_dimension(condition.field, layer)
     shown = [shown_value(v, dimension, formatter) for v in condition.values]
     if condition.op == "between" and len(shown) == 2:
@@ -139,7 +142,8 @@ def describe_filter(condition: Filter, layer: Layer | None, formatter: Formatter
     if condition.op == "day_type":
         return " ".join(say(formatter, f"reading.day_type.{v}") for v in condition.values)
     joined = listed(shown, formatter, last="or")
-    said = say(formatter, f"reading.op.{condition.op}", value=joined)
+    plain = labelled and condition.op in ("eq", "in")
+    said = joined if plain else say(formatter, f"reading.op.{condition.op}", value=joined)
     typed = [t for t, s in zip(condition.typed, shown, strict=False) if t and t.lower() != s.lower()]
     if typed:
         said += " " + say(formatter, "reading.typed", typed=", ".join(typed))

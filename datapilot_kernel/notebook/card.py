@@ -156,9 +156,10 @@ def _figures(answer: Answer, formatter: Formatter) -> str:
 
 def _chips(answer: Answer) -> str:
     title = escape(text("notebook.understood"))
-    chips = "".join(
+    # The spaces are for viewers that drop the styles of a notebook they do not trust.
+    chips = " ".join(
         f'<span class="dp-chip{" dp-default" if p.kind == "default_filter" else ""}">'
-        f"<b>{escape(p.label)}</b>{escape(p.value)}</span>"
+        f"<b>{escape(p.label)}</b> {escape(p.value)}</span>"
         for p in answer.reading
     )
     return f'<div class="dp-chips dp-static" title="{title}">{chips}</div>' if chips else ""
@@ -225,4 +226,4 @@ def _footer(answer: Answer, formatter: Formatter) -> str:
     if answer.timings_ms.total is not None:
         parts.append(text("notebook.took", ms=formatter.count(round(answer.timings_ms.total))))
     parts.append(text(f"notebook.by.{answer.engine}"))
-    return f'<div class="dp-foot">{"".join(f"<span>{escape(p)}</span>" for p in parts)}</div>'
+    return f'<div class="dp-foot">{" ".join(f"<span>{escape(p)}</span>" for p in parts)}</div>'
