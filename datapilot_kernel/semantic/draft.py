@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datapilot_kernel.catalog.model import Catalog
 from datapilot_kernel.semantic.drafting.columns import draft_columns
+from datapilot_kernel.semantic.drafting.dates import details_by_their_event
 from datapilot_kernel.semantic.drafting.joins import draft_joins
 from datapilot_kernel.semantic.drafting.measures import draft_measures
 from datapilot_kernel.semantic.drafting.questions import draft_questions
@@ -36,6 +37,7 @@ def draft_layer(catalog: Catalog, *, name: str = "Brouillon") -> Layer:
     draft_ratios(draft, measures)
     settle(measures)
     draft_joins(draft)
+    details_by_their_event(draft)
     return Layer(
         name=name,
         status="draft",

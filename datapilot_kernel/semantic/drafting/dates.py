@@ -82,6 +82,32 @@ def dated_as_itself(table: TableDraft) -> None:
         )
 
 
+def details_by_their_event(draft: Draft) -> None:
+    """Let order lines be dated by their order: a product beside it (launched one day) gives up dating its own rows.
+
+    A table without a date is dated by the nearest that has one, and by none when two are equally near. Where one of them is
+    what happened and the other a thing, only the first can be meant. The thing keeps its date as a dimension.
+    """
+    tables = {t.name: t for t in draft.tables.values()}
+    targets: dict[str, set[str]] = {}
+    for join in draft.joins.values():
+        if join.from_entity != join.to_entity:
+            targets.setdefault(join.from_entity, set()).add(join.to_entity)
+    for table in draft.tables.values():
+        if table.time is not None or table.role == "technical":
+            continue
+        seen, level = {table.name}, targets.get(table.name, set())
+        while level:
+            dated = [tables[name] for name in sorted(level) if tables[name].time is not None]
+            if dated:
+                if len(dated) > 1 and any(t.role == "fact" for t in dated):
+                    for thing in (t for t in dated if t.role == "thing"):
+                        thing.time = None
+                break
+            seen |= level
+            level = {n for name in level for n in targets.get(name, set())} - seen
+
+
 def _unfilled(column: Column | None) -> float:
     """Return how much a date loses for rows that have none: it is a state's (shipped, paid, closed), not the row's own."""
     share = column.null_share or 0.0 if column is not None else 0.0

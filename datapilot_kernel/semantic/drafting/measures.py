@@ -161,6 +161,8 @@ _EVENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ..
     ("résiliations", "churn", "désabonnements", "annulations")),
     (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}",
     ("nombre de nouveaux {plural}", "{plural} créés", "inscriptions", "nombre d’inscriptions")),
+    (("produit", "article", "référence"), ("date de lancement", "date de création"), "nouveaux {plural}",
+    ("nombre de nouveaux {plural}", "{plural} lancés", "nombre de {plural} lancés", "lancements", "{plural} créés")),
 )  # fmt: skip
 
 
