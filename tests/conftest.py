@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -53,12 +52,12 @@ def _shared(dialect: str, config: pytest.Config) -> servers.Server:
 
 
 @pytest.fixture(scope="session")
-def postgres(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+def postgres(request: pytest.FixtureRequest) -> servers.Server:
     """The shared PostgreSQL server: make your own database with ``new_database``."""
-    yield _shared("postgres", request.config)
+    return _shared("postgres", request.config)
 
 
 @pytest.fixture(scope="session")
-def mariadb(request: pytest.FixtureRequest) -> Iterator[servers.Server]:
+def mariadb(request: pytest.FixtureRequest) -> servers.Server:
     """The shared MariaDB server: make your own database with ``new_database``."""
-    yield _shared("mysql", request.config)
+    return _shared("mysql", request.config)
