@@ -24,12 +24,22 @@ def table_key(table: str, default_schema: str) -> str:
     return table if "." in table else f"{default_schema}.{table}"
 
 
+def policy_name(schema: str, table: str) -> str:
+    """Return a table's name as the guard's policy writes it.
+
+    >>> policy_name("public", "clients"), policy_name("main", "ventes.2024")
+    ('public.clients', 'main."ventes.2024"')
+    """
+    return ".".join('"' + p.replace('"', '""') + '"' if "." in p or '"' in p else p for p in (schema, table))
+
+
 def build_policy(
     catalog: Catalog, layer: Layer | None, *, attributes: Mapping[str, str] | None = None, max_rows: int = 10_000
 ) -> Policy:
     """Return the guard's policy for a person with these attributes.
 
-    Two entities over the same table add up: every row filter holds (AND), every masked column is masked.
+    Two entities over the same table add up: every row filter holds (AND), every masked column is masked. Types and keys come
+    from the catalog: the guard compares attributes by the column's type, and keeps the type of a masked column.
     """
     entities: dict[str, list[Entity]] = {}
     for entity in layer.entities.values() if layer else ():
@@ -39,10 +49,12 @@ def build_policy(
         own = entities.get(table.key, [])
         masked = {column for entity in own for column in entity.masked}
         filters = [f"({entity.row_filter})" for entity in own if entity.row_filter]
-        tables[table.key] = TablePolicy(
+        tables[policy_name(table.db_schema, table.name)] = TablePolicy(
             columns=tuple(c.name for c in table.columns if c.name not in masked),
             masked=tuple(c.name for c in table.columns if c.name in masked),
             row_filter=" AND ".join(dict.fromkeys(filters)) or None,
+            types={c.name: c.native_type for c in table.columns},
+            primary_key=list(table.primary_key),
         )
     return Policy(
         version=1,

@@ -17,7 +17,7 @@ from datapilot_kernel.guard import limits
 from datapilot_kernel.guard.conditions import condition_sql
 from datapilot_kernel.guard.dialects import RULES, DialectName, DialectRules
 from datapilot_kernel.guard.grouping import complete_group_by
-from datapilot_kernel.guard.policy import Policy, TablePolicy, split_name
+from datapilot_kernel.guard.policy import AttributeValue, Policy, TablePolicy, split_name
 from datapilot_kernel.guard.reasons import Accepted, Refusal, RefusedSql
 from datapilot_kernel.guard.render import Renderer
 from datapilot_kernel.guard.scope import Origin, Resolver, TableInfo
@@ -52,7 +52,11 @@ class Guard:
         self._tables: dict[tuple[str, str], TableInfo] = {}
         problems: list[str] = []
         for written, table in policy.tables.items():
-            schema, name = split_name(written, policy.default_schema)
+            try:
+                schema, name = split_name(written, policy.default_schema)
+            except ValueError as error:
+                problems.append(str(error))
+                continue
             info = _table_info(self.rules, schema, name, table, policy.attributes)
             key = (self.rules.fold_text(schema), self.rules.fold_text(name))
             if key in self._tables:
@@ -85,12 +89,12 @@ class Guard:
 
     def check_condition(self, condition: str, table: str) -> Refusal | None:
         """Check the form of a row filter, with its attributes left open; None: it can be used."""
-        _, name = split_name(table, self.policy.default_schema)
         try:
+            _, name = split_name(table, self.policy.default_schema)
             condition_sql(condition, self.rules, name, None)
         except RefusedSql as refused:
             return refused.refusal
-        except (SqlglotError, RecursionError) as error:
+        except (SqlglotError, RecursionError, ValueError) as error:
             return Refusal("bad_policy", log=f"row filter: {type(error).__name__}")
         return None
 
@@ -146,7 +150,7 @@ class Guard:
             if not isinstance(named, exp.Identifier):
                 return None
             names.append(self.rules.fold(named))
-        return info if f"({written})" == info.body(names) else None
+        return info if f"({written})" == info.body([n for n in names if n in info.pieces]) else None
 
     def _write(self, tree: exp.Expr, resolver: Resolver, *, replace: bool, prune: bool = False) -> str:
         found = resolver.found
@@ -179,7 +183,7 @@ class Guard:
                 replacements[id(table)] = _full_name(self.rules, wrapped)
                 names.pop(id(table), None)
         filtered = any(info.filtered for info in (*found.tables.values(), *found.wrapped.values()))
-        renderer = Renderer(self.rules, replacements, names, filtered=filtered)
+        renderer = Renderer(self.rules, replacements, names, filtered=filtered, own=found.wrapped)
         return renderer.sql(tree)
 
     def _confirm(self, text: str, read: set[str]) -> None:
@@ -200,7 +204,7 @@ def _full_name(rules: DialectRules, info: TableInfo) -> str:
 
 
 def _table_info(
-    rules: DialectRules, schema: str, name: str, table: TablePolicy, attributes: Mapping[str, object]
+    rules: DialectRules, schema: str, name: str, table: TablePolicy, attributes: Mapping[str, AttributeValue]
 ) -> TableInfo:
     full = f"{schema}.{name}"
     shown = [*table.columns, *[m for m in table.masked if m not in table.columns]]
@@ -225,9 +229,11 @@ def _table_info(
             if column in masked:
                 text = f"{_null_of(rules, table.types.get(column))} AS {text}"
             info.pieces[rules.fold_text(column)] = text
+        info.nothing = f"NULL AS {rules.quote('vide')}"
         info.tail = f"FROM {_full_name(rules, info)}"
         if table.row_filter is not None:
-            info.tail += f" WHERE {condition_sql(table.row_filter, rules, name, attributes)}{rules.barrier}"  # type: ignore[arg-type]
+            condition = condition_sql(table.row_filter, rules, name, attributes, table.types)
+            info.tail += f" WHERE {condition}{rules.barrier}"
     except RefusedSql as refused:
         info.refusal = refused
     except (SqlglotError, RecursionError) as error:
@@ -236,8 +242,8 @@ def _table_info(
 
 
 def _null_of(rules: DialectRules, type_text: str | None) -> str:
-    """NULL, of the column's own type when it is known and on the list."""
-    if type_text is None:
+    """NULL, of the column's own type when it is known and on the list; MySQL casts to few types, and needs none."""
+    if type_text is None or rules.name == "mysql":
         return "NULL"
     try:
         tree = parse(f"SELECT CAST(NULL AS {type_text})", rules.name)

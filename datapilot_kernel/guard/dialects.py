@@ -100,6 +100,8 @@ class DialectRules:
 
     def quote(self, name: str) -> str:
         """Quote a name of the database."""
+        if not _encodable(name):
+            raise RefusedSql("bad_character", log="half a character in a name")
         mark = "`" if self.name == "mysql" else '"'
         return f"{mark}{name.replace(mark, mark * 2)}{mark}"
 
@@ -124,8 +126,8 @@ class DialectRules:
 
     def string(self, value: str) -> str:
         """Write a string so that no setting of the server reads it otherwise."""
-        if "\0" in value:
-            raise RefusedSql("bad_character", log="NUL in a string")
+        if "\0" in value or not _encodable(value):
+            raise RefusedSql("bad_character", log="NUL or half a character in a string")
         doubled = value.replace("'", "''")
         if "\\" in value:
             if self.name == "mysql":
@@ -261,6 +263,17 @@ class DialectRules:
     def method_call(self, r: Renderer, left: exp.Expr, call: exp.Anonymous) -> str:
         """Refuse a qualified function name (``tree`` has already taken apart the forms that mean something else)."""
         raise RefusedSql("forbidden_function", name=call.name[:60], log="qualified function name")
+
+
+def _encodable(text: str) -> bool:
+    """Tell whether ``text`` can be sent: a lone surrogate cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _lower_ascii(name: str) -> str:

@@ -355,6 +355,10 @@ def canonicalise(text: str, dialect: str) -> Canonical:
     """
     if len(text) > MAX_CHARS:
         raise RefusedSql("too_long", log=f"{len(text)} characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RefusedSql("bad_character", log="half a character (a lone surrogate)") from None
     pieces = list(_merged(tokens(text, dialect), dialect, text))
     while pieces and pieces[-1].kind == ";":
         pieces.pop()

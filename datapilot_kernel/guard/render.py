@@ -60,13 +60,22 @@ class Renderer:
         By ``id`` of an ``exp.Identifier`` or ``exp.Column``: the text to write in its place.
     filtered
         Whether a table with a row filter is read.
+    own
+        By ``id`` of an ``exp.Select``: the guard's own subqueries, whose row filter is the policy's and written as it is.
     """
 
     def __init__(
-        self, rules: DialectRules, replacements: dict[int, str], names: dict[int, str], *, filtered: bool = False
+        self,
+        rules: DialectRules,
+        replacements: dict[int, str],
+        names: dict[int, str],
+        *,
+        filtered: bool = False,
+        own: Iterable[int] = (),
     ) -> None:
         self.rules = rules
         self.filtered = filtered
+        self.own = frozenset(own)
         self.replacements = replacements
         self.names = names
 

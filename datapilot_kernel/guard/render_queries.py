@@ -46,6 +46,12 @@ _SELECT_ARGS = "with_ distinct expressions from_ joins laterals where group havi
 
 @writes(exp.Select, args=_SELECT_ARGS)
 def _select(r: Renderer, node: exp.Select) -> str:
+    if r.filtered and id(node) in r.own:
+        r.filtered = False
+        try:
+            return _select(r, node)
+        finally:
+            r.filtered = True
     args = node.args
     if args.get("kind"):
         raise RefusedSql("forbidden_syntax", what=f"SELECT AS {args['kind']}", log="select kind")

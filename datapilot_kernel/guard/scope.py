@@ -75,6 +75,7 @@ class TableInfo:
     shown: tuple[str, ...]
     pieces: dict[str, str] = field(default_factory=dict)
     tail: str = ""
+    nothing: str = "NULL"  # what is read of a table without a readable column
     filtered: bool = False
     # columns of the key, folded; columns that the row filter holds to a value
     key: tuple[str, ...] = ()
@@ -88,7 +89,7 @@ class TableInfo:
             listed = [text for name, text in self.pieces.items() if name in wanted]
         else:
             listed = list(self.pieces.values())
-        return f"(SELECT {', '.join(listed) or 'NULL'} {self.tail})"
+        return f"(SELECT {', '.join(listed) or self.nothing} {self.tail})"
 
 
 @dataclass(slots=True, eq=False)
@@ -412,7 +413,7 @@ class Resolver:
             self.found.wrapped[id(inner)] = info
             self.found.read.add(info.full)
             names = [self.rules.fold(i.args["alias"] if isinstance(i, exp.Alias) else i.this) for i in inner.expressions]
-            source = self._aliased(alias, {n: info.columns[n] for n in names})
+            source = self._aliased(alias, {n: info.columns[n] for n in names if n in info.columns})
             source.table = info
             source.weight = sizes.TABLE_WEIGHT
             if node.args.get("pivots"):

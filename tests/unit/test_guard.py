@@ -254,16 +254,22 @@ def test_a_missing_attribute_refuses(guard: Guard, attributes: dict[str, Any]) -
     ("row_filter", "attributes", "written"),
     [
         ("t = {a}", {"a": "x' OR 1=1 --"}, "'x'' OR 1=1 --'"),
-        ("t = {a}", {"a": 7}, "= 7"),
-        ("t = {a}", {"a": -7}, "= (-7)"),
-        ("t = {a}", {"a": True}, "= TRUE"),
+        ("t = {a}", {"a": 7}, "= '7'"),
+        ("t = {a}", {"a": -7}, "= '-7'"),
+        ("n = {a}", {"a": 7}, "= 7"),
+        ("n = {a}", {"a": "-7"}, "= (-7)"),
+        ("v = {a}", {"a": True}, "= 'true'"),
+        ("n IN ({a})", {"a": ["1", "2"]}, "IN (1, 2)"),
+        ("n + {a} > 2", {"a": 7}, ""),
+        ("t LIKE {a}", {"a": "x"}, "LIKE 'x'"),
         ("t IN ({a})", {"a": ["x", "y"]}, "IN ('x', 'y')"),
         ("t IN ({a})", {"a": []}, "IN (NULL)"),
         ("t = {a} AND u = {b}", {"a": "x", "b": "y"}, "'x'"),
     ],
 )
 def test_attributes_are_values(guard: Guard, row_filter: str, attributes: dict[str, Any], written: str) -> None:
-    tables = {"clients": {"columns": ["id"], "row_filter": row_filter}}
+    types = {"n": "bigint", "v": "character varying(20)"}
+    tables = {"clients": {"columns": ["id"], "row_filter": row_filter, "types": types}}
     bound = Guard(policy(guard.dialect, tables=tables, attributes=attributes), guard.dialect)
     assert written in accepted(bound, "SELECT id FROM clients").sql
 
@@ -280,14 +286,58 @@ def test_attributes_are_values(guard: Guard, row_filter: str, attributes: dict[s
         "tenant_id = {tenant}; DROP TABLE x",
         "tenant_id = {tenant} OFFSET 0",
         "t = {regions}",
+        "n = {tenant}",
+        "n IN ({regions})",
+        "t SIMILAR TO {tenant}",
+        "regexp_replace(t, {tenant}, '') = ''",
     ],
 )
 def test_a_bad_row_filter_closes_the_table(guard: Guard, row_filter: str) -> None:
-    tables = {"clients": {"columns": ["id"], "row_filter": row_filter}, "ventes": {"columns": ["id"]}}
+    types = {"n": "numeric(10,2)"}
+    tables = {"clients": {"columns": ["id"], "row_filter": row_filter, "types": types}, "ventes": {"columns": ["id"]}}
     closed = Guard(policy(guard.dialect, tables=tables, attributes={"tenant": "t1", "regions": ["a"]}), guard.dialect)
     refused(closed, "SELECT id FROM clients", "bad_policy")
     accepted(closed, "SELECT id FROM ventes")
     assert closed.problems
+
+
+def test_an_attribute_in_like_has_no_wildcard(guard: Guard) -> None:
+    tables = {"clients": {"columns": ["id"], "row_filter": "t LIKE CONCAT({a}, '%')"}}
+    bound = Guard(policy(guard.dialect, tables=tables, attributes={"a": "x%_"}), guard.dialect)
+    written = accepted(bound, "SELECT id FROM clients").sql
+    assert "\\%" in written
+    assert "'x%" not in written
+    assert guard.dialect != "duckdb" or "ESCAPE" in written
+    empty = Guard(policy(guard.dialect, tables=tables, attributes={"a": ""}), guard.dialect)
+    refused(empty, "SELECT id FROM clients", "missing_attribute")
+
+
+@pytest.mark.parametrize("row_filter", ["t = {a}", "({a}) = t", "t IN ({a}, 'y')", "NOT (t = {a})", "lower(t) = lower({a})"])
+def test_mysql_compares_attributes_to_the_letter(row_filter: str) -> None:
+    tables = {"clients": {"columns": ["id"], "row_filter": row_filter}}
+    bound = Guard(policy("mysql", tables=tables, attributes={"a": "x"}), "mysql")
+    assert "USING utf8mb4) AS BINARY" in accepted(bound, "SELECT id FROM clients").sql
+
+
+def test_an_impossible_table_name_is_a_problem_only(guard: Guard) -> None:
+    tables = {"a.b.c": {"columns": ["id"]}, "ventes": {"columns": ["id"]}}
+    odd = Guard(policy(guard.dialect, tables=tables), guard.dialect)
+    assert odd.problems
+    accepted(odd, "SELECT id FROM ventes")
+    refused(odd, "SELECT id FROM c", "unknown_table")
+    assert guard.check_condition("a = 1", "a.b.c") is not None
+
+
+def test_rows_of_a_table_without_columns_can_be_counted(guard: Guard) -> None:
+    tables = {"fantome": {"columns": [], "row_filter": "t = {tenant}"}}
+    accepted(Guard(policy(guard.dialect, tables=tables), guard.dialect), "SELECT COUNT(*) FROM fantome")
+
+
+def test_half_characters_are_refused(guard: Guard) -> None:
+    refused(guard, "SELECT '\ud800' AS a", "bad_character")
+    tables = {"clients": {"columns": ["id"], "row_filter": "t = {a}"}}
+    bound = Guard(policy(guard.dialect, tables=tables, attributes={"a": "\ud800"}), guard.dialect)
+    assert not bound.check("SELECT id FROM clients").ok
 
 
 def test_check_condition(guard: Guard) -> None:
