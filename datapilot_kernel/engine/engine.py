@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal, Protocol, assert_never, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, assert_never, runtime_checkable
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -48,7 +48,6 @@ from datapilot_kernel.sources.model import CancelToken, Limits, ResultTable, Sou
 if TYPE_CHECKING:
     from datapilot_kernel.nl2sql.conversation import Conversation
     from datapilot_kernel.nl2sql.local import LocalEngine
-    from datapilot_kernel.sources.model import Estimate
 
 log = logging.getLogger(__name__)
 
@@ -334,7 +333,7 @@ class Engine:
             return None
         read = {"postgres": cost.from_postgres, "mysql": cost.from_mysql, "duckdb": cost.from_duckdb}[self.source.dialect]
         try:
-            plan = self.source.explain(verdict.sql, cancel=cancel).plan
+            plan = self.source.explain(verdict.sql, cancel=cancel)
         except SourceProblem as problem:
             if problem.reason in _SCHEMA_REASONS:
                 raise
@@ -360,8 +359,8 @@ _SMALL_ROWS = 5_000
 class Explains(Protocol):
     """A source that can say what a statement would cost."""
 
-    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
-        """Return the engine's estimate; its ``plan`` is the parsed JSON of EXPLAIN."""
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
+        """Return EXPLAIN's JSON, parsed."""
 
 
 def _worth_asking(tables: tuple[str, ...], sizes: Mapping[str, int | None]) -> bool:

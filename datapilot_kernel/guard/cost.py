@@ -159,12 +159,22 @@ def from_duckdb(plan: Any) -> Estimate:
         if not isinstance(node, dict):
             continue
         stack.extend(node.get("children") or ())
-        info = node.get("extra_info")
-        rows = _number(info.get("Estimated Cardinality") if isinstance(info, dict) else None)
+        rows, name = _duckdb_rows(node), str(node.get("name", "")).upper()
         produced = max(produced, rows)
-        if "SCAN" in str(node.get("name", "")).upper():
+        if "SCAN" in name:
             scanned += rows
+        if any(join in name for join in _COMPARES_EVERY_PAIR):
+            # DuckDB estimates such a join by its larger side; the work is every pair.
+            produced = max(produced, math.prod(max(1.0, _duckdb_rows(child)) for child in node.get("children") or ()))
     return Estimate(scanned, produced, None)
+
+
+_COMPARES_EVERY_PAIR = ("CROSS_PRODUCT", "NESTED_LOOP", "PIECEWISE", "BLOCKWISE", "IE_JOIN")
+
+
+def _duckdb_rows(node: Any) -> float:
+    info = node.get("extra_info") if isinstance(node, dict) else None
+    return _number(info.get("Estimated Cardinality") if isinstance(info, dict) else None)
 
 
 def judge(estimate: Estimate, limits: CostLimits | None = None) -> Refusal | None:

@@ -1,8 +1,9 @@
 """What understanding a question comes to, whichever engine did it: one of four.
 
 ``Understood`` has a plan and nothing unexplained. ``Ambiguous`` has one precise question and 2 to 4 readings.
-``NotAnswerable`` knows what is missing. ``Unsure`` hands on, with what was understood so far: the next engine (Claude) or, when there is
-none, the engine turns it into a clarification or a refusal that says which word could not be placed.
+``NotAnswerable`` knows what is missing. ``Unsure`` hands on, with what was understood so far: to the next engine
+(Claude) or, when there is none, the engine turns it into a clarification or a refusal that says which word could not
+be placed.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from datapilot_kernel.sources.location import DatabaseLocation, cache_folder, pa
 from datapilot_kernel.sources.model import (
     CancelToken,
     Dialect,
-    Estimate,
     Limits,
     LogicalType,
     OpenedSource,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = [
     "CancelToken",
     "Dialect",
-    "Estimate",
     "Limits",
     "LogicalType",
     "OpenedSource",

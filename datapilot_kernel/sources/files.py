@@ -32,7 +32,6 @@ from datapilot_kernel.sources import files_worker
 from datapilot_kernel.sources.model import (
     CancelToken,
     Dialect,
-    Estimate,
     Limits,
     ResultColumn,
     ResultTable,
@@ -229,13 +228,11 @@ class FilesSource:
         _, data, _ = self._run(sql, parameters, limits, CancelToken(), ("SELECT",))
         return list(zip(*data, strict=True))
 
-    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
-        """Return DuckDB's estimate: ``EXPLAIN (FORMAT JSON)``; it knows cardinalities, no cost."""
-        from datapilot_kernel.sources.estimates import duckdb_estimate
-
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
+        """Return ``EXPLAIN (FORMAT JSON)``, parsed."""
         limits = Limits(timeout_ms=5_000)
         _, data, _ = self._run(f"EXPLAIN (FORMAT JSON) {sql}", (), limits, cancel or CancelToken(), ("EXPLAIN",))
-        return duckdb_estimate(json.loads(data[-1][0]))
+        return json.loads(data[-1][0])
 
     def role_report(self) -> tuple[RoleFinding, ...]:
         """Nothing to say: the file is opened read-only and the process is shut in."""

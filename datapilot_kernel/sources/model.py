@@ -157,28 +157,6 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """What an engine expects a statement to cost, without running it.
-
-    Attributes
-    ----------
-    rows
-        Rows of the result; None when the engine does not say.
-    work_rows
-        The most rows that any step is expected to produce or read, joins multiplied out; None when unknown.
-    cost
-        In the engine's own unit (comparable within one engine only); None when it has none.
-    plan
-        The engine's plan as data; may quote literals of the statement: never shown, never logged.
-    """
-
-    rows: int | None
-    work_rows: int | None
-    cost: float | None
-    plan: Any = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
 class RoleFinding:
     """One thing that a source's account can do and should not.
 
@@ -206,8 +184,11 @@ class RoleFinding:
 class OpenedSource(Source, Protocol):
     """What :func:`datapilot_kernel.sources.open_source` gives: a source with the questions an operator asks it."""
 
-    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
-        """Return the engine's estimate of what a guarded statement costs, without running it."""
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
+        """Return the engine's own plan of a guarded statement (EXPLAIN's JSON, parsed), without running it.
+
+        ``guard.cost`` reads it. It may quote literals of the statement: never shown, never logged.
+        """
 
     def role_report(self) -> tuple[RoleFinding, ...]:
         """Say what the account can do beyond reading; empty: nothing. Raises as ``execute`` does."""

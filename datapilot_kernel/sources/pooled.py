@@ -28,7 +28,6 @@ from datapilot_kernel.sources.location import DatabaseLocation
 from datapilot_kernel.sources.model import (
     CancelToken,
     Dialect,
-    Estimate,
     Limits,
     ResultColumn,
     ResultTable,
@@ -193,8 +192,8 @@ class PooledSource(ABC):
         """The exceptions that :func:`translate` knows."""
 
     @abstractmethod
-    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
-        """Return the engine's estimate of what a guarded statement costs, without running it."""
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
+        """Return EXPLAIN's JSON, parsed: the statement is not run."""
 
     @abstractmethod
     def role_report(self) -> tuple[RoleFinding, ...]:

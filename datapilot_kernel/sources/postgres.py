@@ -19,7 +19,6 @@ from datapilot_kernel.sources.location import DatabaseLocation
 from datapilot_kernel.sources.model import (
     CancelToken,
     Dialect,
-    Estimate,
     Limits,
     LogicalType,
     ResultColumn,
@@ -142,12 +141,10 @@ class PostgresSource(PooledSource):
         assert collected is not None, "the server sends at least one result"
         return Fetched(columns, collected.rows, collected.truncated)
 
-    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Estimate:
-        """Return PostgreSQL's estimate: ``EXPLAIN (FORMAT JSON)``."""
-        from datapilot_kernel.sources.estimates import postgres_estimate
-
+    def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
+        """Return ``EXPLAIN (FORMAT JSON)``, parsed."""
         result = self.execute(f"EXPLAIN (FORMAT JSON) {sql}", limits=Limits(timeout_ms=5_000), cancel=cancel)
-        return postgres_estimate(result.rows[0][0])
+        return result.rows[0][0]
 
     def role_report(self) -> tuple[RoleFinding, ...]:
         """Say what the role can do beyond reading."""

@@ -260,7 +260,9 @@ def test_files_are_read_as_decided_beside_them(tmp_path: Path) -> None:
     columns = {c["name"]: c["type"] for c in json.loads(first.stdout)["files"][0]["columns"]}
     assert columns == {"code": "text", "montant": "text"}
     model = datapilot("files", "--source", str(tmp_path), "--yaml").stdout
-    (tmp_path / "datapilot.yaml").write_text(model.replace("Montant:\n        type: text", "Montant:\n        type: decimal"), encoding="utf-8")
+    (tmp_path / "datapilot.yaml").write_text(
+        model.replace("Montant:\n        type: text", "Montant:\n        type: decimal"), encoding="utf-8"
+    )
     again = datapilot("files", "--source", str(tmp_path))
     assert again.returncode == 1, "a cell that does not fit is a failed check"
     assert "ligne 3, colonne « Montant »" in again.stdout

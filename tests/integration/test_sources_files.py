@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from datapilot_kernel.errors import Cancelled, SourceProblem
+from datapilot_kernel.guard import cost
 from datapilot_kernel.sources import CancelToken, Limits, Source, open_source
 from datapilot_kernel.sources.files import FilesSource
 from datapilot_kernel.sources.files_import import cache
@@ -249,8 +250,8 @@ def test_close_ends_every_process(database: Path) -> None:
 
 
 def test_estimates(source: FilesSource) -> None:
-    assert (source.explain("SELECT * FROM t").rows or 0) == 20_000
-    assert (source.explain("SELECT count(*) FROM t a, t b WHERE a.i + b.i > 3").work_rows or 0) >= 10**8
+    assert cost.from_duckdb(source.explain("SELECT * FROM t")).scanned_rows == 20_000
+    assert cost.from_duckdb(source.explain("SELECT count(*) FROM t a, t b WHERE a.i + b.i > 3")).produced_rows >= 10**8
 
 
 def test_introspection(source: FilesSource) -> None:
