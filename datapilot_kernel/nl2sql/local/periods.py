@@ -13,13 +13,14 @@ import calendar
 import re
 import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
 from datapilot_kernel.nl2sql.local.tokens import Token
+from datapilot_kernel.plan.holidays import easter
 from datapilot_kernel.plan.model import AllTime, Between, CalendarPeriod, Grain, LastPeriod, Period, ToDate, Unit
 
 
@@ -64,6 +65,9 @@ class _Words:
         self.weekdays = {word: i for i, word in enumerate(names["weekdays"])}
         self.units = {word: unit for unit, forms in names["units"].items() for word in forms}
         self.ordinals = {word: int(n) for n, forms in names["ordinals"].items() for word in forms}
+        self.holidays = {word: day for day, forms in names["holidays"].items() for word in forms}
+        # « à Noël » is a day, « décorations de Noël » is not: these need their preposition.
+        feasts = {word: day for day, forms in names.get("feasts", {}).items() for word in forms}
         self.language = language
         month, ordinal = _any(self.months), _any(self.ordinals)
         weekday, unit = _any(self.weekdays), _any(self.units)
@@ -86,7 +90,10 @@ class _Words:
             "n": r"(?P<n{s}>\d{{1,4}}|un|une|one|a)",
             "unit": rf"(?P<unit{{s}}>{unit})",
             "weekday": rf"(?P<weekday{{s}}>{weekday})",
+            "holiday": rf"(?P<holiday{{s}}>{_any(self.holidays)})",
+            "feast": rf"(?P<holiday{{s}}>{_any(feasts)})",
         }
+        self.holidays |= feasts
         self.patterns = [(self._compile(p["match"]), p["build"]) for p in raw["pattern"]]
         self.grains = {tuple(form.split()): cast("Grain", grain) for grain, forms in raw["grains"].items() for form in forms}
         self.longest_grain = max(len(form) for form in self.grains)
@@ -255,6 +262,124 @@ def _weekday(m: _Match) -> Period:
     return Between(start=day, end=day)
 
 
+def _weekend(m: _Match) -> Period:
+    """The latest week-end that has begun; « dernier » is over."""
+    over = m.groups.get("over") is not None
+    if "dd1" in m.groups or "dd1b" in m.groups or "iso1" in m.groups:
+        day = m.day("1")
+        if day.weekday() < 5:
+            raise _NoSuchPeriod
+        saturday = day - timedelta(days=day.weekday() - 5)
+    else:
+        saturday = m.today - timedelta(days=(m.today.weekday() - 5) % 7)
+        if over and m.today.weekday() >= 5:
+            saturday -= timedelta(days=7)
+    return Between(start=saturday, end=saturday + timedelta(days=1))
+
+
+def _week_of(m: _Match) -> Period:
+    day = m.day("1")
+    monday = day - timedelta(days=day.weekday())
+    return Between(start=monday, end=monday + timedelta(days=6))
+
+
+_EASTER = {"easter": 0, "easter_monday": 1, "ascension": 39, "whit_sunday": 49, "whit_monday": 50, "good_friday": -2}
+
+
+def _holiday(m: _Match) -> Period:
+    """A public holiday: of the year said, or the latest that has begun."""
+    name = m.words.holidays[m.groups["holiday1"]]
+
+    def on(year: int) -> date:
+        if name in _EASTER:
+            return easter(year) + timedelta(days=_EASTER[name])
+        month, number = name.split("-")
+        return date(year, int(month), int(number))
+
+    offset = -1 if m.groups.get("lastyear") else 0 if m.groups.get("thisyear") else None
+    year = m.year() or (None if offset is None else m.today.year + offset)
+    if year is None:
+        year = m.today.year if on(m.today.year) <= m.today else m.today.year - 1
+    return _one_day(on(year))
+
+
+def _begins(today: date, unit: str) -> date:
+    """Return the first day of the running unit (of the civil calendar)."""
+    if unit == "week":
+        return today - timedelta(days=today.weekday())
+    months = {"month": 1, "quarter": 3, "semester": 6, "year": 12}.get(unit)
+    if months is None:
+        raise _NoSuchPeriod
+    return date(today.year, (today.month - 1) // months * months + 1, 1)
+
+
+def _until_yesterday(m: _Match) -> Period:
+    start, end = _begins(m.today, m.unit()), m.today - timedelta(days=1)
+    if start > end:
+        raise _NoSuchPeriod
+    return Between(start=start, end=end)
+
+
+def _some_of_year(*, last: bool) -> Callable[[_Match], Period]:
+    """« les 3 premiers mois de 2026 », « les 2 derniers trimestres de 2025 »."""
+
+    def build(m: _Match) -> Period:
+        months = {"month": 1, "quarter": 3, "semester": 6}.get(m.unit())
+        year = m.year() or m.today.year
+        if months is None or not 1 <= m.count() * months <= 12:
+            raise _NoSuchPeriod
+        span = m.count() * months
+        if last:
+            return Between(start=date(year, 13 - span, 1), end=date(year, 12, 31))
+        return Between(start=date(year, 1, 1), end=_month_last(year, span))
+
+    return build
+
+
+def _some_of_month(*, last: bool) -> Callable[[_Match], Period]:
+    """« les 10 premiers jours de mai »."""
+
+    def build(m: _Match) -> Period:
+        year, count = m.year() or _latest_year(m, m.month()), m.count()
+        end = _month_last(year, m.month())
+        if not 1 <= count <= end.day:
+            raise _NoSuchPeriod
+        if last:
+            return Between(start=end - timedelta(days=count - 1), end=end)
+        return Between(start=end.replace(day=1), end=end.replace(day=count))
+
+    return build
+
+
+def _third_of_month(m: _Match) -> Period:
+    """« début mai », « mi-mai »: its first ten days, the ten after; « fin mai »: the rest."""
+    year = m.year() or _latest_year(m, m.month())
+    first, last = {"debut": (1, 10), "mi": (11, 20)}[m.groups["third"]]
+    return Between(start=date(year, m.month(), first), end=date(year, m.month(), last))
+
+
+def _from_mid_month(m: _Match) -> Period:
+    return Between(start=date(m.year() or _latest_year(m, m.month()), m.month(), 15))
+
+
+def _to_mid_month(m: _Match) -> Period:
+    return Between(end=date(m.year() or _latest_year(m, m.month()), m.month(), 15))
+
+
+def _to_month_end(m: _Match) -> Period:
+    year = m.year() or _latest_year(m, m.month())
+    return Between(start=date(year, 1, 1), end=_month_last(year, m.month()))
+
+
+def _months_in_a_row(m: _Match) -> Period:
+    """« mars, avril et mai 2026 »: one stretch, when they follow each other."""
+    first, second, third = m.month("1"), m.month("2"), m.month("3")
+    year = m.year("3") or _latest_year(m, third)
+    if (first + 1, second + 1) != (second, third):
+        raise _NoSuchPeriod
+    return Between(start=date(year, first, 1), end=_month_last(year, third))
+
+
 def _last(m: _Match) -> Period:
     unit = m.unit()
     # « les 30 derniers jours » runs up to today; « les 3 derniers mois » are whole months.
@@ -294,7 +419,25 @@ def _one_day(day: date) -> Period:
 _BUILDERS: dict[str, Callable[[_Match], Period]] = {
     "days": _days,
     "since_day": lambda m: Between(start=m.day("1")),
-    "until_day": lambda m: Between(end=m.day("1") - timedelta(days=1)),
+    "after_day": lambda m: Between(start=m.day("1") + timedelta(days=1)),
+    "before_day": lambda m: Between(end=m.day("1") - timedelta(days=1)),
+    "until_day": lambda m: Between(end=m.day("1")),
+    "weekend": _weekend,
+    "week_of": _week_of,
+    "holiday": _holiday,
+    "until_yesterday": _until_yesterday,
+    "up_to_yesterday": lambda m: Between(end=m.today - timedelta(days=1)),
+    "first_of_year": _some_of_year(last=False),
+    "last_of_year": _some_of_year(last=True),
+    "first_of_month": _some_of_month(last=False),
+    "last_of_month": _some_of_month(last=True),
+    "third_of_month": _third_of_month,
+    "from_mid_month": _from_mid_month,
+    "to_mid_month": _to_mid_month,
+    "to_month_end": _to_month_end,
+    "months_in_a_row": _months_in_a_row,
+    "bare_this": _offset(0),
+    "this_year": lambda m: CalendarPeriod(unit="year", offset=0),
     "one_day": lambda m: _one_day(m.day("1")),
     "months": _months,
     "years": _years,
@@ -377,10 +520,70 @@ def find_time(tokens: Sequence[Token], *, today: date, language: str) -> list[Ti
                 span = TimeSpan(first, last, period=_BUILDERS[build](_Match(found, words, today)))
             except _NoSuchPeriod:
                 span = TimeSpan(first, last, possible=False)
+            if build == "bare_this" and not _bare_this(norms, first, last, words):
+                continue
             known = spans.get((first, last))
             if known is None or known.unit is not None or not known.possible:
                 spans[first, last] = span
-    return list(spans.values())
+    _lend_years(spans, norms)
+    return _without_weak(list(spans.values()), norms)
+
+
+_NOT_BEFORE_BARE = {
+    "fin", "debut", "milieu", "cours", "chaque", "dernier", "premier", "derniere", "premiere", "par", "du", "start", "end",
+}  # fmt: skip
+_NOT_AFTER_BARE = {"le", "la", "les", "ou", "qui", "dont", "avec", "plus", "moins", "record", "de", "d", "des", "a", "au"}
+
+
+def _bare_this(norms: Sequence[str], start: int, end: int, words: _Words) -> bool:
+    """« le CA du mois » is this month's; « le meilleur jour du mois », « le CA du mois le plus fort » are not."""
+    before = norms[start - 1] if start else ""
+    after = norms[end] if end < len(norms) else ""
+    return before not in _NOT_BEFORE_BARE and before not in words.units and after not in _NOT_AFTER_BARE and bool(before)
+
+
+def _without_weak(spans: list[TimeSpan], norms: Sequence[str]) -> list[TimeSpan]:
+    """Drop « du mois » where another period is said, or where a rank or an average is asked."""
+    weak = [
+        s
+        for s in spans
+        if isinstance(s.period, CalendarPeriod)
+        and s.period.offset == 0
+        and s.end - s.start <= 3
+        and norms[s.start] in ("du", "de")
+        and norms[s.end - 1] in ("mois", "jour", "semaine", "trimestre", "semestre", "annee")
+        and norms[s.start + 1] not in ("ce", "cette")
+    ]
+    periods = [s for s in spans if s.period is not None or s.grain is not None]
+    ranked = {"meilleur", "meilleure", "pire", "plus", "moins", "record", "top", "evolution"} & set(norms)
+    for one in weak:
+        others = [o for o in periods if o is not one and not (o.start < one.end and one.start < o.end)]
+        if others or (ranked and norms[one.end - 1] != "jour"):
+            spans.remove(one)
+    return spans
+
+
+def _lend_years(spans: dict[tuple[int, int], TimeSpan], norms: Sequence[str]) -> None:
+    """« mars et avril 2025 », « T1 vs T2 2025 »: the year said last is the year of both."""
+    glue = {"et", "vs", "ou", ",", "contre", "versus", "and", "or", "against"}
+    for key, span in list(spans.items()):
+        mine = span.period
+        if not (
+            isinstance(mine, CalendarPeriod) and mine.number is not None and mine.year is None and mine.year_offset is None
+        ):
+            continue
+        if span.end >= len(norms) or norms[span.end] not in glue:
+            continue
+        for other in list(spans.values()):
+            theirs = other.period
+            if (
+                other.start == span.end + 1
+                and isinstance(theirs, CalendarPeriod)
+                and theirs.unit == mine.unit
+                and theirs.year is not None
+                and theirs.number is not None
+            ):
+                spans[key] = replace(span, period=mine.model_copy(update={"year": theirs.year}))
 
 
 @cache
