@@ -222,9 +222,7 @@ def test_everything_drafted_runs(postgres: Server, mariadb: Server, tmp_path: Pa
         for entity in layer.entities.values():
             table = ".".join(f"{quote}{p}{quote}" for p in entity.table.split("."))
             fragments = [m.expression for m in entity.measures.values() if m.expression]
-            fragments += [
-                f"COUNT({d.expression})" for d in entity.dimensions.values() if d.expression and d.type != "boolean"
-            ]
+            fragments += [f"COUNT({d.expression})" for d in entity.dimensions.values() if d.expression]
             for fragment in fragments:
                 assert read_fragment(fragment, dialect).tree is not None
                 ((value,),) = source.introspect_rows(f"SELECT {fragment} FROM {table}")

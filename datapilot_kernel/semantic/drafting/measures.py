@@ -95,6 +95,7 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
             kind == "average"
             or (table.role == "thing" and head in _THING_AVERAGED)
             or (table.is_a("contrat") and head.startswith("salaire"))
+            or (table.role == "fact" and head == "distance")
         ):
             measures.append(_average(draft, table, column, reading))
         elif kind == "sum" and table.role == "fact" and days(reading):
@@ -209,6 +210,8 @@ def measure_kind(table: TableDraft, column: Column) -> Kind:
     head = reading.head.french if reading.head else ""
     if head in _NOT_MEASURES and not (head == "jour" and (column.type != "integer" or label_starts(reading, "jours"))):
         return "none"
+    if head == "distance" and table.role == "fact":
+        return "sum"  # of trips; between two places of a thing it is averaged
     if (
         is_rate(reading)
         or head in _AVERAGED

@@ -55,6 +55,7 @@ def draft_revenue(draft: Draft, measures: list[MeasureDraft]) -> None:
     """Name the turnover among the measures drafted so far, and add what follows from it."""
     header, lines = _family(draft)
     if header is None and lines is None:
+        name_documents(draft, None, measures)
         return
     turnover: MeasureDraft | None = None
     line_turnover = _of_lines(draft, lines, measures) if lines is not None else None
