@@ -20,7 +20,7 @@ class DefaultsBuilder(ConditionBuilder):
 
     def _leave_defaults(self, roots: frozenset[str]) -> None:
         """When the question asks for what a default filter excludes, leave that filter out."""
-        for made in self.filters_out:
+        for made in (*self.filters_out, *(f for i in self.items for f in i.filters)):
             if made.op not in ("eq", "in"):
                 continue
             entity = made.field.partition(".")[0]

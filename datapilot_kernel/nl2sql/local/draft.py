@@ -148,6 +148,8 @@ class Draft:
     aggregate: Aggregate | None = None
     sum: bool = False
     share: bool = False
+    rate: str = ""
+    spread: bool = False
     trend: bool = False
     growth: bool = False
     cumul: bool = False

@@ -116,6 +116,11 @@ class GroupBuilder(MeasureBuilder):
     def _shares(self, filters: list[Filter]) -> list[Filter]:
         if not self.draft.share:
             return filters
+        if self.draft.rate and not filters:
+            # « taux de … » is a part of something only where a condition says which part.
+            raise NotSure(self.draft.rate)
+        if self.dims and filters and not self.draft.spread and (rate := self._rate_of_groups(filters)) is not None:
+            return rate
         if self.dims:
             if self.draft.trend and filters and all(d.grain is not None for d in self.dims):
                 # « évolution de la part du web »: a share of each month, which a plan cannot say yet.
@@ -140,6 +145,37 @@ class GroupBuilder(MeasureBuilder):
         ]
         return rest
 
+    def _rate_of_groups(self, filters: list[Filter]) -> list[Filter] | None:
+        """« % de commandes annulées par canal »: of each channel's own; None: how the whole is spread over the groups."""
+        part = next((f for f in filters if all(f.field != d.field for d in self.dims)), None)
+        plain = all(i.measure is None or not self.k.is_average(i.measure) for i in self.items)
+        if part is None or len(self.items) != 1 or len(self.dims) != 1 or not plain:
+            return None
+        item, axis = self.items[0], self.dims[0]
+        state = part.field.partition(".")[0] in self.item_roots(item) and (
+            item.measure is None or self.k.is_count(item.measure)
+        )
+        if not state and not self.draft.rate:
+            within = self.choose(
+                "share", [True, False],
+                lambda own: text(
+                    "nl2sql.share_within" if own else "nl2sql.share_among", label=self.layer.dimension(axis.field).label
+                ),
+                text("nl2sql.which_share"),
+            )  # fmt: skip
+            if not within:
+                return None
+        self.items = [
+            item.model_copy(
+                update={
+                    "alias": self.alias(f"part_{item.alias}"), "transform": "share", "filters": (part,),
+                    "within": axis.alias,
+                }
+            ),
+            item.model_copy(update={"filters": (part,), "label": None}),
+        ]  # fmt: skip
+        return [f for f in filters if f is not part]
+
     def _running(self) -> None:
         if not self.draft.cumul:
             return
@@ -161,10 +197,19 @@ class GroupBuilder(MeasureBuilder):
         if rank.count is not None:
             return rank.count
         head_singular = self.draft.which and not self.draft.head_plural
+        if not head_singular and any(self._several(m) for m in self.draft.subjects[:1]):
+            # « les produits qui se vendent le mieux »: more than one, though the superlative is invariable.
+            self.note("top_default", count=_DEFAULT_TOP)
+            return _DEFAULT_TOP
         if head_singular or (not rank.plural and not (self.draft.which and self.draft.head_plural)):
             return 1
         self.note("top_default", count=_DEFAULT_TOP)
         return _DEFAULT_TOP
+
+    def _several(self, mention: Mention) -> bool:
+        """Tell whether a thing was named in the plural, by its article."""
+        place = mention.start - 1
+        return 0 <= place < len(self.words) and self.words[place] in ("les", "des", "nos", "mes", "vos", "ces")
 
     def _order(self, split: list[list[DimensionItem]]) -> tuple[tuple[Order, ...], int | None, str | None]:
         draft = self.draft

@@ -150,14 +150,6 @@ class MeasureBuilder(SubjectBuilder):
                 raise NotSure(mention.text)
             self.draft.aggregate, mention.aggregate = mention.aggregate, None
 
-    def _noun_options(self, nouns: tuple[str, ...]) -> tuple[Option, ...]:
-        for noun in nouns:
-            options = self.k.lexicon.lookup(noun)
-            usable = tuple(o for o in options if o.kind in ("measure", "dimension", "entity") and o.quality >= 0.85)
-            if usable:
-                return usable
-        return ()
-
     def _noun_dimension(self, nouns: tuple[str, ...], subject: str) -> str | None:
         """Return the subject's own number that an adjective stands for (« les plus chers »: the price)."""
         for noun in nouns:

@@ -53,6 +53,7 @@ class Reader(RankReader):
             "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
             "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort, "amount": self._amount,
             "include": self._include, "with": self._with, "actual": self._actual, "share_by": self._share_by,
+            "rate": self._rate,
         }  # fmt: skip
 
     def read(self) -> Draft:

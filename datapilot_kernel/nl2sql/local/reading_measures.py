@@ -219,6 +219,11 @@ class MeasureReader(ConditionReader):
         self.draft.share = True
         return i + 1
 
+    def _rate(self, i: int) -> int:
+        """« taux de commandes annulées »: the part of them that a condition names."""
+        self.draft.share, self.draft.rate = True, self.items[i].text
+        return i + 1
+
     def _rate_of(self, mention: Mention) -> tuple[Option, ...]:
         layer = self.lexicon.layer
         names = {t for o in mention.of("measure") for t in (layer.measure(o.ref).label, *layer.measure(o.ref).synonyms)}
@@ -234,7 +239,7 @@ class MeasureReader(ConditionReader):
         return tuple(dict.fromkeys(o for o in found if o.kind == "measure" and o.quality >= 0.95))
 
     def _share_by(self, i: int) -> int:
-        self.draft.share = True
+        self.draft.share = self.draft.spread = True
         return self._by(i)
 
     def _amount(self, i: int) -> int:
@@ -302,7 +307,7 @@ class MeasureReader(ConditionReader):
 
     def _distribution(self, i: int) -> int:
         # « répartition du CA par canal » shows the values and their shares.
-        self.draft.share = True
+        self.draft.share = self.draft.spread = True
         following = self.next(i + 1)
         if following is not None:
             item = self.items[following]

@@ -128,7 +128,7 @@ class SubjectBuilder(DefaultsBuilder):
             elif (
                 mention.negated
                 or (not draft.measures and subject is None)
-                or (entity != subject and not any(self._about(m, entity) for m in draft.measures))
+                or (entity != subject and not any(self._about(m, entity) for m in self._measured()))
             ):
                 raise NotSure(mention.text)
         draft.related = kept
@@ -153,7 +153,23 @@ class SubjectBuilder(DefaultsBuilder):
 
     def _measured_beyond(self, subject: str) -> bool:
         """Tell whether something else than the subject's own rows is measured."""
-        return any(not (m.count and any(o.ref == subject for o in m.of("entity"))) for m in self.draft.measures)
+        return any(not (m.count and any(o.ref == subject for o in m.of("entity"))) for m in self._measured())
+
+    def _measured(self) -> list[MeasureMention]:
+        """What is computed, what a ranking is by included: « qui rapportent le plus de marge » measures the margin."""
+        rank = self.draft.rank
+        by = [rank.by] if rank is not None and rank.by is not None else []
+        if rank is not None and rank.nouns and (options := self._noun_options(rank.nouns)):
+            by.append(MeasureMention(options, rank.text, -1, count=not any(o.kind == "measure" for o in options)))
+        return [*by, *self.draft.measures]
+
+    def _noun_options(self, nouns: tuple[str, ...]) -> tuple[Option, ...]:
+        for noun in nouns:
+            options = self.k.lexicon.lookup(noun)
+            usable = tuple(o for o in options if o.kind in ("measure", "dimension", "entity") and o.quality >= 0.85)
+            if usable:
+                return usable
+        return ()
 
     def _about(self, mention: MeasureMention, entity: str) -> bool:
         roots = [self.k.roots(o.ref) if o.kind == "measure" else frozenset({o.entity}) for o in mention.options]
