@@ -9,11 +9,12 @@ output, everything else to standard error. Exit codes: 0 done, 1 refusal, clarif
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from datapilot_kernel import __version__
 from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
@@ -23,11 +24,57 @@ OWN_COMMANDS = ("ask", "sql", "guard", "eval", "demo", "demo_data", "files", "se
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, saying in French what was wrong."""
+    """argparse in the person's language: its titles, and what was wrong.
+
+    Its own translations go through gettext catalogues that Python does not ship for French.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "add_help": False})
+        self._positionals.title = text("cli.title_arguments")
+        self._optionals.title = text("cli.title_options")
+        self.add_argument("-h", "--help", action="help", help=text("cli.help_help"))
+
+    def format_usage(self) -> str:
+        """Return the usage, its first word translated."""
+        return _usage(super().format_usage())
+
+    def format_help(self) -> str:
+        """Return the help, its first word translated."""
+        return _usage(super().format_help())
 
     def error(self, message: str) -> NoReturn:
+        """Say what was wrong, and how to see the options; exit 2."""
         self.print_usage(sys.stderr)
-        self.exit(2, text("cli.usage", program=self.prog, message=message) + "\n")
+        self.exit(2, text("cli.usage", program=self.prog, message=_said(message)) + "\n")
+
+
+_ARGPARSE = tuple(
+    (re.compile(pattern), key)
+    for pattern, key in (
+        (r"the following arguments are required: (?P<what>.*)", "cli.wrong.missing"),
+        (r"unrecognized arguments: (?P<what>.*)", "cli.wrong.unknown"),
+        (r"argument (?P<what>.*?): expected .*", "cli.wrong.no_value"),
+        (r"argument (?P<what>.*?): invalid choice: (?P<value>.*?) \(choose from (?P<known>.*)\)", "cli.wrong.choice"),
+        (r"argument (?P<what>.*?): invalid int value: (?P<value>.*)", "cli.wrong.number"),
+        (r"argument (?P<what>.*?): not allowed with argument (?P<other>.*)", "cli.wrong.together"),
+        (r"one of the arguments (?P<what>.*) is required", "cli.wrong.one_of"),
+    )
+)
+
+
+def _said(message: str) -> str:
+    """Return argparse's message in the language in force; as it is when it is none that is known."""
+    for pattern, key in _ARGPARSE:
+        found = pattern.fullmatch(message)
+        if found is not None:
+            values: dict[str, Any] = {name: value.replace("'", "") for name, value in found.groupdict().items()}
+            return text(key, **values)
+    return message
+
+
+def _usage(shown: str) -> str:
+    return text("cli.title_usage") + shown.removeprefix("usage: ")
 
 
 def build_parser() -> argparse.ArgumentParser:
