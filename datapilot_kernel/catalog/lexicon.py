@@ -45,6 +45,7 @@ LINKING = frozenset(
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "’": "'", "ß": "ss"})
 
 
+@lru_cache(maxsize=50_000)
 def fold(text: str) -> str:
     """Return the text in lower case without accents.
 

@@ -396,3 +396,25 @@ def test_the_command(tmp_path: Path) -> None:
     assert '"ok": false' in as_json.stdout
     assert _command("check", str(tmp_path / "absente.yaml"), "--source", source).returncode == 2
     assert _command("schema").stdout.startswith("{")
+
+
+def test_accounts_are_linked_by_their_number_though_nothing_is_called_a_code(tmp_path: Path) -> None:
+    """Files have no keys: ``compte`` of a chart of accounts is proved by counting, and entries point at it by its name."""
+    (tmp_path / "plan_comptable.csv").write_text(
+        "compte;intitule;type_compte\n" + "".join(f"{600000 + i * 1000};Compte {i};Charge\n" for i in range(30)), "utf-8"
+    )
+    (tmp_path / "tiers.csv").write_text(
+        "compte_tiers;nom_tiers;ville\n" + "".join(f"F{i:04};Tiers {i};Lyon\n" for i in range(20)), "utf-8"
+    )
+    lines = [f"{1 + i % 28:02}/01/2026;P{i};{600000 + i % 30 * 1000};F{i % 20:04};Achat;{i},50;0,00" for i in range(200)]
+    (tmp_path / "ecritures.csv").write_text(
+        "date_ecriture;num_piece;compte;compte_tiers;libelle;debit;credit\n" + "\n".join(lines) + "\n", "utf-8"
+    )
+    source = open_source(str(tmp_path))
+    catalog = introspect(source)
+    source.close()
+    links = {(t.name, fk.columns, fk.ref_table.split(".")[-1]) for t in catalog.tables for fk in t.foreign_keys}
+    assert links == {("ecritures", ("compte",), "plan_comptable"), ("ecritures", ("compte_tiers",), "tiers")}
+    layer = draft_layer(catalog)
+    assert layer.entity("plan_comptable").label == "compte"
+    assert measure_called(layer, "solde") == ("ecritures", "{total_debit} - {total_credit}")

@@ -29,10 +29,13 @@ _NUMERIC = {"integer", "decimal", "float"}
 
 def draft_ratios(draft: Draft, measures: list[MeasureDraft]) -> None:
     """Add the ratios and delays."""
+    by_table: dict[str, list[MeasureDraft]] = {}
+    for measure in measures:
+        by_table.setdefault(measure.table.name, []).append(measure)
     for table in draft.visible():
-        own = [m for m in measures if m.table is table]
+        own = by_table.get(table.name, [])
         _delays(draft, table, measures)
-        _duration(draft, table, measures)
+        _duration(draft, table, own, measures)
         _budget(table, own, measures)
         _balance(table, own, measures)
         _outstanding(draft, table, measures)
@@ -60,12 +63,10 @@ def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> No
         )  # fmt: skip
 
 
-def _duration(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
+def _duration(draft: Draft, table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:
     """Total and average days from a start to an end, where no column says how many."""
-    if any(
-        m.table is table and ("durée" in m.wishes[0] or "nombre de jours" in m.wishes[0] or "nombre d’heures" in m.wishes[0])
-        for m in measures
-    ):
+    said = ("durée", "nombre de jours", "nombre d’heures")
+    if any(word in m.wishes[0] for m in own for word in said):
         return
     dates = [c for c in table.table.columns if c.type in {"date", "timestamp", "timestamptz"}]
     start = next(
@@ -270,10 +271,14 @@ def _budget(table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDr
 
 def _scrap(draft: Draft, measures: list[MeasureDraft]) -> None:
     """Scrap rate: scrapped over produced, in one table or from a table of scraps to the one it points at."""
+    summed: dict[str, list[MeasureDraft]] = {}
+    for measure in measures:
+        if (measure.expression or "").startswith("SUM"):
+            summed.setdefault(measure.table.name, []).append(measure)
 
     def of_kind(table: TableDraft, wanted: tuple[str, ...], without: tuple[str, ...] = ()) -> MeasureDraft | None:
-        for m in measures:
-            if m.table is not table or m.column is None or not (m.expression or "").startswith("SUM"):
+        for m in summed.get(table.name, ()):
+            if m.column is None:
                 continue
             reading = table.column_readings[m.column]
             countable = reading.has("quantité", "nombre", "nombre de pièces", "rebut", "pièce") and m.format.kind in {

@@ -90,7 +90,8 @@ def settle(measures: list[MeasureDraft]) -> None:
         wishes = list(measure.wishes)
         first = words(wishes[0])
         # « montant » alone is contested by every « montant HT » there is.
-        contested = wanted[first] > 1 or measure.yields or first in openings
+        shared = first[:1] == ("montant",) and len(owners.get(_core(wishes[0]), ())) > 1
+        contested = wanted[first] > 1 or measure.yields or first in openings or shared
         if contested and measure.priority > 0:
             wishes = [w for w in wishes if words(w) != first]
         wishes += [
