@@ -122,6 +122,7 @@ class PeriodMention:
     negated: bool = False
     time: Mention | None = None
     start: int = 0
+    follows: bool = False
 
 
 @dataclass

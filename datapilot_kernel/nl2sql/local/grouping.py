@@ -9,10 +9,12 @@ from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.measuring import MeasureBuilder
 from datapilot_kernel.nl2sql.local.signals import NotSure
 from datapilot_kernel.plan.model import (
+    CalendarPeriod,
     DimensionItem,
     Filter,
     Order,
     Rollup,
+    ToDate,
 )  # fmt: skip
 
 _DUE = {"echeanc", "due", "deadlin", "limit"}
@@ -175,6 +177,23 @@ class GroupBuilder(MeasureBuilder):
             item.model_copy(update={"filters": (part,), "label": None}),
         ]  # fmt: skip
         return [f for f in filters if f is not part]
+
+    def _total_of_last_year(self) -> None:
+        """« CA cumulé N-1 »: up to the same day a year ago, or month by month over the whole year? Ask."""
+        periods = self.draft.periods
+        if (
+            not self.draft.cumul
+            or any(d.grain for d in self.dims)
+            or [p.period for p in periods] != [CalendarPeriod(unit="year", offset=-1)]
+        ):
+            return
+        stretch = self.choose(
+            "cumul", [True, False],
+            lambda to_date: text("nl2sql.cumul_to_date" if to_date else "nl2sql.cumul_by_month"),
+            text("nl2sql.which_cumul"),
+        )  # fmt: skip
+        if stretch:
+            periods[0].period = ToDate(unit="year", offset=-1)
 
     def _running(self) -> None:
         if not self.draft.cumul:

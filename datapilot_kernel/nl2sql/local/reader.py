@@ -26,7 +26,7 @@ from datapilot_kernel.nl2sql.local.grammar import Grammar
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, is_participle
 from datapilot_kernel.nl2sql.local.reading_ranks import RankReader
 from datapilot_kernel.nl2sql.local.tokens import stem
-from datapilot_kernel.plan.model import LastPeriod
+from datapilot_kernel.plan.model import LastPeriod, ToDate
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
 _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
@@ -257,13 +257,20 @@ class Reader(RankReader):
                 )
                 self.negated = False
                 return i + 1
+            before = self.before(i)
+            follows = before is not None and before.time is not None and bool(draft.periods)
             draft.periods.append(
-                PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start)
+                PeriodMention(
+                    time.period, item.text, versus=versus, negated=self.negated, start=item.start, follows=follows
+                )
             )
             self.negated = False
         elif time.grain is not None:
-            if self.pending is not None and not draft.measures:
-                pass
+            before = self.before(i)
+            if time.grain == "year" and before is not None and before.is_op("cumul"):
+                # « cumul annuel »: since the beginning of the year.
+                draft.periods.append(PeriodMention(ToDate(unit="year"), item.text, start=item.start))
+                return i + 1
             draft.groups.append(Group(grain=time.grain))
         elif time.unit is not None:
             draft.units.append(time.unit)

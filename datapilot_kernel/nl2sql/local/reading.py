@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
@@ -25,11 +26,18 @@ def _mention(item: Item, options: tuple[Option, ...] | None = None) -> Mention:
     return Mention(item.options if options is None else options, item.text, item.start)
 
 
+def _without_parts(item: Item) -> Item:
+    """A word that is only a part of stored values loses to what the layer calls by it (« ligne », « Boutique en ligne »)."""
+    named = max((o.quality for o in item.options if o.kind != "value"), default=0.0)
+    kept = tuple(o for o in item.options if o.kind != "value" or o.quality >= 0.9 or o.quality > named)
+    return item if len(kept) == len(item.options) else replace(item, options=kept)
+
+
 class ReaderBase:
     """Items, the place in them, and the draft that grows."""
 
     def __init__(self, cover: Cover, lexicon: Lexicon, words: Grammar) -> None:
-        self.items, self.lexicon, self.lexicon_grammar = cover.items, lexicon, words
+        self.items, self.lexicon, self.lexicon_grammar = [_without_parts(i) for i in cover.items], lexicon, words
         self.tokens = cover.tokens
         self.draft = Draft()
         self.number: Item | None = None

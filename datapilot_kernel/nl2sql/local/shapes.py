@@ -306,6 +306,7 @@ class Shaper(GroupBuilder):
         filters, any_of = self.filters(self.items, subject)
         self._known_only()
         self._value_axis(filters)
+        self._total_of_last_year()
         timing = Timing(self, subject=counted or subject)
         time = timing.decide(self.items, self.dims)
         filters = self._shares(filters)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -153,7 +154,7 @@ class Timing:
     def _base(self) -> list[PeriodMention]:
         if any(p.negated for p in self.draft.periods):
             raise NotSure(*(p.text for p in self.draft.periods if p.negated))
-        base = [p for p in self.draft.periods if not p.versus]
+        base = self._to_date([p for p in self.draft.periods if not p.versus])
         today = CalendarPeriod(unit="day", offset=0)
         if self.draft.now or any(p.period == today for p in base):
             states = self.s.items and all(self._is_state(i) for i in self.s.items)
@@ -163,6 +164,30 @@ class Timing:
             elif self.draft.now and not any(p.period == today for p in base) and self.s.items and not base:
                 raise NotSure(self.draft.now)
         return base
+
+    def _to_date(self, base: list[PeriodMention]) -> list[PeriodMention]:
+        """« YTD 2025 »: the same stretch of that year, not a stretch beside a year."""
+        found: list[PeriodMention] = []
+        for mention in base:
+            last = found[-1] if found else None
+            period = mention.period
+            if (
+                last is not None
+                and mention.follows
+                and isinstance(last.period, ToDate)
+                and isinstance(period, CalendarPeriod)
+                and period.unit == "year"
+                and period.number is None
+            ):
+                years = self._start(last.period).year - self._start(period).year
+                steps = {"year": 1, "semester": 2, "quarter": 4, "month": 12}.get(last.period.unit)
+                if steps is None or years < 0:
+                    raise NotSure(mention.text)
+                moved = ToDate(unit=last.period.unit, offset=last.period.offset - years * steps)
+                found[-1] = replace(last, period=moved, text=f"{last.text} {mention.text}")
+            else:
+                found.append(mention)
+        return found
 
     def _is_state(self, item: MeasureItem) -> bool:
         if item.measure is not None and self.s.k.is_state(item.measure):
@@ -324,9 +349,17 @@ class Timing:
 
     def _with_period(self, other: Period, grain: Grain | None) -> Comparison:
         """Compare with another period; along a time axis only the year before can stand beside each row."""
+        assert self.period is not None
+        if isinstance(self.period, ToDate) and isinstance(other, CalendarPeriod) and other.unit == "year":
+            # « cumul annuel vs 2025 »: what is not over is compared with the same stretch, never with a whole year.
+            years = self._start(self.period).year - self._start(other).year
+            if years == 1:
+                return Comparison(kind="previous_year")
+            if self.period.unit != "year" or years < 1 or grain is not None:
+                raise NotSure(text("nl2sql.comparison"))
+            return Comparison(kind="period", period=ToDate(unit="year", offset=self.period.offset - years))
         if grain is None:
             return Comparison(kind="period", period=other)
-        assert self.period is not None
         mine, theirs = self._start(self.period), self._start(other)
         if type(other) is type(self.period) and (mine.year - theirs.year, mine.month, mine.day) == (
             1,
