@@ -158,7 +158,11 @@ class DialectRules:
             if isinstance(inner, (exp.Select, exp.Subquery)):
                 return text
             if regexp or any(not isinstance(e, exp.Literal) or "\\" in str(e.this) for e in elements):
-                raise RefusedSql("forbidden_syntax", what="LIKE ANY (…)", log="pattern list that could fail")
+                word = "ANY" if isinstance(node, exp.Any) else "ALL"
+                listed = node.this
+                while isinstance(listed, exp.Paren):
+                    listed = listed.this
+                return f"{word} (CAST((SELECT {r.sql(listed)}) AS TEXT[]))"
             return text
         return f"(SELECT {text})"  # even with a column in it: CASE and COALESCE fold to constants
 
@@ -305,7 +309,7 @@ MYSQL = DialectRules(
     extract_parts=_PARTS | _UNITS_MYSQL,
     collations=re.compile(r"(?:utf8|utf8mb3|utf8mb4|latin1|ascii)_[a-z0-9_]{2,40}|binary", re.IGNORECASE),
     operators=dict.fromkeys(
-        ("GLOB", "SIMILAR TO", "@>", "<@", "&&", "?", "?|", "?&", "#>", "#>>", "OVERLAPS", ":", "||"), ""
+        ("GLOB", "SIMILAR TO", "@>", "<@", "&&", "@?", "?", "?|", "?&", "#>", "#>>", "OVERLAPS", ":", "||"), ""
     ),
     special_calls={
         "timestampdiff": _units_as_words(_UNITS_MYSQL, 0),
@@ -325,7 +329,7 @@ DUCKDB = DialectRules(
         r"[a-z]{2}(?:_[A-Za-z]{2})?|nocase|noaccent|nfc|binary|c|posix|(?:nocase|noaccent)\.(?:nocase|noaccent|[a-z]{2})|[a-z]{2}\.(?:nocase|noaccent)",
         re.IGNORECASE,
     ),
-    operators={"?": "", "?|": "", "?&": "", "#>": "", "#>>": "", "OVERLAPS": "", "XOR": ""},
+    operators={"@?": "", "?": "", "?|": "", "?&": "", "#>": "", "#>>": "", "OVERLAPS": "", "XOR": ""},
     special_calls={"columns": _columns_call, "row": _row},
 )
 RULES: dict[str, DialectRules] = {"postgres": POSTGRES, "mysql": MYSQL, "duckdb": DUCKDB}

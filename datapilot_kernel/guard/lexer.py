@@ -29,6 +29,7 @@ MAX_TOKENS = 12_000
 MAX_DEPTH = 60
 MAX_RUN = 12  # prefix operators in a row
 MAX_JOINS = 300  # joins, sets and arrows of one statement
+MAX_WAITING = 5  # joins without their ON: the parser tries each as nested, twice the time for every one
 MAX_CHAIN = 1_000  # operators in a row at one depth: a condition, a sum
 MAX_POSTFIX = 40  # subscripts, arrows, casts, calls by a point on one operand: the parser's time grows with their square
 
@@ -41,7 +42,7 @@ SYNTAX = frozenset(
     PRECEDING QUALIFY RECURSIVE REGEXP RENAME RLIKE ROLLUP SELECT SEMI SEPARATOR SETS SIMILAR SOME SOUNDS THEN
     TO UNION UNPIVOT USING VALUES WHEN WHERE WINDOW WITH XOR ZONE DECIMAL NUMERIC DEC VARCHAR NVARCHAR NCHAR
     CHARACTER VARYING VARBINARY BPCHAR FLOAT INTEGER INT BIGINT SMALLINT TINYINT BINARY STRUCT UNION AGAINST
-    ONLY PARTITION SAMPLE RETURNING
+    ONLY PARTITION SAMPLE RETURNING SYSTEM BERNOULLI RESERVOIR PERCENT REPEATABLE ROWS NULLS
     """.split()  # noqa: SIM905 - words read better as words
 )
 # A type when it follows AS or ::, a function otherwise.
@@ -66,7 +67,7 @@ SPECIAL: dict[str, frozenset[str]] = {
     "JSON_TABLE": frozenset({"COLUMNS"}),
 }
 _OPERAND_END = frozenset({"word", "string", "quoted", "number", ")", "]"})
-_PREFIXES = frozenset({"-", "+", "~", "!", "@", "NOT"})
+_PREFIXES = frozenset({"-", "+", "~", "!", "@", "|/", "||/", "NOT"})
 _POSTFIXES = frozenset({"->", "->>", "#>", "#>>", "::", ".", "COLLATE", "ZONE", "OVER", "FILTER"})
 _CHAINED = frozenset(
     {
@@ -96,6 +97,10 @@ _CHAINED = frozenset(
     }
 )
 _BREAKS_OPERAND = _CHAINED | {",", ";", "SELECT", "FROM", "WHERE", "WHEN", "THEN", "ELSE", "ON", "JOIN", "BY", "UNION"}
+_JOINS_ALONE = frozenset({"CROSS", "NATURAL", "POSITIONAL"})
+_ENDS_FROM = frozenset(
+    {"SELECT", "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "QUALIFY"}
+)
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _OPERAND_KEYWORDS_BEFORE = frozenset(
     """
@@ -108,7 +113,7 @@ _SPACES = " \t\r\n\f\v\u00a0\u202f"
 _WORD = re.compile(r"[A-Za-z_\u0080-\ud7ff\uf900-\ufffd\U00010000-\U0010ffff][\w$]*")
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _OPERATORS = {
-    "postgres": re.compile(r"<->|->>|#>>|!~~\*|~~\*|!~~|!~\*|->|#>|@>|<@|\?\||\?&|::|:=|<=|>=|<>|!=|=>|\|\||&&|~~|~\*|!~|\^@|<<|>>|\*\*|@@|@\?|#-|-\|-|[-+*/%^=<>~!&|#.,()\[\]:?]"),  # noqa: E501
+    "postgres": re.compile(r"<->|->>|#>>|\|\|/|\|/|!~~\*|~~\*|!~~|!~\*|->|#>|@>|<@|\?\||\?&|::|:=|<=|>=|<>|!=|=>|\|\||&&|~~|~\*|!~|\^@|<<|>>|\*\*|@@|@\?|#-|-\|-|[-+*/%^=<>~!&|#.,()\[\]:?]"),  # noqa: E501
     "mysql": re.compile(r"<=>|->>|->|<=|>=|<>|!=|\|\||&&|<<|>>|[-+*/%^=<>~!&|.,()]"),
     "duckdb": re.compile(r"->>|->|::|:=|<=|>=|<>|!=|==|=>|\|\||&&|~~~|!~~\*|~~\*|!~~|~~|!~|<<|>>|\*\*|//|@>|<@|\^@|[-+*/%^=<>~!&|.,()\[\]{}:]"),  # noqa: E501
 }  # fmt: skip
@@ -187,6 +192,27 @@ def _c_escape(text: str, i: int) -> tuple[str, int]:
             raise RefusedSql("bad_character", log="unicode escape out of range")
         return chr(code), match.end()
     return _C_ESCAPES.get(text[i + 1], text[i + 1]), i + 2
+
+
+_UNICODE_QUOTE = re.compile(r"\\(?:(\\)|([0-9A-Fa-f]{4})|\+([0-9A-Fa-f]{6})|)")
+
+
+def _unicode_escapes(value: str) -> str:
+    r"""Read what PostgreSQL's ``U&'…'`` means.
+
+    >>> _unicode_escapes("d\\00e9j\\+0000e0")
+    'déjà'
+    """
+
+    def character(match: re.Match[str]) -> str:
+        if match[1]:
+            return "\\"
+        code = int(match[2] or match[3] or "0", 16)
+        if code == 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+            raise RefusedSql("bad_character", log="unicode escape out of range")
+        return chr(code)
+
+    return _UNICODE_QUOTE.sub(character, value)
 
 
 def _block_comment(text: str, i: int, *, nested: bool) -> int:
@@ -293,7 +319,14 @@ def tokens(text: str, dialect: str) -> Iterator[Token]:
                     gap = False
                     continue
             if follower == "&" and upper == "U" and text[match.end() + 1 : match.end() + 2] in "'\"" and postgres:
-                raise RefusedSql("forbidden_syntax", what="U&'…'", log="unicode-escaped quote")
+                if text[match.end() + 1] == '"':
+                    raise RefusedSql("forbidden_syntax", what='U&"…"', log="unicode-escaped name")
+                value, i = _string(text, match.end() + 1, "'", backslash=None)
+                if re.compile(r"\s*UESCAPE\b", re.IGNORECASE).match(text, i):
+                    raise RefusedSql("forbidden_syntax", what="UESCAPE", log="unicode-escaped quote")
+                yield Token("string", _unicode_escapes(value), gap, start)
+                gap = False
+                continue
             if not word.isascii() and not all(c.isascii() or c.isalnum() or unicodedata.category(c)[0] == "M" for c in word):
                 raise RefusedSql("bad_character", log="character that no name may hold")
             if word.lower().startswith(MARK):
@@ -306,6 +339,9 @@ def tokens(text: str, dialect: str) -> Iterator[Token]:
         elif char == ";":
             i += 1
             yield Token(";", ";", gap, start)
+        elif char == "@" and dialect == "duckdb" and not text.startswith("@@", i):
+            i += 1  # the absolute value; there are no variables
+            yield Token("@", "@", gap, start, "@")
         elif char in "@$?:%" or (char == "#" and dialect == "duckdb"):
             raise RefusedSql("variable", log="variable or bound parameter")
         else:
@@ -360,6 +396,8 @@ def canonicalise(text: str, dialect: str) -> Canonical:
     except UnicodeEncodeError:
         raise RefusedSql("bad_character", log="half a character (a lone surrogate)") from None
     pieces = list(_merged(tokens(text, dialect), dialect, text))
+    if dialect == "mysql":
+        pieces = _without_modifiers(pieces)
     while pieces and pieces[-1].kind == ";":
         pieces.pop()
     if not pieces:
@@ -421,10 +459,34 @@ def canonicalise(text: str, dialect: str) -> Canonical:
             subscripts.pop()
             out.append(")")
         else:
-            out.append(token.text)
+            out.append(_LIKE_OPERATORS.get(token.text, token.text))
     result.sql = "".join(out)
     result.words = frozenset(words)
     return result
+
+
+_MODIFIERS = frozenset(
+    """
+    HIGH_PRIORITY STRAIGHT_JOIN SQL_SMALL_RESULT SQL_BIG_RESULT SQL_BUFFER_RESULT SQL_CACHE SQL_NO_CACHE SQL_CALC_FOUND_ROWS
+    """.split()  # noqa: SIM905 - words read better as words
+)
+
+
+def _without_modifiers(pieces: list[Token]) -> list[Token]:
+    """Leave out what MySQL takes after SELECT: how to go about it, not what is asked."""
+    kept: list[Token] = []
+    select = False
+    for token in pieces:
+        word = token.upper if token.kind == "word" else ""
+        if select and word in _MODIFIERS:
+            continue
+        select = word == "SELECT" or (select and word in {"DISTINCT", "ALL", "DISTINCTROW"})
+        kept.append(token)
+    return kept
+
+
+# as words, NOT belongs to the comparison and not to what stands around it: x !~~ ANY (…) is not NOT x ~~ ANY (…)
+_LIKE_OPERATORS = {"~~": " LIKE ", "!~~": " NOT LIKE ", "~~*": " ILIKE ", "!~~*": " NOT ILIKE "}
 
 
 def _merged(stream: Iterator[Token], dialect: str, text: str) -> Iterator[Token]:
@@ -453,6 +515,7 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
     closers: dict[int, int] = {}
     cases = run = joins = 0
     before = ""
+    waiting = [0]  # by depth: joins without their ON so far
     chains, postfixes = [0], [0]  # by depth: operators of what stands there, postfixes of the present operand
     for at, token in enumerate(pieces):
         kind = token.kind
@@ -462,17 +525,27 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
         elif name in _BREAKS_OPERAND:
             postfixes[-1] = 0
             chains[-1] = chains[-1] + 1 if name in _CHAINED else 0
+        if name == "JOIN" and not any(t.upper in _JOINS_ALONE for t in pieces[max(at - 3, 0) : at]):
+            waiting[-1] += 1
+            if sum(waiting) > MAX_WAITING:
+                raise RefusedSql("too_many_joins", log="joins without ON")
+        elif name in {"ON", "USING"}:
+            waiting[-1] = max(0, waiting[-1] - 1)
+        elif name in _ENDS_FROM:
+            waiting[-1] = 0
         if postfixes[-1] > MAX_POSTFIX or chains[-1] > MAX_CHAIN:
             raise RefusedSql("too_long", key="too_deep", log="a chain too long")
         if kind in _OPENERS:
             stack.append((_OPENERS[kind], at))
             chains.append(0)
+            waiting.append(0)
             postfixes.append(0)
         elif kind in {")", "]", "}"}:
             if not stack or stack[-1][0] != kind:
                 raise RefusedSql("unreadable", log="unbalanced brackets")
             closers[stack.pop()[1]] = at
             chains.pop()
+            waiting.pop()
             postfixes.pop()
         elif name == "CASE":
             cases += 1
@@ -514,6 +587,8 @@ def _is_function(
         if before.kind == "::" or (before.kind == "word" and before.upper == "AS"):
             return False
         return not (before.kind == "," and inside and inside[-1] == "CONVERT")
+    if word in {"INDEX", "KEY"} and before is not None and before.upper in {"USE", "FORCE", "IGNORE"}:
+        return False
     if word == "COLUMNS" and "JSON_TABLE" in inside:
         return False
     return word not in SYNTAX

@@ -92,13 +92,13 @@ _BINARY: dict[type[Node], str] = {
     exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
     exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%", exp.DPipe: "||",
     exp.BitwiseAnd: "&", exp.BitwiseOr: "|", exp.BitwiseLeftShift: "<<", exp.BitwiseRightShift: ">>",
-    exp.Glob: "GLOB", exp.SimilarTo: "SIMILAR TO",
+    exp.Glob: "GLOB", exp.SimilarTo: "SIMILAR TO", exp.JSONBPathExists: "@?",
     exp.ArrayContainsAll: "@>", exp.ArrayContainedBy: "<@", exp.ArrayOverlaps: "&&",
     exp.JSONBContains: "?", exp.JSONBContainsTopKey: "?",
     exp.JSONBContainsAnyTopKeys: "?|", exp.JSONBContainsAllTopKeys: "?&",
     exp.JSONBExtract: "#>", exp.JSONBExtractScalar: "#>>", exp.Overlaps: "OVERLAPS", exp.Escape: "ESCAPE", exp.Slice: ":",
 }  # fmt: skip
-_BINARY_ARGS = "this expression typed safe operator"
+_BINARY_ARGS = "this expression typed safe operator step"
 
 
 @writes(*_BINARY, args=_BINARY_ARGS)
@@ -114,14 +114,23 @@ def _binary(r: Renderer, node: exp.Binary) -> str:
         if isinstance(current, exp.Slice):
             break
         operator = r.rules.operator(word)
-        parts.append(f"{operator} {r.sql(current.expression)}")
+        parts.append(f"{operator} {_similar(r, current) if word == 'SIMILAR TO' else r.sql(current.expression)}")
         current = current.this
     if isinstance(node, exp.Slice):
-        left = r.sql(node.args.get("this"))
-        return f"{left}:{r.sql(node.args.get('expression')) if node.args.get('expression') is not None else ''}"
+        bounds = [r.sql(node.args.get("this")), r.sql(node.args.get("expression"))]
+        step = node.args.get("step")
+        if step is not None:
+            if r.rules.name != "duckdb" or not bounds[1]:
+                raise RefusedSql("forbidden_syntax", what="[::]", log="slice step")
+            bounds.append(r.sql(step))
+        return ":".join(bounds)
     parts.append(r.sql(current))
     parts.reverse()
     return " ".join(parts)
+
+
+def _similar(r: Renderer, node: Node) -> str:
+    return r.rules.pattern(node.expression, r, regexp=True, escaped=isinstance(node.parent, exp.Escape))
 
 
 @writes(exp.IntDiv, args="this expression")
@@ -222,6 +231,13 @@ _NEGATABLE: dict[type[Node], Callable[..., str]] = {
 @writes(exp.Not, args="this")
 def _not(r: Renderer, node: exp.Not) -> str:
     inner = node.this
+    if isinstance(inner.args.get("expression"), (exp.Any, exp.All)) and isinstance(
+        inner, (exp.Like, exp.ILike, exp.RegexpLike, exp.RegexpILike)
+    ):
+        # NOT x LIKE ANY (…) is not x NOT LIKE ANY (…); of regular expressions the tree does not tell the two apart
+        if isinstance(inner, (exp.RegexpLike, exp.RegexpILike)):
+            raise RefusedSql("forbidden_syntax", what="!~ ANY (…)", log="negated pattern list")
+        return f"NOT {r.sql(inner)}"
     method = _NEGATABLE.get(type(inner))
     if method is not None:
         known = METHODS[type(inner)][1]
@@ -229,8 +245,9 @@ def _not(r: Renderer, node: exp.Not) -> str:
             return method(r, inner, negated=True)
     if isinstance(inner, exp.Escape) and type(inner.this) in _LIKES:
         return f"{_NEGATABLE[exp.Like](r, inner.this, negated=True)} ESCAPE {r.sql(inner.expression)}"
-    if isinstance(inner, (exp.SimilarTo, exp.Glob)) and isinstance(inner, exp.SimilarTo):
-        return f"{r.sql(inner.this)} NOT SIMILAR TO {r.sql(inner.expression)}"
+    if isinstance(inner, exp.SimilarTo):
+        r.rules.operator("SIMILAR TO")
+        return f"{r.sql(inner.this)} NOT SIMILAR TO {_similar(r, inner)}"
     return f"NOT {r.sql(inner)}"
 
 
@@ -247,7 +264,16 @@ def _bitwise_not(r: Renderer, node: exp.BitwiseNot) -> str:
 
 @writes(exp.Sqrt, exp.Cbrt, args="this")
 def _roots(r: Renderer, node: Node) -> str:
-    return f"{r.function('sqrt' if isinstance(node, exp.Sqrt) else 'cbrt')}({r.sql(node.this)})"
+    if r.rules.name != "postgres":
+        raise RefusedSql("forbidden_syntax", what="|/", log="root operator")
+    return f"{'|/' if isinstance(node, exp.Sqrt) else '||/'} {r.sql(node.this)}"  # never a call here: those are Anonymous
+
+
+@writes(exp.Abs, args="this")
+def _absolute(r: Renderer, node: exp.Abs) -> str:
+    if r.rules.name != "duckdb":
+        raise RefusedSql("forbidden_syntax", what="@", log="absolute value operator")
+    return f"@ {r.sql(node.this)}"
 
 
 @writes(exp.MatchAgainst, args="this expressions")

@@ -42,6 +42,8 @@ def _table_alias(r: Renderer, node: exp.TableAlias) -> str:
 
 
 _SELECT_ARGS = "with_ distinct expressions from_ joins laterals where group having windows qualify order limit offset kind"
+# dropped: they say how to go about it, not what is asked
+_SELECT_ARGS += " operation_modifiers sample"
 
 
 @writes(exp.Select, args=_SELECT_ARGS)
@@ -73,6 +75,8 @@ def _select(r: Renderer, node: exp.Select) -> str:
         parts.append("WINDOW " + ", ".join([named_window(r, w) for w in args["windows"]]))
     if args.get("qualify"):
         parts.append(r.sql(args["qualify"]))
+    if args.get("sample"):
+        parts.append(f"USING SAMPLE {r.sql(args['sample'])}")
     parts.extend(_tail(r, args))
     return _spaced(parts)
 
@@ -133,7 +137,23 @@ def _branch(r: Renderer, node: Node) -> str:
     return text
 
 
-@writes(exp.Subquery, args="this alias with_ joins order limit offset pivots")
+_SAMPLES = {"SYSTEM", "BERNOULLI", "RESERVOIR"}
+
+
+@writes(exp.TableSample, args="method percent size seed")
+def _sample(r: Renderer, node: exp.TableSample) -> str:
+    """Write a sample: it is taken of the rows that the guard's subquery lets through."""
+    args = node.args
+    amount = args.get("percent") or args.get("size")
+    if r.rules.name != "duckdb" or not isinstance(amount, exp.Literal):
+        raise RefusedSql("forbidden_syntax", what="TABLESAMPLE", log="sample")
+    method = r.word(args.get("method") or ("SYSTEM" if args.get("percent") else "RESERVOIR"), _SAMPLES)
+    seed = args.get("seed")
+    tail = f" REPEATABLE ({r.sql(seed)})" if isinstance(seed, exp.Literal) else ""
+    return f"{method}({r.sql(amount)} {'PERCENT' if args.get('percent') else 'ROWS'}){tail}"
+
+
+@writes(exp.Subquery, args="this alias with_ joins order limit offset pivots sample")
 def _subquery(r: Renderer, node: exp.Subquery) -> str:
     args = node.args
     parts = [r.sql(args["with_"])] if args.get("with_") else []
@@ -146,6 +166,8 @@ def _subquery(r: Renderer, node: exp.Subquery) -> str:
     parts.extend([r.sql(p) for p in args.get("pivots") or ()])
     if args.get("alias"):
         parts.append("AS " + r.sql(args["alias"]))
+    if args.get("sample"):
+        parts.append(f"TABLESAMPLE {r.sql(args['sample'])}")
     parts.extend(_joins(r, args))
     parts.extend(_tail(r, args))
     return _spaced(parts)
@@ -172,7 +194,7 @@ def _from(r: Renderer, node: exp.From) -> str:
     return f"FROM {r.sql(node.this)}"
 
 
-@writes(exp.Table, args="this db catalog alias ordinality joins pivots")
+@writes(exp.Table, args="this db catalog alias ordinality joins pivots sample hints")
 def _table(r: Renderer, node: exp.Table) -> str:
     inner = node.this
     if isinstance(inner, exp.Anonymous):
@@ -191,12 +213,16 @@ def _table(r: Renderer, node: exp.Table) -> str:
         if found is None:
             raise RefusedSql("unknown_table", name=node.name, log="table that was not resolved")
         text = found
+    if not all(isinstance(hint, exp.IndexTableHint) for hint in node.args.get("hints") or ()):
+        raise RefusedSql("forbidden_syntax", what="WITH (…)", log="table hint")
     parts = [text]
     parts.extend([r.sql(p) for p in node.args.get("pivots") or ()])
     if node.args.get("alias"):
         parts.append("AS " + r.sql(node.args["alias"]))
     elif id(node) in r.names:
         parts.append("AS " + r.names[id(node)])
+    if node.args.get("sample"):
+        parts.append(f"TABLESAMPLE {r.sql(node.args['sample'])}")
     parts.extend(_joins(r, node.args))
     return _spaced(parts)
 

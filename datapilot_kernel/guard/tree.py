@@ -33,9 +33,7 @@ def parse(text: str, dialect: str) -> exp.Expr:
     canonical = canonicalise(text, dialect)
     _refuse_by_words(canonical)
     try:
-        statements = sqlglot.parse(
-            _statement_pivot(canonical.sql) if dialect == "duckdb" else canonical.sql, dialect=dialect
-        )
+        statements = sqlglot.parse(_statement(canonical.sql, dialect), dialect=dialect)
     except RecursionError:
         raise
     except Exception as error:  # noqa: BLE001 - sqlglot fails in many ways on text that is not SQL
@@ -52,6 +50,29 @@ def parse(text: str, dialect: str) -> exp.Expr:
 _PIVOT_TAIL = re.compile(r"[()\[\]{}]|\b(?:ORDER\s+BY|LIMIT)\b", re.IGNORECASE)
 
 
+def _statement(sql: str, dialect: str) -> str:
+    """Return a form that sqlglot reads of the statements that it does not."""
+    if dialect == "duckdb":
+        return _statement_pivot(sql)
+    if dialect == "mysql" and sql.split(None, 1)[0].upper().startswith("VALUES"):
+        rows, tail = _before_tail(sql)
+        return f"SELECT * FROM ({rows}) AS {MARK}values {tail}"  # noqa: S608 - for the parser only
+    return sql
+
+
+def _before_tail(sql: str) -> tuple[str, str]:
+    """Cut a statement before its last ORDER BY or LIMIT."""
+    depth = 0
+    for match in _PIVOT_TAIL.finditer(sql):
+        if match[0] in "([{":
+            depth += 1
+        elif match[0] in ")]}":
+            depth -= 1
+        elif depth == 0:
+            return sql[: match.start()], sql[match.start() :]
+    return sql, ""
+
+
 def _statement_pivot(sql: str) -> str:
     """DuckDB's ``PIVOT … ORDER BY …``: sqlglot reads the statement only without what follows, or in parentheses.
 
@@ -60,15 +81,8 @@ def _statement_pivot(sql: str) -> str:
     """
     if sql.split(None, 1)[0].upper() not in {"PIVOT", "UNPIVOT"}:
         return sql
-    depth = 0
-    for match in _PIVOT_TAIL.finditer(sql):
-        if match[0] in "([{":
-            depth += 1
-        elif match[0] in ")]}":
-            depth -= 1
-        elif depth == 0:
-            return f"FROM ({sql[: match.start()]}) {sql[match.start() :]}"
-    return f"FROM ({sql})"
+    pivot, tail = _before_tail(sql)
+    return f"FROM ({pivot}) {tail}".rstrip()
 
 
 _FIRST_WORDS = frozenset({"SELECT", "WITH", "VALUES", "FROM", "TABLE", "PIVOT", "UNPIVOT"})
@@ -118,7 +132,9 @@ def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
             name = node.this
             if isinstance(name, exp.Identifier):
                 raise RefusedSql("forbidden_function", name=str(name.this), log="quoted function name")
-            if name == _LITERAL:
+            if name.upper() == "ALL" and len(node.expressions) == 1 and dialect != "mysql":
+                node.replace(exp.All(this=node.expressions[0]))  # x <> ALL (an array)
+            elif name == _LITERAL:
                 node.replace(cast("exp.Expr", node.expressions[0]))
             elif name == f"{MARK}interval":
                 node.replace(exp.Interval(this=node.expressions[0]))
