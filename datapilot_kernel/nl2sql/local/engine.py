@@ -24,6 +24,7 @@ from datapilot_kernel.nl2sql.local.cover import Cover, cover
 from datapilot_kernel.nl2sql.local.draft import Draft
 from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up
 from datapilot_kernel.nl2sql.local.grammar import Grammar, grammar
+from datapilot_kernel.nl2sql.local.idioms import settle
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon
 from datapilot_kernel.nl2sql.local.numbers import merge_numbers
@@ -115,6 +116,7 @@ class LocalEngine:
         intent = _intent(found, words)
         if intent is not None:
             return intent
+        settle(found, self.lexicon, words)
         if all(i.kind == "filler" for i in found.items):
             return _refuse("not_a_data_question", "")
         last = conversation.last_plan if conversation is not None else None
@@ -122,6 +124,7 @@ class LocalEngine:
         if isinstance(understood, Unsure) and not found.unknown:
             second = self._cut_otherwise(found, understood, words, today)
             if second is not None:
+                settle(second, self.lexicon, words)
                 again_understood = self._read(second, words, last, today, notes, question)
                 if not isinstance(again_understood, Unsure):
                     return again_understood

@@ -1,0 +1,266 @@
+"""Turns of phrase that a question's items mean together, settled between the cover and the reader.
+
+« encaissé depuis lundi » is what was cashed, « combien nous doivent les clients » is what is outstanding, « ventes en
+quantité » is a quantity: none of the words says so alone. Each turn is tried in one place and changes items only where the
+layer has exactly what it stands for; otherwise the words stay as they were, and an unexplained one is refused.
+"""
+
+from __future__ import annotations
+
+import re
+
+from datapilot_kernel.nl2sql.local.cover import Cover, Item
+from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
+from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, content
+from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
+from datapilot_kernel.semantic.model import Measure
+
+_PARTICIPLE = re.compile(r"(?:é|ée|és|ées|u|ue|us|ues|ed|sold)$", re.IGNORECASE)
+_GENERIC = {
+    stem(w)
+    for w in (
+        "montant", "total", "somme", "valeur", "quantite", "qte", "nombre", "nb", "ca", "chiffre", "affaires",
+        "amount", "quantity",
+    )
+}  # fmt: skip
+_NOUN_ENDINGS = ("", "ement", "ation", "ition", "age")
+_OF = {"de", "d", "des", "du", "of"}
+_OWED = (
+    "encours client", "encours clients", "encours", "reste à payer", "reste à encaisser", "montant restant dû", "restant dû",
+    "reste dû", "créances clients", "créances",
+)  # fmt: skip
+_BY_NUMBER = {"quantite", "quantites", "qte", "unites", "nombre", "pieces", "quantity", "volume", "units"}
+_BY_MONEY = {"valeur", "montant", "euros", "euro", "€", "value", "amount"}
+_QUANTITIES = ("quantité vendue", "quantité", "units sold", "quantity")
+_VALUES = ("chiffre d'affaires", "ca", "montant des ventes", "revenue", "montant")
+
+
+def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
+    """Settle the turns of phrase of a cover, in place; return it."""
+    _what_is_owed(found, lexicon)
+    _what_was_done(found, lexicon)
+    _in_quantity_or_value(found, lexicon)
+    _left_in_stock(found)
+    _in_order(found)
+    return found
+
+
+def _solid(items: list[Item]) -> list[int]:
+    return [i for i, item in enumerate(items) if item.kind != "filler"]
+
+
+def _light(item: Item) -> None:
+    item.kind, item.options, item.ops, item.nouns, item.ranked_by = "filler", (), (), (), ()
+
+
+def _is(item: Item, options: tuple[Option, ...]) -> None:
+    item.kind, item.options, item.ops, item.nouns, item.ranked_by = "lex", options, (), (), ()
+
+
+def _first_known(lexicon: Lexicon, names: tuple[str, ...]) -> tuple[Option, ...]:
+    for name in names:
+        found = tuple(o for o in lexicon.lookup(name) if o.kind == "measure" and o.quality >= 0.95)
+        if found:
+            return found
+    return ()
+
+
+# ── what somebody owes ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _what_is_owed(found: Cover, lexicon: Lexicon) -> None:
+    """« combien nos clients nous doivent »: the outstanding amount, where the layer has one."""
+    items = found.items
+    for i, item in enumerate(items):
+        if item.norm not in ("doivent", "doit", "owe", "owes") or item.kind not in ("unknown", "filler", "verb"):
+            continue
+        us = {"nous", "us"} & {found.tokens[p].norm for p in (item.start - 1, item.end) if 0 <= p < len(found.tokens)}
+        owed = _first_known(lexicon, _OWED) if us else ()
+        if len(owed) != 1:
+            continue
+        _is(item, owed)
+        counts = [c for c in items if c.is_op("count")]
+        for count in counts:
+            _light(count)
+        if counts:
+            for j, other in enumerate(items):
+                grouped = j and items[j - 1].is_op("by")
+                if (
+                    j != i
+                    and other.kind == "lex"
+                    and not other.of("value", "measure")
+                    and other.of("entity")
+                    and not grouped
+                ):
+                    _light(other)
+        return
+
+
+# ── what was done ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _what_was_done(found: Cover, lexicon: Lexicon) -> None:
+    """« facturé en mai », « combien a-t-on encaissé »: the one measure that this participle names."""
+    items = found.items
+    for i in _solid(items):
+        item = items[i]
+        if item.kind == "time" or (item.is_op("count", "sum", "which", "amount", "list", "neg") and not item.is_op("neg")):
+            continue
+        if item.kind == "op" or item.end - item.start != 1 or not _PARTICIPLE.search(item.text):
+            return
+        # « abonnés » is what the layer calls them, « commandé » is not « commande ».
+        entity_only = item.kind == "lex" and not item.of("measure", "value", "way") and item.options[0].quality < 0.95
+        if not (entity_only or item.kind in ("verb", "unknown")):
+            return
+        after = items[i + 1] if i + 1 < len(items) else None
+        if after is not None and after.norm in _OF and after.kind == "filler":
+            return
+        following = next((items[j] for j in range(i + 1, len(items)) if items[j].kind != "filler"), None)
+        if following is not None and following.kind == "lex" and following.of("entity", "measure"):
+            return
+        counted = any(items[j].is_op("count") for j in range(i))
+        if counted and found.tokens[item.start - 1].norm in _OF:
+            return  # « combien de facturés »
+        options = _named_by(stem(item.norm), lexicon)
+        if options:
+            _is(item, options)
+            for count in items[:i]:
+                if count.is_op("count"):
+                    _light(count)
+        return
+
+
+def _named_by(participle: str, lexicon: Lexicon) -> tuple[Option, ...]:
+    """Return the measures that a participle names: by themselves (« montant facturé »), else by its noun."""
+    said: dict[str, int] = {}
+    for entity_name, entity in lexicon.layer.entities.items():
+        for name, measure in entity.measures.items() if not entity.hidden else ():
+            if measure.hidden:
+                continue
+            for text in (measure.label, *measure.synonyms):
+                rank = _names(text, participle)
+                if rank:
+                    ref = f"{entity_name}.{name}"
+                    said[ref] = max(rank, said.get(ref, 0))
+    best = max(said.values(), default=0)
+    refs = [ref for ref, rank in said.items() if rank == best]
+    if best == 1 and len(refs) > 1:
+        return ()
+    return tuple(Option("measure", ref) for ref in refs)
+
+
+def _names(text: str, participle: str) -> int:
+    """3: « montant facturé »; 2: « encaissements »; 1: « remises accordées sur facturé »; 0: nothing of it."""
+    typed = [t for t in tokenize(text) if t.kind == "word"]
+    done = [t for t in typed if t.stem == participle and _PARTICIPLE.search(t.text)]
+    rest = set(content(t.stem for t in typed)) - _GENERIC
+    if done:
+        return 3 if rest <= {participle} else 0
+    root = participle
+    nouns = {w for w in rest if any(w == stem(root + e) or w == root + e for e in _NOUN_ENDINGS[1:])}
+    return 2 if nouns and rest == nouns else 0
+
+
+# ── in quantity, in value ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _money(measure: Measure) -> bool:
+    return measure.format.kind == "currency"
+
+
+def _in_quantity_or_value(found: Cover, lexicon: Lexicon) -> None:
+    """« ventes en quantité », « top 5 produits en valeur »: the measure in that unit."""
+    items = found.items
+    for i, item in enumerate(items):
+        before = items[i - 1] if i else None
+        single = item.end - item.start == 1
+        if before is None or before.norm not in ("en", "in", "by") or before.kind != "filler" or not single:
+            continue
+        by_number, by_money = item.norm in _BY_NUMBER, item.norm in _BY_MONEY
+        if (
+            item.kind == "filler"
+            or not (by_number or by_money)
+            or (item.kind == "op" and not item.is_op("amount", "count", "share"))
+        ):
+            continue
+        measured = _measure_before(items, i)
+        if measured is not None:
+            _convert(measured, item, lexicon, money=by_money)
+        elif item.kind != "lex":
+            options = _first_known(lexicon, _VALUES if by_money else _QUANTITIES)
+            if len(options) == 1:
+                _is(item, options)
+
+
+def _measure_before(items: list[Item], i: int) -> Item | None:
+    for j in range(i - 2, -1, -1):
+        if items[j].kind == "lex" and items[j].of("measure"):
+            best = max(o.quality for o in items[j].options)
+            return items[j] if any(o.kind == "measure" and o.quality >= best - 0.06 for o in items[j].options) else None
+    return None
+
+
+def _convert(measured: Item, unit: Item, lexicon: Lexicon, *, money: bool) -> None:
+    layer = lexicon.layer
+    fitting = tuple(o for o in measured.of("measure") if _money(layer.measure(o.ref)) == money)
+    best = max(o.quality for o in measured.options)
+    if fitting and max(o.quality for o in fitting) >= best - 0.06:
+        measured.options = fitting
+        _light(unit)
+        return
+    homes = {o.entity for o in measured.of("measure")}
+    other = tuple(
+        o
+        for o in _first_known(lexicon, _VALUES if money else _QUANTITIES)
+        if o.entity in homes and _money(layer.measure(o.ref)) == money
+    )
+    if len(other) == 1:
+        measured.options = other
+        _light(unit)
+
+
+# ── what is left ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _left_in_stock(found: Cover) -> None:
+    """« il nous reste combien de suspensions en stock »: the stock of them, and « reste » says no more than « en stock »."""
+    items = found.items
+    for i, item in enumerate(items):
+        if i == 0 or item.kind != "lex" or item.norm != "stock" or items[i - 1].norm not in ("en", "in"):
+            continue
+        counts = [c for c in items[:i] if c.is_op("count")]
+        named = [x for x in items[:i] if x.kind == "lex" and x.norm[:4] != "rest"]
+        kept = item.of("measure")
+        if (
+            len(kept) == 1
+            and len(counts) == 1
+            and named
+            and all(x.of("value") and not x.of("entity", "measure") for x in named)
+        ):
+            item.options = kept
+            _light(counts[0])
+    stocked = any("stock" in phrase(item.text) for item in found.items if item.kind == "lex")
+    for item in found.items:
+        alone = item.end - item.start == 1 and item.kind in ("unknown", "lex")
+        if stocked and alone and item.norm in ("reste", "restent", "restant", "restants", "left", "remain", "remaining"):
+            _light(item)
+
+
+# ── in what order ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _in_order(found: Cover) -> None:
+    """« classé par CA » is an order, « classé par région » are groups."""
+    items = found.items
+    for i, item in enumerate(items):
+        if not item.is_op("by") or item.norm[:4] not in ("clas", "rang", "ordo"):
+            continue
+        following = next((items[j] for j in range(i + 1, len(items)) if items[j].kind != "filler"), None)
+        if following is None:
+            continue
+        if following.is_op("ascending", "descending", "sort"):
+            _light(item)
+        elif following.kind == "lex" and following.of("measure"):
+            best = max(o.quality for o in following.options)
+            if any(o.kind == "measure" and o.quality >= best - 0.06 for o in following.options):
+                item.ops = ("sort",)
