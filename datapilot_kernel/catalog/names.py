@@ -142,6 +142,11 @@ _ENGLISH_ABBREVIATIONS = frozenset(
         "date",
     ]
 )
+_OF_UNKNOWN = frozenset({"date", "nombre", "type", "mode"})
+"""Heads whose complement is nearly always a noun: « date de compromis », « nombre de lits »."""
+_ADJECTIVE = re.compile(
+    r"(é|és|ée|ées|ifs?|ives?|els?|elles?|als?|ales?|aux|aires?|iques?|ables?|ibles?|eux|euses?|ants?|antes?)$"
+)
 _COUNTED_UNITS = frozenset({"kilomètre", "litre"})
 _QUANTITY_DONE = {"commande": "commandée", "livraison": "livrée", "facture": "facturée", "réception": "reçue",
     "retour": "retournée", "expédition": "expédiée", "production": "produite", "vente": "vendue"}  # fmt: skip
@@ -451,7 +456,9 @@ def _phrase(
     parts += [entry.concept.agreed(head.gender, plural) for entry in leading if entry.concept.kind == "qualifier"]
     for entry, piece in rest:
         if entry is None:
-            parts.append(_spelled(entry, piece))
+            spelled = _spelled(entry, piece)
+            noun = head.french in _OF_UNKNOWN and len(spelled) >= 4 and spelled.isalpha() and not _ADJECTIVE.search(spelled)
+            parts.append(_de(spelled) if noun and piece is rest[0][1] else spelled)
         elif entry.concept.kind == "qualifier":
             parts.append(entry.concept.agreed(head.gender, plural))
         elif head.french in {"quantité", "valeur"} and entry.concept.french == "stock":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 from datapilot_kernel.catalog.lexicon import fold, lookup, words
@@ -57,15 +58,31 @@ def draft_columns(draft: Draft) -> None:
 
 
 def _readings(draft: Draft, table: TableDraft) -> None:
+    prefix = _prefix(table)
     for column in table.table.columns:
         flag = column.type == "boolean" or yes_and_no(column) is not None
         key = table.foreign(column.name)
-        reading = read_name(_spelled_out(column.name, draft.target(key) if key else None, table),
+        tokens = split_name(column.name)
+        own = "_".join(tokens[1:]) if prefix and not key and len(tokens) > 1 and tokens[0] == prefix else column.name
+        reading = read_name(_spelled_out(own, draft.target(key) if key else None, table),
                             "boolean" if flag else "column")  # fmt: skip
         reading = _said_better(column, reading) or reading
         if reading.unit is None and re.search(r"\ben (%|pourcentage)", column.comment or ""):
             reading = replace(reading, unit="%")
         table.column_readings[column.name] = reading
+
+
+def _prefix(table: TableDraft) -> str | None:
+    """Return the word that a table's columns begin with because it is the table's: ``cli_nom`` of ``t_cli``."""
+    own = [split_name(c.name) for c in table.table.columns if not table.foreign(c.name)]
+    firsts = Counter(tokens[0] for tokens in own if len(tokens) > 1)
+    if not firsts:
+        return None
+    first, count = firsts.most_common(1)[0]
+    entry = lookup((first,))
+    about = entry is not None and entry.concept.french == table.concept
+    named = any(word.startswith(first) for word in split_name(table.table.name))
+    return first if count >= 3 and count >= 0.6 * len(own) and (about or named) else None
 
 
 def _spelled_out(name: str, target: TableDraft | None, table: TableDraft) -> str:
@@ -171,7 +188,7 @@ def _technical(column: Column) -> bool:
 
 def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, list[str]]:
     """Return a column's label and synonyms. A header in full (files) or a comment may say it better than the name."""
-    label = reading.label
+    label = _entry_or_exit(table, column) or reading.label
     said = label_in(column.comment)
     if said and said.isascii() and words(said) == tuple(w for w in split_name(column.name) if w in words(said)) and len(
         words(said)) == len(split_name(column.name)):  # fmt: skip
@@ -231,6 +248,17 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
     return label, distinct(synonyms, label)
+
+
+_COMES_AND_GOES = {"entree": "date d’entrée", "sortie": "date de sortie"}
+_STAFF = ("employé", "salarié", "collaborateur", "commercial", "vendeur", "agent", "opérateur", "technicien", "chauffeur")
+
+
+def _entry_or_exit(table: TableDraft, column: Column) -> str | None:
+    """``date_entree`` is a hiring in a table of people at work, and an entry anywhere else (a stay, a movement)."""
+    if table.is_a(*_STAFF) or table.concept_of(column) not in {"date d’embauche", "date de départ"}:
+        return None
+    return next((said for word, said in _COMES_AND_GOES.items() if word in split_name(column.name)), None)
 
 
 def _has_wording(table: TableDraft, key: Column) -> bool:

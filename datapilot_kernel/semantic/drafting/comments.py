@@ -25,7 +25,7 @@ def label_in(comment: str | None) -> str | None:
     first = _CUT.split(comment.strip(), maxsplit=1)[0].strip().strip("« »\"'")
     if not first or len(first) > _LONGEST or len(first.split()) > _LONGEST_WORDS or _NOT_LABELS.match(first):
         return None
-    if not any(c.isalpha() for c in first) or "_" in first:
+    if not any(c.isalpha() for c in first) or "_" in first or "=" in first:
         return None
     return lower_first(first)
 

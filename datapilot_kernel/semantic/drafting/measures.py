@@ -154,10 +154,10 @@ def _documents(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
 
 _EVENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ...] = (
     (_STAFF, ("date d’embauche", "date de début"), "nombre d’embauches", ("embauches", "recrutements",
-    "nombre de recrutements", "arrivées", "nombre d’arrivées", "entrées", "nombre d’entrées", "entrées de {plural}",
-    "nombre d’entrées de {plural}", "{plural} embauchés", "{plural} recrutés")),
+    "nombre de recrutements", "arrivées", "nombre d’arrivées", "entrées", "nombre d’entrées", "entrées {of_plural}",
+    "nombre d’entrées {of_plural}", "{plural} embauchés", "{plural} recrutés")),
     (_STAFF, ("date de départ", "date de fin"), "nombre de départs", ("départs", "sorties", "nombre de sorties",
-    "sorties de {plural}", "nombre de sorties de {plural}", "départs de {plural}", "nombre de départs de {plural}")),
+    "sorties {of_plural}", "nombre de sorties {of_plural}", "départs {of_plural}", "nombre de départs {of_plural}")),
     (("abonnement", "contrat"), ("date de résiliation", "date d’annulation", "date de fin"), "nombre de résiliations",
     ("résiliations", "churn", "désabonnements", "annulations")),
     (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}",
@@ -188,7 +188,7 @@ def _events(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
                         ),
                         [label.format(plural=table.plural)],
                         expression=f"COUNT({quoted(draft, column.name)})",
-                        synonyms=[s.format(plural=table.plural) for s in synonyms],
+                        synonyms=[s.format(plural=table.plural, of_plural=of(table.plural)) for s in synonyms],
                         format=Format(kind="integer"),
                         time=table.dimension_names[column.name],
                         priority=4,

@@ -24,6 +24,7 @@ _DELAYS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ..
     (("date de facture", "date d’émission"), ("date de paiement",), "délai de paiement moyen", ("délai moyen de paiement",
     "délai de paiement", "temps moyen de paiement")),
 )  # fmt: skip
+_STAYS = ("séjour", "réservation", "location", "hospitalisation")
 _NUMERIC = {"integer", "decimal", "float"}
 
 
@@ -69,11 +70,19 @@ def _duration(draft: Draft, table: TableDraft, own: list[MeasureDraft], measures
     if any(word in m.wishes[0] for m in own for word in said):
         return
     dates = [c for c in table.table.columns if c.type in {"date", "timestamp", "timestamptz"}]
+    stay = {"date d’embauche", "date d’arrivée"} if table.is_a(*_STAYS) else set()  # « date_entree » of a stay
     start = next(
-        (c for c in dates if _head(table, c) in {"date de début", "début"} and not table.reading_of(c).has("prévu")), None
+        (c for c in dates if _head(table, c) in {"date de début", "début", *stay} and not table.reading_of(c).has("prévu")),
+        None,
     )
     end = next(
-        (c for c in dates if _head(table, c) in {"date de fin", "fin"} and not table.reading_of(c).has("prévu")), None
+        (
+            c
+            for c in dates
+            if _head(table, c) in {"date de fin", "fin", *({"date de départ"} if stay else ())}
+            and not table.reading_of(c).has("prévu")
+        ),
+        None,
     )
     if start is None or end is None or table.role != "fact":
         return

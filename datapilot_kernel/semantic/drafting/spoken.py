@@ -34,7 +34,8 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
     if days(reading):
         found += [f"jours {of(table.label)}", f"nombre de jours {of(table.label)}", f"total des jours {of(table.label)}",
                   f"jours {of(table.plural)}", f"nombre de jours {of(table.plural)}"]  # fmt: skip
-    if head in _AMOUNTS and not reading.has(*EXCLUDED):
+    whole = reading.known and {c.french for c in reading.nouns[1:]} <= {table.concept}
+    if head in _AMOUNTS and whole and not reading.has(*EXCLUDED):  # « montant de pièce » is a part of it
         tax = next((t for t in ("HT", "TTC") if reading.has(t)), "")
         said = f"montant {tax}".strip()
         found += [f"{said} des {table.plural}", f"{said} total des {table.plural}",

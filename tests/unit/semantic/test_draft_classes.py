@@ -340,3 +340,42 @@ def test_bounds_of_dates_do_not_matter_to_a_draft() -> None:
     one = draft(table("commandes", col("id", "integer"), with_bounds))
     other = draft(table("commandes", col("id", "integer"), col("date_commande", "date")))
     assert one == other
+
+
+def test_a_prefix_that_is_the_tables_is_not_read() -> None:
+    layer = draft(
+        table("t_cli", col("cli_id", "integer"), col("cli_nom"), col("cli_tel"), col("cli_ville")),
+        table("devis", col("date_devis", "date"), col("date_envoi", "date"), col("date_fin", "date"), key=()),
+    )
+    entity = next(e for n, e in layer.entities.items() if e.label == "client")
+    assert {d.label for d in entity.dimensions.values()} == {"numéro de client", "client", "téléphone", "ville"}
+    assert layer.dimension("devis.date_envoi").label == "date d’envoi"
+
+
+def test_a_comment_that_only_lists_codes_is_no_label() -> None:
+    layer = draft(table("t_or", col("id", "integer"), col("etat", values=("O", "C"), comment="O=ouvert, C=clos")))
+    dimension = next(d for e in layer.entities.values() for d in e.dimensions.values() if d.column == "etat")
+    assert dimension.label == "état"
+    assert dimension.values["C"][0] == "clos"
+
+
+def test_an_entry_is_a_hiring_only_among_staff() -> None:
+    stays = table("sejours", col("num_sejour", "integer"), col("date_entree", "date"), col("date_sortie", "date"))
+    staff = table("salaries", col("matricule"), col("date_entree", "date"), col("date_sortie", "date"))
+    layer = draft(stays, staff)
+    assert layer.dimension("sejours.date_entree").label == "date d’entrée"
+    assert layer.dimension("salaries.date_entree").label == "date d’embauche"
+    assert called(layer, "durée moyenne des séjours") == ["AVG((date_sortie - date_entree))"]
+
+
+def test_a_part_of_an_amount_is_not_the_documents() -> None:
+    layer = draft(
+        table(
+            "factures",
+            col("id", "integer"),
+            col("date_facture", "date"),
+            col("mt_pieces_ht", "decimal"),
+            col("mt_ht", "decimal"),
+        )
+    )
+    assert called(layer, "montant HT des factures") == ["SUM(mt_ht)"]
