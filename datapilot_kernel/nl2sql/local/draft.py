@@ -78,6 +78,7 @@ class Condition:
     minutes: int | None = None
     text: str = ""
     owner: Mention | None = None
+    doing: RelatedMention | None = None
 
 
 @dataclass
@@ -145,6 +146,7 @@ class Draft:
     head_unit: Grain | None = None
     head_plural: bool = True
     count: bool = False
+    count_of: bool = False
     distinct: bool = False
     aggregate: Aggregate | None = None
     sum: bool = False

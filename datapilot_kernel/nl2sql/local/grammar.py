@@ -71,6 +71,8 @@ class Grammar:
         Stem of a unit of duration -> minutes.
     adjectives, verbs
         Stem -> nouns to look up.
+    rewrites
+        Words as typed -> the words they stand for.
     common
         Stems of everyday words: never taken for a misspelt word of the layer.
     """
@@ -93,6 +95,10 @@ class Grammar:
         texts = [t for table in (raw["operators"], raw["intents"]) for phrases in table.values() for t in phrases]
         self.spelled = {
             fold(w) for t in [*texts, raw["filler"], *raw["verbs"], *raw["adjectives"]] for w in t.split() if len(w) >= 4
+        }
+        self.rewrites = {
+            tuple(t.norm for t in tokenize(typed)): tuple(t.norm for t in tokenize(read))
+            for typed, read in raw.get("rewrites", {}).items()
         }
         self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
         self.known = (

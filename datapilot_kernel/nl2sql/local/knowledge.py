@@ -116,6 +116,16 @@ class Knowledge:
             or bool(_AVERAGE.match(measure.expression or ""))
         )
 
+    def counted_through(self, ref: str) -> str | None:
+        """Return the entity that a measure counts by the column that points at it; None: it counts something else."""
+        entity = ref.partition(".")[0]
+        match = _COUNT.match(self.layer.measure(ref).expression or "")
+        column = match.group(1) if match else None
+        if column is None:
+            return None
+        ends = {j.to_entity for j in self.layer.joins.values() if j.from_entity == entity and j.from_columns == (column,)}
+        return next(iter(ends)) if len(ends) == 1 else None
+
     def row_count(self, entity: str) -> str | None:
         """Return the measure that counts the rows of an entity and nothing less; None when there is none."""
         model = self.layer.entities[entity]

@@ -222,7 +222,17 @@ class MeasureBuilder(SubjectBuilder):
         money_only = draft.sum
         entities = {o.entity for g in draft.groups if g.mention for o in g.mention.of("dimension", "entity")}
         entities |= {o.entity for m in draft.subjects for o in m.of("dimension")}
+        if draft.count and draft.values:
+            entities |= {o.entity for o in draft.values[0].of("value")}
         refs = [r for r in self.k.main_measures(40) if not entities or any(self.reaches_measure(r, e) for e in entities)]
+        if draft.count:
+            refs = [r for r in refs if self.layer.measure(r).format.kind == "integer"]
+            refs += [
+                f"{e}.{n}" for e in sorted({r.partition(".")[0] for r in self.k.main_measures(40)})
+                for n, m in self.layer.entities[e].measures.items()
+                if m.format.kind == "integer" and not m.hidden and m.filter is None and m.additivity == "additive"
+                and (not entities or any(self.reaches_measure(f"{e}.{n}", x) for x in entities))
+            ]  # fmt: skip
         if money_only:
             refs = [r for r in refs if self.layer.measure(r).format.kind == "currency"]
         counts = [r for e in entities if (r := self.k.row_count(e)) is not None]

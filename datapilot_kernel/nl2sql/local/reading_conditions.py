@@ -103,15 +103,25 @@ class ConditionReader(ReaderBase):
         if self.negated:
             op = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "eq": "ne"}.get(op, op)
             self.negated = False
-        owner = None
+        owner, doing = None, None
         before = self.before(self.items.index(comparator))
+        if (
+            money
+            and target is None
+            and self.draft.related
+            and not self.draft.related[-1].negated
+            and before is not None
+            and (before.start == self.draft.related[-1].start or before.kind == "verb")
+        ):
+            # « ont acheté pour plus de 10 000 € »: the total of what they did, not one row of it.
+            doing = self.draft.related.pop()
         if target is None and before is not None and before.kind == "lex" and before.of("entity"):
             owner = _mention(before, before.of("entity"))
         self.draft.conditions.append(
             Condition(
                 cast("Literal['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'between']", op), tuple(numbers), target, money,
                 percent, unit,
-                minutes, comparator.text, owner,
+                minutes, comparator.text, owner, doing,
             )
         )  # fmt: skip
         return i
@@ -414,6 +424,16 @@ class ConditionReader(ReaderBase):
                 # « combien d'articles avons-nous vendus » is « articles vendus ».
                 last.options, last.count = said, False
                 return i + 1
+        if self.draft.count and self.draft.count_of and measures and self._counting_values():
+            # « combien de lampadaires vendus »: how many of them, never how much money.
+            pieces = self._pieces(item, measures)
+            if not pieces:
+                self.draft.unexplained.append(item.text)
+                return i + 1
+            if not any(m.options == pieces for m in self.draft.measures):
+                self.draft.measures.append(MeasureMention(pieces, item.text, item.start))
+            self.draft.count = False
+            return i + 1
         if self.draft.count and not self.draft.measures and not self.draft.subjects and measures and not self.negated:
             # « combien avons-nous encaissé »
             self.draft.measures.append(MeasureMention(measures, item.text, item.start))
@@ -427,6 +447,31 @@ class ConditionReader(ReaderBase):
         )  # fmt: skip
         self.negated = False
         return i + 1
+
+    def _counting_values(self) -> bool:
+        """Tell whether values alone stand after « combien de »."""
+        draft = self.draft
+        return bool(draft.values) and not draft.measures and not draft.subjects and not self.negated
+
+    def _pieces(self, item: Item, measures: tuple[Option, ...]) -> tuple[Option, ...]:
+        """Return the measures of pieces that go with what was done: « quantité vendue » for « vendus »."""
+        layer = self.lexicon.layer
+        owners = {o.entity for o in measures}
+        said = [
+            o
+            for noun in ("quantité", "articles", "nombre d'articles", "unités", "pièces")
+            for o in self.lexicon.lookup(f"{noun} {item.text}")
+            if o.kind == "measure" and o.quality >= 0.95
+        ]
+        found = [o for o in said if layer.measure(o.ref).format.kind == "integer"]
+        if not found:
+            found = [
+                o
+                for noun in ("quantité", "quantity")
+                for o in self.lexicon.lookup(noun)
+                if o.kind == "measure" and o.quality >= 0.95 and o.entity in owners
+            ]
+        return tuple(dict.fromkeys(found))
 
     def _event(self, i: int, dates: tuple[Option, ...]) -> int:
         """« ouverts depuis 2019 », « partis en mai », « ont quitté »: a participle that a date of the layer dates."""

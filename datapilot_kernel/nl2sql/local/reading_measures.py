@@ -116,6 +116,8 @@ class MeasureReader(ConditionReader):
         return bool(measures) or all(self._numeric(o) for o in item.options)
 
     def _count(self, i: int) -> int:
+        if self.items[i].text.lower().replace("’", "'").split()[-1].split("'")[-1] in ("de", "d", "of", "many"):
+            self.draft.count_of = True
         place = self.next(i + 1)
         if place is None:
             self.draft.count = True

@@ -46,8 +46,10 @@ class Shaper(GroupBuilder):
         self.having: list[Having] = []
         self.related: list[Related] = []
         self.ignored: set[str] = set()
+        self._listing()
         self._counts()
         subject = self._subject()
+        self._totals(subject)
         self._verbs(subject)
         if subject is None and self._is_values():
             plan = self._values_list()

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.defaults import DefaultsBuilder
-from datapilot_kernel.nl2sql.local.draft import Group, MeasureMention, Mention, RelatedMention
+from datapilot_kernel.nl2sql.local.draft import (
+    Condition,
+    Group,
+    MeasureMention,
+    Mention,
+    PeriodMention,
+    RelatedMention,
+)  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import phrase
 from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
@@ -37,6 +45,122 @@ class SubjectBuilder(DefaultsBuilder):
             ):
                 mention.options = (*mention.options, Option("entity", next(iter(entities))))
                 mention.count = True
+
+    def _listing(self) -> None:
+        """« donne-moi les clients inscrits en mai » wants the clients, even where a measure that counts them has that name."""
+        draft = self.draft
+        if len(draft.measures) != 1 or draft.count or draft.rank is not None or draft.groups:
+            return
+        if draft.share or draft.trend or draft.growth or draft.cumul or draft.compare or draft.sum or draft.aggregate:
+            return
+        if draft.units or draft.head_unit or draft.versus is not None or any(p.versus for p in draft.periods):
+            return
+        mention = draft.measures[0]
+        refs = {o.ref for o in mention.of("measure") if o.quality >= 0.94}
+        if mention.aggregate is not None or len(refs) != 1:
+            return
+        ref = next(iter(refs))
+        if draft.subjects:
+            self._those_with(mention, ref)
+            return
+        thing = self._things_counted(ref, mention)
+        if thing is None:
+            return
+        if not (draft.listed or draft.which or draft.related or any(c.doing or c.money for c in draft.conditions)):
+            if phrase(mention.text) in {phrase(self.layer.measure(ref).label), phrase(self.layer.measure(ref).plural or "")}:
+                return
+            wanted = self.choose(
+                "listing", [True, False],
+                lambda rows: text(
+                    "nl2sql.the_list" if rows else "nl2sql.their_number",
+                    label=self.layer.entities[thing].plural or self.layer.entities[thing].label,
+                ),
+                text("nl2sql.list_or_number", word=mention.text),
+            )  # fmt: skip
+            if not wanted:
+                return
+        self._list_instead(mention, ref, thing)
+
+    def _those_with(self, mention: MeasureMention, ref: str) -> None:
+        """« quels produits sont en rupture », « quelles lignes ont une remise »: those of which there is any."""
+        draft, subject = self.draft, self.draft.subjects[0]
+        entities = [o for o in subject.of("entity") if o.quality >= 0.94]
+        if not (draft.which or draft.listed) or subject.start > mention.start or len(entities) != 1 or draft.conditions:
+            return
+        if len(draft.subjects) > 1 and not all(m.of("entity") for m in draft.subjects) or draft.texts or draft.presences:
+            return
+        thing = entities[0].ref
+        if not self.reaches_measure(ref, thing):
+            raise Missing("no_join", subject.text, measure=self.layer.measure(ref).label)
+        between = self.words[subject.start : mention.start]
+        if draft.which or not {"et", "avec", "leur", "leurs", "son", "sa", "and", "with", "their"} & set(between):
+            if self.layer.measure(ref).formula is not None:
+                raise NotSure(mention.text)
+            options = mention.of("measure")
+            draft.conditions.append(Condition("gt", (Decimal(0),), Mention(options, mention.text, mention.start)))
+            draft.measures.clear()
+        else:
+            draft.groups.append(Group(Mention((entities[0],), subject.text, subject.start)))
+
+    def _things_counted(self, ref: str, mention: MeasureMention) -> str | None:
+        """Return the entity that a measure's words name in the plural and whose rows it counts; None: it is a number."""
+        words = content(phrase(mention.text))
+        if not self.k.is_count(ref) or not words or not mention.text.split()[0].lower().endswith(("s", "x")):
+            return None
+        for name, entity in self.layer.entities.items():
+            own = {content(phrase(t)) for t in (entity.label, entity.plural or entity.label, *entity.synonyms)}
+            if not entity.hidden and any(
+                o and len(words) > len(o) and o in (words[: len(o)], words[-len(o) :]) for o in own
+            ):
+                return name
+        return self.k.counted_through(ref)
+
+    def _list_instead(self, mention: MeasureMention, ref: str, thing: str) -> None:
+        draft, measure, entity = self.draft, self.layer.measure(ref), ref.partition(".")[0]
+        subject = Mention((Option("entity", thing),), mention.text, mention.start)
+        plain = measure.filter is None
+        if plain and self.k.counted_through(ref) == thing:
+            done = RelatedMention((Option("entity", entity),), mention.text, mention.start)
+            money = next((c for c in draft.conditions if c.money and c.target is None), None)
+            if money is not None:
+                money.doing = done
+            else:
+                draft.related.append(done)
+        elif plain and entity == thing and measure.time is not None and draft.periods:
+            time = Mention((Option("dimension", f"{entity}.{measure.time}"),), mention.text, mention.start)
+            for period in draft.periods:
+                period.time = period.time or time
+            draft.new = False
+        elif entity != thing and self.k.distance(entity, thing) is not None:
+            draft.conditions.append(
+                Condition("gt", (Decimal(0),), Mention(mention.of("measure"), mention.text, mention.start), text=mention.text)
+            )
+        else:
+            raise NotSure(mention.text)
+        draft.measures.clear()
+        draft.subjects.append(subject)
+
+    def _totals(self, subject: str | None) -> None:
+        """« ont acheté pour plus de 10 000 € »: a condition on the total of what each did."""
+        for condition in self.draft.conditions:
+            doing = condition.doing
+            if doing is None:
+                continue
+            if subject is None or condition.target is not None:
+                raise NotSure(condition.text)
+            money = tuple(o for o in doing.of("measure") if self.layer.measure(o.ref).format.kind == "currency")
+            events = {o.ref for o in doing.of("entity")}
+            if money and all(self.layer.measure(o.ref).lower_is_better for o in money):
+                money = ()  # what clients spend is what is sold to them, not a cost of one's own
+            if not money and self.k.revenue is not None:
+                roots = self.k.roots(self.k.revenue)
+                told = all(e in roots or any(self.k.distance(r, e) is not None for r in roots) for e in events)
+                money = (Option("measure", self.k.revenue),) if told and events else ()
+            if not money:
+                raise NotSure(condition.text)
+            condition.target = Mention(money, doing.text, doing.start)
+            if doing.period is not None:
+                self.draft.periods.append(PeriodMention(doing.period, doing.text, start=doing.start))
 
     def _subject(self) -> str | None:
         """Return the entity that rows or groups are of: named first, not only in passing."""
