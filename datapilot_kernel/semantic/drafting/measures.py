@@ -254,7 +254,8 @@ def _count(table: TableDraft) -> MeasureDraft:
     ]
     if table.is_a(*_PEOPLE):
         synonyms += ["effectif", "effectifs", "headcount"]
-    if table.role == "fact":
+    lasting = any(days(r) or r.unit == "heures" or r.has("nombre d’heures") for r in table.column_readings.values())
+    if table.role == "fact" and not lasting:  # the volume of what lasts may be its rows or its days: to be asked
         synonyms.append(f"volume {of(table.plural)}")
     if table.reading.english and table.reading.english_label:
         synonyms.append(f"number of {table.reading.english_label}")

@@ -379,3 +379,12 @@ def test_a_part_of_an_amount_is_not_the_documents() -> None:
         )
     )
     assert called(layer, "montant HT des factures") == ["SUM(mt_ht)"]
+
+
+def test_the_volume_of_what_lasts_is_not_taken_for_its_number() -> None:
+    layer = draft(
+        table("absences", col("id", "integer"), col("date_debut", "date"), col("nb_jours", "integer")),
+        table("commandes", col("id", "integer"), col("date_commande", "date")),
+    )
+    assert called(layer, "volume d’absences") == []
+    assert called(layer, "volume de commandes") == ["COUNT(*)"]
