@@ -18,6 +18,8 @@ _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae", "’": "'", "ß": "ss"})
 _WORD = re.compile(r"[^\W\d_]+\d*(?:[^\W\d_]+\d*)?|\d+(?:[.,]\d+)?|[^\s\w]")
 _KEPT_SYMBOLS = set("&+%€")
 _LONGEST = 10
+_MOST_WITH_INITIALS = 60
+"""Initials stand for a value only of a dimension with few of them: among many, any three letters are somebody's."""
 _SMALL = {
     "de",
     "du",
@@ -90,12 +92,23 @@ class ValueIndex:
         self._whole: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         self._by_word: dict[str, list[tuple[str, str, int]]] = {}
         self._longest: dict[str, int] = {}
-        self._spelled: tuple[dict[str, list[tuple[str, str]]], dict[int, list[str]]] | None = None
+        self._joined: dict[str, list[tuple[str, str]]] = {}
+        self._by_length: dict[int, list[str]] = {}
+        self._by_letters: dict[str, list[tuple[str, ...]]] = {}
+        self._initials: dict[str, dict[tuple[str, ...], list[tuple[str, str]]]] = {}
         for ref, stored in self.values.items():
             for value in stored:
                 words = value_words(value)
                 if not words or len(words) > _LONGEST:
                     continue
+                text = " ".join(words)
+                if len(words) > 1 and text not in self._joined:
+                    self._by_letters.setdefault("".join(w[0] for w in words), []).append(words)
+                self._joined.setdefault(text, []).append((ref, value))
+                if len(words) >= 3 and len(stored) <= _MOST_WITH_INITIALS:
+                    for name in {"".join(w[0] for w in words), "".join(w[0] for w in words if w not in _SMALL)}:
+                        if len(name) >= 3 and name.isalpha():
+                            self._initials.setdefault(name, {}).setdefault(words, []).append((ref, value))
                 key = tuple(_singular(w) for w in words)
                 self._whole.setdefault(key, []).append((ref, value))
                 self._longest[key[0]] = max(self._longest.get(key[0], 0), len(key))
@@ -104,6 +117,8 @@ class ValueIndex:
                 if len(key) > 1:
                     for word in telling:
                         self._by_word.setdefault(word, []).append((ref, value, len(telling)))
+        for text in self._joined:
+            self._by_length.setdefault(len(text), []).append(text)
 
     def __len__(self) -> int:
         return sum(len(v) for v in self.values.values())
@@ -142,31 +157,46 @@ class ValueIndex:
         if not slips:
             return []
         allowed = set(refs) if refs is not None else None
-        joined, by_length = self._joined()
-        near = [key for length in range(len(wanted) - slips, len(wanted) + slips + 1) for key in by_length.get(length, ())]
+        near = [
+            key for length in range(len(wanted) - slips, len(wanted) + slips + 1) for key in self._by_length.get(length, ())
+        ]
         hits: list[ValueHit] = []
         for key, distance, _ in process.extract(wanted, near, scorer=OSA.distance, score_cutoff=slips, limit=limit * 3):
             if distance and key[0] != wanted[0] and len(wanted) < 8:
                 continue
-            for ref, value in joined[key]:
+            for ref, value in self._joined[key]:
                 if allowed is None or ref in allowed:
                     hits.append(ValueHit(ref, value, 1.0 - 0.08 * distance))
         return sorted(hits, key=lambda h: -h.score)[:limit]
 
-    def _joined(self) -> tuple[dict[str, list[tuple[str, str]]], dict[int, list[str]]]:
-        """Return the values by their folded text, and those texts by length; made at the first misspelt word."""
-        if self._spelled is None:
-            joined: dict[str, list[tuple[str, str]]] = {}
-            by_length: dict[int, list[str]] = {}
-            for ref, stored in self.values.items():
-                for value in stored:
-                    words = value_words(value)
-                    if words and len(words) <= _LONGEST:
-                        joined.setdefault(" ".join(words), []).append((ref, value))
-            for key in joined:
-                by_length.setdefault(len(key), []).append(key)
-            self._spelled = joined, by_length
-        return self._spelled
+    def misspelt(self, words: Sequence[str]) -> list[ValueHit]:
+        """Return the values of as many words that these misspell, nearest first.
+
+        Word by word, the first letters hold: no slip below four letters, one below eight, two from there on.
+        """
+        from rapidfuzz.distance import OSA
+
+        hits: list[ValueHit] = []
+        for stored in self._by_letters.get("".join(w[0] for w in words), ()):
+            slips = 0
+            for typed, word in zip(words, stored, strict=True):
+                allowed = 0 if len(typed) < 4 else 1 if len(typed) < 8 else 2
+                if abs(len(typed) - len(word)) > allowed:
+                    break
+                slip = 0 if typed == word else OSA.distance(typed, word, score_cutoff=allowed)
+                if slip > allowed:
+                    break
+                slips += slip
+            else:
+                hits += [ValueHit(ref, value, 1.0 - 0.08 * slips) for ref, value in self._joined[" ".join(stored)]]
+        return sorted(hits, key=lambda h: -h.score)
+
+    def initials(self, word: str) -> list[ValueHit]:
+        """Return the value of three words or more whose initials these are, with or without the small words (« PACA »,
+        « IDF »); none when two values share them.
+        """
+        found = self._initials.get(word, {})
+        return [ValueHit(ref, value, 0.86) for ref, value in next(iter(found.values()))] if len(found) == 1 else []
 
     def spans(self, norms: Sequence[str]) -> list[tuple[int, int, list[ValueHit]]]:
         """Return every (start, end, hits) of the folded words ``norms`` that name a value, wholly or by a telling part."""

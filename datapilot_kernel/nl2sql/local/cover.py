@@ -96,6 +96,10 @@ def cover(
         if token.kind == "number":
             add(0.9, Item("number", i, i + 1, token.text, number=token.number, norm=token.norm))
         if token.kind == "word":
+            if 3 <= len(token.norm) <= 6 and (hits := lexicon.values.initials(token.norm)):
+                # Only where the letters mean nothing else: « PACA », never « par ».
+                named = tuple(Option("value", h.ref, h.score, h.value) for h in hits)
+                add(1.6, Item("lex", i, i + 1, token.text, options=named, norm=token.norm))
             nouns, ranked = grammar.verbs.get(stems[i], ()), grammar.adjectives.get(stems[i], ())
             if nouns or ranked:
                 add(1.25, Item("verb", i, i + 1, token.text, nouns=nouns, ranked_by=ranked, norm=token.norm))

@@ -24,7 +24,7 @@ from datapilot_kernel.nl2sql.local.cover import Cover, cover
 from datapilot_kernel.nl2sql.local.draft import Draft
 from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up
 from datapilot_kernel.nl2sql.local.grammar import Grammar, grammar
-from datapilot_kernel.nl2sql.local.idioms import settle
+from datapilot_kernel.nl2sql.local.idioms import rewrite, settle
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon
 from datapilot_kernel.nl2sql.local.numbers import merge_numbers
@@ -102,6 +102,7 @@ class LocalEngine:
     def _in(self, language: str, question: str, today: date, conversation: Conversation | None) -> Understanding:
         words = grammar(language)
         tokens = merge_numbers(tokenize(question, language=language), language=language)
+        tokens = rewrite(tokens, words)
         if len(tokens) > MAX_TOKENS:
             return _refuse("question_too_long", "", limit=MAX_CHARACTERS)
         found = cover(tokens, self.lexicon, words, today=today)

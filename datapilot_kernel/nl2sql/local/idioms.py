@@ -11,8 +11,8 @@ import re
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
-from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, content
-from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
+from datapilot_kernel.nl2sql.local.lexicon import SHORT, TRANSLATED, Lexicon, Option, content
+from datapilot_kernel.nl2sql.local.tokens import Token, stem, tokenize
 from datapilot_kernel.semantic.model import Measure
 
 _PARTICIPLE = re.compile(r"(?:é|ée|és|ées|u|ue|us|ues|ed|sold)$", re.IGNORECASE)
@@ -42,7 +42,29 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
     _in_order(found)
+    _share_of(found)
+    _but_for(found)
+    _figures(found)
     return found
+
+
+def rewrite(tokens: list[Token], words: Grammar) -> list[Token]:
+    """Return the tokens with everyday words for a phrase replaced by it (« best-sellers » -> produits les plus vendus)."""
+    out: list[Token] = []
+    i = 0
+    while i < len(tokens):
+        for typed, read in words.rewrites.items():
+            if tuple(t.norm for t in tokens[i : i + len(typed)]) == typed:
+                start, end = tokens[i].start, tokens[i + len(typed) - 1].end
+                if len(out) > 1 and out[-1].kind == "number" and out[-2].norm == "top":
+                    del out[-2]  # « top 5 best-sellers »
+                out += [Token(word, word, start, end) for word in read]
+                i += len(typed)
+                break
+        else:
+            out.append(tokens[i])
+            i += 1
+    return out
 
 
 def _solid(items: list[Item]) -> list[int]:
@@ -264,3 +286,46 @@ def _in_order(found: Cover) -> None:
             best = max(o.quality for o in following.options)
             if any(o.kind == "measure" and o.quality >= best - 0.06 for o in following.options):
                 item.ops = ("sort",)
+
+
+# ── the share of something in a whole ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _share_of(found: Cover) -> None:
+    """« poids du web dans le CA », « que représente le web dans le CA »: a share, not a weight."""
+    items = found.items
+    if any(x.is_op("share", "share_by") for x in items):
+        return
+    for i, item in enumerate(items):
+        weighs = item.norm in ("poids", "weight") and item.kind == "lex" and not item.of("measure", "entity")
+        stands = item.norm in ("represente", "representent", "pese", "pesent") and item.kind == "filler"
+        if not (weighs or stands):
+            continue
+        for j in range(i + 1, len(items) - 1):
+            if items[j].norm in ("dans", "in") and items[j].kind == "filler":
+                whole = next((x for x in items[j + 1 :] if x.kind != "filler"), None)
+                parts = [x for x in items[i + 1 : j] if x.kind == "lex"]
+                if whole is not None and whole.of("measure") and parts:
+                    item.kind, item.options, item.ops = "op", (), ("share",)
+                    return
+
+
+def _but_for(found: Cover) -> None:
+    """« hors région Occitanie »: the dimension only says where the value lies."""
+    solid = [item for item in found.items if item.kind != "filler"]
+    for neg, name, value in zip(solid, solid[1:], solid[2:], strict=False):
+        if not (neg.is_op("neg") and name.kind == "lex" and value.kind == "lex"):
+            continue
+        inside = tuple(v for v in value.of("value") if any(v.ref == d.ref for d in name.of("dimension")))
+        if inside:
+            value.options = inside
+            _light(name)
+
+
+def _figures(found: Cover) -> None:
+    """« le chiffre » is the turnover, « les chiffres » may be any."""
+    for item in found.items:
+        if item.kind == "lex" and item.norm == "chiffres" and item.end - item.start == 1:
+            item.options = tuple(o for o in item.options if o.quality < TRANSLATED or o.quality >= SHORT)
+            if not item.options:
+                item.kind = "unknown"

@@ -314,7 +314,7 @@ class Lexicon:
             keys = [content(form) for form in forms]
             known = [options for key in keys if (options := whole.get(key))]
             for key in keys:
-                if key not in whole:
+                if not whole.get(key):
                     for options in known:
                         for option in options:
                             self._put(key, Option(option.kind, option.ref, TRANSLATED, option.value))

@@ -43,21 +43,34 @@ class Speller:
         """Return the tokens with their spelling corrected; None when nothing could be."""
         tokens, changes = list(found.tokens), list[tuple[str, str]]()
         replaced: dict[int, list[Token]] = {}
-        for item in found.items:
-            if item.kind != "unknown":
+        settled = 0
+        for place, item in enumerate(found.items):
+            if item.kind != "unknown" or item.start < settled:
                 continue
             token = tokens[item.start]
+            window = self._whole_value(found, place)
+            if window is not None:
+                start, end, value = window
+                for i in range(start, end):
+                    replaced[i] = []
+                replaced[start] = [
+                    Token(tokens[start].text, w, tokens[start].start, tokens[end - 1].end, corrected=True)
+                    for w in value_words(value)
+                ]
+                changes.append((" ".join(t.text for t in tokens[start:end]), value))
+                settled = end
+                continue
             word = self._word(token, grammar)
             if word is not None:
                 replaced[item.start] = [token.corrected_to(word)]
                 changes.append((token.text, word))
                 continue
-            value = self._value(token, grammar)
-            if value is not None:
+            stored = self._value(token, grammar)
+            if stored is not None:
                 replaced[item.start] = [
-                    Token(token.text, w, token.start, token.end, corrected=True) for w in value_words(value)
+                    Token(token.text, w, token.start, token.end, corrected=True) for w in value_words(stored)
                 ]
-                changes.append((token.text, value))
+                changes.append((token.text, stored))
         if not replaced:
             return None
         out: list[Token] = []
@@ -88,4 +101,25 @@ class Speller:
         if not hits:
             return None
         best = [h for h in hits if h.score == hits[0].score]
-        return best[0].value if len({h.value for h in best}) == 1 else None
+        return best[0].value if len({value_words(h.value) for h in best}) == 1 else None
+
+    def _whole_value(self, found: Cover, place: int) -> tuple[int, int, str] | None:
+        """Return the stored value of several words that the words around an unknown one misspell, and where they stand.
+
+        Word by word: as many, each within its own slips (« Casa Veto », « Hotelerie restauration »).
+        """
+        tokens, at = found.tokens, found.items[place].start
+        best: tuple[float, int, int, str] | None = None
+        for start in range(max(0, at - 3), at + 1):
+            for end in range(max(at + 1, start + 2), min(len(tokens), start + 6) + 1):
+                typed = tokens[start:end]
+                if any(t.kind != "word" for t in typed):
+                    continue
+                norms = tuple(t.norm for t in typed)
+                hits = self.values.misspelt(norms)
+                near = [h for h in hits if h.score == hits[0].score]
+                if not near or len({value_words(h.value) for h in near}) != 1:
+                    continue
+                if best is None or (near[0].score, end - start) > (best[0], best[2] - best[1]):
+                    best = near[0].score, start, end, near[0].value
+        return best[1:] if best is not None else None
