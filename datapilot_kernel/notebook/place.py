@@ -58,7 +58,11 @@ class Place:
 
         self._slots = new_slots()
         self._fill("head", {"text/html": card.nothing(), "text/plain": ""})
-        outcome = self._run(work)
+        try:
+            outcome = self._run(work)
+        except (Said, DataPilotError):
+            self._fill("head", {"text/html": card.nothing(), "text/plain": ""})  # the cell itself says it, once
+            raise
         self.result = AskResult(outcome, self)
         self._show(outcome)
         self.result.displayed_in(self.cell_now())

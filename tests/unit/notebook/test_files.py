@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from datapilot_kernel.answers import Formatter
+from datapilot_kernel.notebook.completion import complete_command
 from datapilot_kernel.notebook.files import report_card
 from datapilot_kernel.sources import open_source
 from datapilot_kernel.sources.files_import.report import BadCell, ColumnReport, FileReport, ImportReport, Note
@@ -60,3 +63,12 @@ def test_names_from_files_are_escaped() -> None:
     html, _ = report_card(report, FR)
     assert EVIL not in html
     _checked(html.replace("<br>", ""))
+
+
+def test_tables_are_completed() -> None:
+    files = tuple(FileReport(f"{name}.csv", name, "csv") for name in ("clients", "commandes", "ventes"))
+    client = SimpleNamespace(import_report=lambda: ImportReport(files))
+    magics: Any = SimpleNamespace(session=SimpleNamespace(clients={"s": client, "base": SimpleNamespace()}, current="s"))
+    assert complete_command("%datapilot files c", magics) == ["clients", "commandes"]
+    magics.session.current = "base"
+    assert complete_command("%datapilot files ", magics) == []
