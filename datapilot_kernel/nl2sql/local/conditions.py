@@ -36,7 +36,6 @@ class ConditionBuilder(FilterBuilder):
     ignored: set[str]
     today: date
     last: Plan | None = None
-    words: tuple[str, ...] = ()
     new_placed = False
 
     def _is_group_condition(self, condition: Condition, subject: str | None) -> bool:

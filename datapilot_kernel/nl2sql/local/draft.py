@@ -52,6 +52,7 @@ class ValueMention(Mention):
     negated: bool = False
     named: tuple[Option, ...] = ()
     named_text: str = ""
+    named_start: int = -1
     end: int = 0
     joined_by: Literal["and", "or", ""] = ""
 

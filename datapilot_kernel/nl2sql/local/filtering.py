@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import Builder
 from datapilot_kernel.nl2sql.local.draft import ValueMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
@@ -17,6 +18,8 @@ _TIER = 0.06
 
 class FilterBuilder(Builder):
     """Decides about values."""
+
+    words: tuple[str, ...] = ()
 
     def value(self, mention: ValueMention, items: Sequence[MeasureItem], subject: str | None) -> Option:
         """Decide which stored value was meant."""
@@ -45,7 +48,37 @@ class FilterBuilder(Builder):
         own = [o for o in reachable if roots == {o.entity} and o.quality >= best - _TIER]
         reachable = own if own and not named_entities else self._unqualified(reachable, named_entities)
         # What the layer calls a value counts as much as the value itself; a part of a value counts less.
-        return self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
+        option = self.nearest(f"v{mention.start}", reachable, roots, mention.text, near=named_entities)
+        return self._one_row(mention, option)
+
+    def _one_row(self, mention: ValueMention, option: Option) -> Option:
+        """« le magasin de Paris » is one shop: when the names of several say that they are in Paris, ask which."""
+        model = self.layer.entities[option.entity]
+        name = model.name_dimension
+        noun = mention.named_text.lower()
+        place = mention.named_start - 1
+        singular = 0 <= place < len(self.words) and self.words[place] in ("le", "la", "l", "du", "au", "un", "the")
+        if (
+            name is None
+            or option.ref == f"{option.entity}.{name}"
+            or mention.negated
+            or mention.joined_by
+            or not singular
+            or noun.endswith(("s", "x"))
+            or not any(o.kind == "entity" and o.ref == option.entity for o in mention.named)
+        ):
+            return option
+        said = set(content(phrase(str(option.value))))
+        names = [v for v in self.k.values.values.get(f"{option.entity}.{name}", ()) if said <= set(phrase(v))]
+        if len(names) < 2:
+            return option
+        rows = [Option("value", f"{option.entity}.{name}", 1.0, value=v) for v in names[:3]]
+        return self.choose(
+            f"row{mention.start}", [*rows, option],
+            lambda o: text("nl2sql.all_of_them", label=model.plural or model.label, value=str(option.value))
+            if o is option else str(o.value),
+            text("nl2sql.which_row", word=f"{mention.named_text} {mention.text}"),
+        )  # fmt: skip
 
     def _unqualified(self, options: list[Option], named: frozenset[str]) -> list[Option]:
         """Prefer the dimension whose label needs no « of what »: « Bretagne » is a « région » before a « région du
@@ -76,6 +109,22 @@ class FilterBuilder(Builder):
         ]
         return said if len(said) == 1 else []
 
+    def _means_the_company(self, mention: ValueMention) -> bool:
+        """« ventes Maison Lumière », said of Maison Lumière's own data: the whole house, or the brand of that name? Ask."""
+        own = content(phrase(self.layer.name))
+        same = [o for o in mention.of("value") if isinstance(o.value, str) and content(phrase(o.value)) == own]
+        if not same or not own or mention.named or mention.negated or mention.joined_by:
+            return False
+        options: list[Option | None] = [None, *{o.ref: o for o in same}.values()]
+        chosen = self.choose(
+            f"company{mention.start}", options[:4],
+            lambda o: text("nl2sql.the_whole_company", name=mention.text) if o is None else self._option_label(o),
+            text("nl2sql.which_one", word=mention.text),
+        )  # fmt: skip
+        if chosen is not None:
+            mention.options = (chosen,)
+        return chosen is None
+
     def _filterable(self, entity: str, items: Sequence[MeasureItem], subject: str | None) -> bool:
         if items:
             return all(self.reaches(item, entity) for item in items)
@@ -85,6 +134,8 @@ class FilterBuilder(Builder):
         """Return the conditions on stored values: those that all hold, and groups of which one must."""
         decided: list[tuple[ValueMention, Option]] = []
         for i, mention in enumerate(self.draft.values):
+            if self._means_the_company(mention):
+                continue
             chain = [mention]
             for other in self.draft.values[i + 1 :]:
                 if not other.joined_by and not (other.negated and mention.negated):

@@ -6,6 +6,7 @@ Everything here is derived from content (expressions, formats, joins), never fro
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from datapilot_kernel.catalog.values import ValueIndex
 from datapilot_kernel.nl2sql.local.grammar import phrase
@@ -125,6 +126,31 @@ class Knowledge:
             return None
         ends = {j.to_entity for j in self.layer.joins.values() if j.from_entity == entity and j.from_columns == (column,)}
         return next(iter(ends)) if len(ends) == 1 else None
+
+    def main_kinds(self, entities: frozenset[str], reaches: Callable[[str, str], bool]) -> list[str]:
+        """Return the main measures that things of these entities may be ranked by, one of a kind: value, number, margin,
+        count of events; at most four.
+        """
+        fitting = [r for r in self.main_measures(40) if all(reaches(r, e) for e in entities)]
+        if self.revenue is None or self.revenue not in fitting:
+            return fitting[:4]
+        home = self.revenue.partition(".")[0]
+        events = {home, *(e for e, d in self._distances[home].items() if d == 1 and not self.is_master(e))}
+        kinds: dict[str, str] = {"value": self.revenue}
+        for entity in [home, *sorted(events - {home})]:
+            for name, measure in self.layer.entities[entity].measures.items():
+                ref = f"{entity}.{name}"
+                if measure.hidden or measure.filter is not None or measure.lower_is_better or measure.formula is not None:
+                    continue
+                if measure.additivity != "additive" or ref == self.revenue or not all(reaches(ref, e) for e in entities):
+                    continue
+                if measure.format.kind == "integer" and _SUM.match(measure.expression or ""):
+                    kinds.setdefault("number", ref)
+                elif self.row_count(entity) == ref and (entity != home or len(events) == 1):
+                    kinds.setdefault("count", ref)
+                elif measure.format.kind == "currency" and _margin(measure):
+                    kinds.setdefault("margin", ref)
+        return [kinds[k] for k in ("value", "number", "margin", "count") if k in kinds]
 
     def row_count(self, entity: str) -> str | None:
         """Return the measure that counts the rows of an entity and nothing less; None when there is none."""
@@ -291,3 +317,8 @@ class Knowledge:
         dimension, entity = self.layer.dimension(ref), self.layer.entities[ref.partition(".")[0]]
         mine = set(content(phrase(entity.label)))
         return dimension.label if mine & set(phrase(dimension.label)) else f"{dimension.label} ({entity.label})"
+
+
+def _margin(measure: Measure) -> bool:
+    words = {w for t in (measure.label, *measure.synonyms) for w in phrase(t)}
+    return bool(words & {"marg", "benefic", "profit", "margin"})

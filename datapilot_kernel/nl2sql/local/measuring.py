@@ -191,8 +191,7 @@ class MeasureBuilder(SubjectBuilder):
             entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset(
                 {subject} if subject else ()
             )
-            item = self.revenue(entities)
-            self.items.append(item or self._any_measure())
+            self.items.append(self._ranking_measure(entities))
         elif subject is not None and (asked_of_subject or draft.count) and not draft.sum:
             self.items.append(self.count_of(subject))
         elif self._leftover_subjects():
@@ -212,6 +211,22 @@ class MeasureBuilder(SubjectBuilder):
             self.items.append(self._any_measure())
         else:
             raise NotSure(*[m.text for m in draft.subjects] or ["?"])
+
+    def _ranking_measure(self, entities: frozenset[str]) -> MeasureItem:
+        """« meilleur client », « top 5 des produits »: best at what? Ask, unless there is one main measure only."""
+        refs = self.k.main_kinds(entities, self.reaches_measure)
+        if len(refs) == 1:
+            item = self.revenue(entities)
+            if item is not None:
+                return item
+        if len(refs) < 2:
+            return self._any_measure()
+        word = self.draft.rank.text if self.draft.rank is not None else ""
+        ref = self.choose(
+            "measure", refs, lambda r: text("nl2sql.by_measure", label=_low(self.layer.measure(r).label)),
+            text("nl2sql.ranked_by_what", word=word),
+        )  # fmt: skip
+        return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)
 
     def _leftover_subjects(self) -> bool:
         return any(m.of("entity") for m in self.draft.subjects)
@@ -241,3 +256,7 @@ class MeasureBuilder(SubjectBuilder):
             raise NotSure(*[*(v.text for v in draft.values), *(p.text for p in draft.periods)] or ["?"])
         ref = self.choose("measure", refs, lambda r: self.layer.measure(r).label, text("nl2sql.no_measure"))
         return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)
+
+
+def _low(label: str) -> str:
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

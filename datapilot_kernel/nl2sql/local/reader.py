@@ -93,6 +93,8 @@ class Reader(RankReader):
         for name in item.ops:
             if name in _COMPARATORS and self._number_follows(i + 1):
                 return self._condition(i, name)
+        if item.is_op("ge") and (one := self._at_least_one(i)) is not None:
+            return one
         for name in item.ops:
             if name in self._handlers:
                 return self._handlers[name](i)
@@ -156,6 +158,19 @@ class Reader(RankReader):
         draft.unexplained.append(item.text)
         return i + 1
 
+    def _at_least_one(self, i: int) -> int | None:
+        """« au moins une facture impayée »: there is one; what follows narrows it."""
+        place = self.next(i + 1)
+        if place is None or not any(x.norm in ("un", "une", "one", "a") for x in self.items[i + 1 : place]):
+            return None
+        item = self.items[place]
+        entities = item.of("entity") if item.kind == "lex" else ()
+        if not entities or max(o.quality for o in entities) < max(o.quality for o in item.options) - 0.06:
+            return None
+        self.draft.related.append(RelatedMention(entities, item.text, item.start, negated=self.negated))
+        self.negated = False
+        return place + 1
+
     def _lex(self, i: int) -> int:
         item = self.items[i]
         draft = self.draft
@@ -172,6 +187,10 @@ class Reader(RankReader):
         ):
             inside = tuple(v for v in after.of("value") if any(v.ref == d.ref for d in dims))
             if inside and not (after.of("measure")):
+                if self.negated:
+                    # « hors région Bretagne »
+                    j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
+                    return self._more_negated(j)
                 return self._value(following, inside, named=dims, named_text=item.text)
         verbs = self.lexicon_grammar.verbs.get(stem(item.norm), ())
         if verbs and item.end - item.start == 1 and is_participle(item.text) and max(o.quality for o in item.options) < 0.95:
@@ -260,9 +279,7 @@ class Reader(RankReader):
             before = self.before(i)
             follows = before is not None and before.time is not None and bool(draft.periods)
             draft.periods.append(
-                PeriodMention(
-                    time.period, item.text, versus=versus, negated=self.negated, start=item.start, follows=follows
-                )
+                PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start, follows=follows)
             )
             self.negated = False
         elif time.grain is not None:

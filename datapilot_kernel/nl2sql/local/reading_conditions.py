@@ -246,6 +246,7 @@ class ConditionReader(ReaderBase):
         negated: bool = False,
     ) -> int:
         item = self.items[i]
+        named_start = -1
         noun = self.before(i)
         if (
             noun is not None
@@ -266,6 +267,7 @@ class ConditionReader(ReaderBase):
                 named, named_text = last.named, last.named_text
             elif before is not None and before.kind == "lex" and before.of("entity", "dimension") and self._placed(before):
                 named, named_text = before.of("entity", "dimension"), before.text
+                named_start = before.start
         inside = self._entity_inside(item, options)
         if (
             inside is not None
@@ -293,6 +295,7 @@ class ConditionReader(ReaderBase):
                 negated=negated,
                 named=named,
                 named_text=named_text,
+                named_start=named_start,
                 end=item.end,
                 joined_by=joined,
             )

@@ -46,6 +46,8 @@ class Shaper(GroupBuilder):
         self.having: list[Having] = []
         self.related: list[Related] = []
         self.ignored: set[str] = set()
+        self._which_of_two()
+        self._first_date()
         self._listing()
         self._counts()
         subject = self._subject()

@@ -81,6 +81,39 @@ class SubjectBuilder(DefaultsBuilder):
                 return
         self._list_instead(mention, ref, thing)
 
+    def _which_of_two(self) -> None:
+        """« qui de Lyon ou de Paris fait le plus de CA »: the two side by side, the first before the other."""
+        draft, rank = self.draft, self.draft.rank
+        named = [v for v in draft.values if not v.negated]
+        if rank is None or rank.time or rank.count is not None or len(named) < 2 or named[-1].joined_by != "or":
+            return
+        if draft.subjects or draft.groups or draft.head or draft.head_unit or draft.units or draft.compare:
+            return
+        if self.words[:1] not in (("qui",), ("entre",), ("who",), ("lequel",), ("laquelle",), ("which",)):
+            return
+        for value in named:
+            value.joined_by = "and" if value.joined_by else ""
+        draft.compare, draft.ascending = True, not rank.descending
+        if rank.by is not None:
+            draft.measures.insert(0, rank.by)
+        elif rank.nouns and (options := self._noun_options(rank.nouns)):
+            draft.measures.insert(0, MeasureMention(options, rank.text, -1))
+        draft.rank = None
+
+    def _first_date(self) -> None:
+        """« première date de commande », « dernière date de facture »: the earliest, the latest."""
+        draft, rank = self.draft, self.draft.rank
+        if rank is None or not rank.time or len(draft.subjects) != 1 or draft.measures or (rank.count or 1) != 1:
+            return
+        mention = draft.subjects[0]
+        dates = tuple(o for o in mention.of("dimension") if self.layer.dimension(o.ref).type in ("date", "timestamp"))
+        if not dates or mention.of("entity") or len(dates) != len(mention.options):
+            return
+        draft.subjects.clear()
+        draft.rank, draft.when = None, False
+        aggregate: Literal["min", "max"] = "max" if rank.descending else "min"
+        draft.measures.append(MeasureMention(dates, mention.text, mention.start, aggregate=aggregate))
+
     def _those_with(self, mention: MeasureMention, ref: str) -> None:
         """« quels produits sont en rupture », « quelles lignes ont une remise »: those of which there is any."""
         draft, subject = self.draft, self.draft.subjects[0]
@@ -133,7 +166,9 @@ class SubjectBuilder(DefaultsBuilder):
             draft.new = False
         elif entity != thing and self.k.distance(entity, thing) is not None:
             draft.conditions.append(
-                Condition("gt", (Decimal(0),), Mention(mention.of("measure"), mention.text, mention.start), text=mention.text)
+                Condition(
+                    "gt", (Decimal(0),), Mention(mention.of("measure"), mention.text, mention.start), text=mention.text
+                )
             )
         else:
             raise NotSure(mention.text)
