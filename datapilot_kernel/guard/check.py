@@ -208,6 +208,9 @@ def _table_info(
 ) -> TableInfo:
     full = f"{schema}.{name}"
     shown = [*table.columns, *[m for m in table.masked if m not in table.columns]]
+    if table.order:
+        places = {name: at for at, name in enumerate(table.order)}
+        shown.sort(key=lambda name: places.get(name, len(places)))
     masked = set(table.masked)
     info = TableInfo(
         schema=schema,
@@ -223,6 +226,8 @@ def _table_info(
     if table.row_filter is not None:
         words = {rules.fold_text(w) for w in re.findall(r"[A-Za-z_]\w*", re.sub(r"'[^']*'", "", table.row_filter))}
         info.fixed = frozenset(c for c in shown if rules.fold_text(c) in words)
+        for origin in info.columns.values():
+            origin.fixed = origin.column in info.fixed
     try:
         for column in shown:
             text = rules.quote(column)

@@ -66,6 +66,12 @@ SPECIAL: dict[str, frozenset[str]] = {
     "GROUP_CONCAT": frozenset({"SEPARATOR"}),
     "JSON_TABLE": frozenset({"COLUMNS"}),
 }
+# Names to the engine that sqlglot would take for keywords of another one.
+_PLAIN_WORDS = {
+    "postgres": frozenset({"XOR", "REGEXP", "RLIKE", "GLOB", "QUALIFY", "ROLLBACK", "UNCACHE"}),
+    "mysql": frozenset({"CHARSET", "GLOB", "ILIKE", "QUALIFY", "ROLLBACK", "UNCACHE"}),
+    "duckdb": frozenset({"XOR", "REGEXP", "RLIKE", "FORCE", "ROLLBACK", "UNCACHE"}),
+}
 _OPERAND_END = frozenset({"word", "string", "quoted", "number", ")", "]"})
 _PREFIXES = frozenset({"-", "+", "~", "!", "@", "|/", "||/", "NOT"})
 _POSTFIXES = frozenset({"->", "->>", "#>", "#>>", "::", ".", "COLLATE", "ZONE", "OVER", "FILTER"})
@@ -428,6 +434,9 @@ def canonicalise(text: str, dialect: str) -> Canonical:
                 out.append(f"{MARK}interval({literal})")
             else:
                 out.append(f"{MARK}lit({literal})" if arrow else literal)
+        elif kind == "bits" and dialect == "mysql" and token.text[0] == "X":
+            result.strings.append(token.text[2:-1])  # to MariaDB a string, where 0x41 can be a number
+            out.append(f"{MARK}UNHEX('{MARK}s{len(result.strings) - 1}')")
         elif kind == "quoted":
             result.identifiers.append(token.text)
             name = f"{quote}{MARK}i{len(result.identifiers) - 1}{quote}"
@@ -443,7 +452,12 @@ def canonicalise(text: str, dialect: str) -> Canonical:
             called = at < last and pieces[at + 1].kind == "("
             if called and _is_function(token, before, inside, pieces, at, closers):
                 out.append(MARK)
-            out.append(token.text)
+            if at and not called and token.upper in _PLAIN_WORDS[dialect] and not (before and before.upper == "CHAR"):
+                # a keyword to sqlglot, a name to the engine
+                result.identifiers.append(token.text.lower() if dialect == "postgres" else token.text)
+                out.append(f"{quote}{MARK}i{len(result.identifiers) - 1}{quote}")
+            else:
+                out.append(token.text)
         elif kind == "[":
             subscripts.append(at > 0 and _ends_operand(before))
             out.append("[")
@@ -525,7 +539,7 @@ def _measure(pieces: list[Token]) -> dict[int, int]:
         elif name in _BREAKS_OPERAND:
             postfixes[-1] = 0
             chains[-1] = chains[-1] + 1 if name in _CHAINED else 0
-        if name == "JOIN" and not any(t.upper in _JOINS_ALONE for t in pieces[max(at - 3, 0) : at]):
+        if name in {"JOIN", "STRAIGHT_JOIN"} and not any(t.upper in _JOINS_ALONE for t in pieces[max(at - 3, 0) : at]):
             waiting[-1] += 1
             if sum(waiting) > MAX_WAITING:
                 raise RefusedSql("too_many_joins", log="joins without ON")

@@ -7,23 +7,47 @@ UNION drops rows that came before and nothing new is computed. A wrong guess cos
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlglot import exp
 
 from datapilot_kernel.guard import sizes
+from datapilot_kernel.guard.amounts import Amounts
 from datapilot_kernel.guard.dialects import DialectRules
 from datapilot_kernel.guard.reasons import RefusedSql
+
+if TYPE_CHECKING:
+    from datapilot_kernel.guard.scope import Resolution, Scope, Source
 
 Node = exp.Expr
 MAX_TURNS = 20_000
 _GROWS_TEXT = frozenset(
-    {"concat", "concat_ws", "repeat", "lpad", "rpad", "array_cat", "list_concat", "list_cat", "array_concat", "replace"}
+    {
+        "format",
+        "printf",
+        "concat",
+        "concat_ws",
+        "repeat",
+        "lpad",
+        "rpad",
+        "array_cat",
+        "list_concat",
+        "list_cat",
+        "array_concat",
+        "replace",
+    }
 )
 _FORWARD = frozenset({"date_add", "adddate", "add_months", "timestampadd", "addtime"})
 _BACKWARD = frozenset({"date_sub", "subdate", "subtime"})
 
 
-def check(name: str, cte: exp.CTE, rules: DialectRules) -> None:
+def check(name: str, cte: exp.CTE, found: Resolution, rules: DialectRules) -> float | None:
     """Refuse a recursive CTE whose end cannot be seen.
+
+    Returns
+    -------
+    float or None
+        How many rows it makes; None: as many as a table has.
 
     Raises
     ------
@@ -46,13 +70,22 @@ def check(name: str, cte: exp.CTE, rules: DialectRules) -> None:
     if isinstance(anchor, exp.Values) and anchor.expressions and isinstance(anchor.expressions[0], exp.Tuple):
         starts = anchor.expressions[0].expressions
     columns = listed or [_output_name(e, rules) for e in starts]
+    rows: list[float | None] = []
     for member, distinct in members:
         references = [t for t in member.find_all(exp.Table) if _refers(t, name, rules)]
         if not references:
             continue
         if len(references) > 1:
             raise _refused(name, "several references")
-        _check_member(name, member, references[0], distinct, columns, starts, rules)
+        alias_of = references[0].args.get("alias")
+        alias = rules.fold(alias_of.this) if alias_of is not None else name
+        turning = _Member(name, alias, member, columns, starts, found, rules)
+        rows.append(turning.check(references[0], distinct))
+    weight = found.weights.get(id(anchor))
+    made = [r for r in rows if r is not None]
+    if not made or len(made) < len(rows) or weight is None or weight.rows > weight.made:
+        return None
+    return sum(made) * sizes.rows_of(weight.made)
 
 
 def _plain(node: Node) -> Node:
@@ -75,38 +108,210 @@ def _output_name(node: Node, rules: DialectRules) -> str:
     return rules.fold(node.this) if isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier) else ""
 
 
-def _check_member(
-    name: str,
-    member: exp.Select,
-    reference: exp.Table,
-    distinct: bool,
-    columns: list[str],
-    starts: list[Node],
-    rules: DialectRules,
-) -> None:
-    alias = rules.fold(reference.args["alias"].this) if reference.args.get("alias") is not None else name
-    outputs = [e.this if isinstance(e, exp.Alias) else e for e in member.expressions]
-    for output in outputs:
-        _refuse_doubling(name, output, rules)
-    from_ = member.args.get("from_")
-    joins = list(member.args.get("joins") or ()) + list(member.args.get("laterals") or ())
-    alone = not joins and from_ is not None and from_.this is reference
-    parts = [p for c in sizes.conditions(member) for p in sizes.conjuncts(c)]
-    if not alone and not any(_links(p, alias, rules) for p in parts) and not _using(joins):
-        raise _refused(name, "joined without a condition")
-    if any(_bounds(p, alias, columns, outputs, starts, rules, name, alone=alone) for p in parts):
-        return
-    if member.args.get("limit") is not None and sizes.value(getattr(member.args["limit"], "expression", None)) is not None:
-        return
-    if not alone and any(_walks(p, alias, columns, outputs, rules) for p in parts):
-        return
-    if distinct and all(isinstance(o, (exp.Column, exp.Literal)) for o in outputs):
-        return
-    raise _refused(name, "no visible end")
+class _Member:
+    """One recursive member: whether it ends, and after how many turns."""
 
+    def __init__(
+        self,
+        name: str,
+        alias: str,
+        member: exp.Select,
+        columns: list[str],
+        starts: list[Node],
+        found: Resolution,
+        rules: DialectRules,
+    ) -> None:
+        self.name, self.alias, self.member = name, alias, member
+        self.columns, self.starts, self.found, self.rules = columns, starts, found, rules
+        self.amounts: Amounts = found.amounts
+        self.outputs: list[Node] = [e.this if isinstance(e, exp.Alias) else e for e in member.expressions]
 
-def _using(joins: list[Node]) -> bool:
-    return any(j.args.get("using") for j in joins)
+    def check(self, reference: exp.Table, distinct: bool) -> float | None:
+        """Refuse what has no end; return its turns when it stands alone and they can be told."""
+        member = self.member
+        for output in self.outputs:
+            self._refuse_growing(output)
+        from_ = member.args.get("from_")
+        joins = list(member.args.get("joins") or ()) + list(member.args.get("laterals") or ())
+        alone = not joins and from_ is not None and from_.this is reference
+        parts = [p for c in sizes.conditions(member) for p in sizes.conjuncts(c)]
+        walks = [p for p in parts if self._walks(p)]
+        if not alone:
+            self._refuse_fan_out(parts, walks, joins)
+        for part in parts:
+            bounded, turns = self._bounds(part)
+            if bounded:
+                return max(turns, 1.0) if turns is not None else (1_000.0 if alone else None)
+        limit = member.args.get("limit")
+        if limit is not None and (most := self.amounts.value(getattr(limit, "expression", None))) is not None:
+            return most
+        if not alone and any(self._walks(p, strictly=True) for p in walks):
+            return None
+        if distinct and all(isinstance(o, (exp.Column, exp.Literal)) for o in self.outputs):
+            return None
+        raise _refused(self.name, "no visible end")
+
+    # --- joins
+
+    def _scope(self) -> Scope | None:
+        return next((scope for select, scope in self.found.selects if select is self.member), None)
+
+    def _refuse_fan_out(self, parts: list[Node], walks: list[Node], joins: list[Node]) -> None:
+        """Each source beside the recursive row has one row, or is found by an equality that moves on or names its key."""
+        scope = self._scope()
+        if scope is None:
+            raise _refused(self.name, "joined in a way that cannot be seen")
+        reached = [s for s in scope.sources if s.name == self.alias]
+        others = [s for s in scope.sources if s.name != self.alias and s.weight > 0]
+        for other in others:
+            if not (self._moves_to(other, walks, scope) or self._by_key(other, parts, joins)):
+                if reached and self._beside(other, reached, parts, scope):
+                    continue
+                raise _refused(self.name, "joined without a condition that moves on")
+            reached.append(other)
+
+    def _moves_to(self, other: Source, walks: list[Node], scope: Scope) -> bool:
+        unsure = other.columns is None
+        for part in walks:
+            for column in part.find_all(exp.Column):
+                at = self.found.column_origins.get(id(column))
+                table = column.args.get("table")
+                if (at is not None and at[0] is other) or (
+                    unsure and (table is None or self.rules.fold(table) == other.name)
+                ):
+                    return True
+        return False
+
+    def _beside(self, other: Source, reached: list[Source], parts: list[Node], scope: Scope) -> bool:
+        """Tell whether ``other`` hangs on a source that was reached already: rows of a walk, looked up further."""
+        places = {id(s): i for i, s in enumerate(scope.sources)}
+        ok = {places[id(s)] for s in reached if s.name != self.alias}
+        at = places[id(other)]
+        for part in parts:
+            for first, second in sizes.tied(part, places, len(places), self.found, self.rules, scope):
+                if (first == at and second in ok) or (second == at and first in ok):
+                    return True
+        return False
+
+    def _by_key(self, other: Source, parts: list[Node], joins: list[Node]) -> bool:
+        """Tell whether ``other`` is looked up by its key: one row at most."""
+        key = other.table.key if other.table is not None else ()
+        if not key:
+            return False
+        held: set[str] = set()
+        for part in parts:
+            if isinstance(part, exp.EQ):
+                for mine, far in ((part.this, part.expression), (part.expression, part.this)):
+                    at = self.found.column_origins.get(id(mine))
+                    reads = [self.found.column_origins.get(id(c)) for c in far.find_all(exp.Column)]
+                    if at is not None and at[0] is other and not any(r is not None and r[0] is other for r in reads):
+                        held.add(self.rules.fold(mine.this))
+        for join in joins:
+            for column in join.args.get("using") or ():
+                held.add(self.rules.fold(column.this if isinstance(column, exp.Column) else column))
+        return set(key) <= held
+
+    def _walks(self, part: Node, *, strictly: bool = False) -> bool:
+        """``JOIN t ON t.parent = r.id`` with ``t.id`` coming out where ``r.id`` stood (``strictly``: a column)."""
+        if not isinstance(part, exp.EQ):
+            return False
+        for mine, other in ((part.this, part.expression), (part.expression, part.this)):
+            moved = isinstance(mine, (exp.Add, exp.Sub)) and bool(self.amounts.value(mine.expression))
+            column = _is_recursive(mine.this if moved else mine, self.alias, self.columns, self.rules)
+            if column is None or not isinstance(other, exp.Column) or isinstance(other.this, exp.Star):
+                continue
+            if column not in self.columns or self.columns.index(column) >= len(self.outputs):
+                continue
+            output = self.outputs[self.columns.index(column)]
+            if not isinstance(output, exp.Column) or isinstance(output.this, exp.Star):
+                if (
+                    not strictly
+                    and not isinstance(output, exp.Star)
+                    and _step(output, column, self.alias, self.columns, self.rules, self.amounts)[0]
+                ):
+                    return True
+                continue
+            table, far = output.args.get("table"), other.args.get("table")
+            if table is not None and self.rules.fold(table) == self.alias:
+                continue
+            if (
+                moved
+                or self.rules.fold(output.this) != self.rules.fold(other.this)
+                or (table is not None and far is not None and self.rules.fold(table) != self.rules.fold(far))
+            ):
+                return True
+        return False
+
+    # --- ends
+
+    def _bounds(self, part: Node) -> tuple[bool, float | None]:
+        """Tell whether ``part`` stops a value that moves towards it, and after how many turns."""
+        if isinstance(part, exp.Between):
+            sides = [(part.this, part.args["high"], True), (part.this, part.args["low"], False)]
+        elif isinstance(part, (exp.LT, exp.LTE, exp.GT, exp.GTE)):
+            rising = isinstance(part, (exp.LT, exp.LTE))
+            sides = [(part.this, part.expression, rising), (part.expression, part.this, not rising)]
+        else:
+            return False, None
+        for left, right, up in sides:
+            inside = [c for c in left.find_all(exp.Column) if _is_recursive(c, self.alias, self.columns, self.rules)]
+            outside = [c for c in right.find_all(exp.Column) if self._own(c)]
+            if len(inside) != 1 or outside:
+                continue
+            column = _is_recursive(inside[0], self.alias, self.columns, self.rules)
+            if column is None or column not in self.columns:
+                continue
+            at = self.columns.index(column)
+            if at >= len(self.outputs):
+                continue
+            direction, step = _step(self.outputs[at], column, self.alias, self.columns, self.rules, self.amounts)
+            if direction == 0 or (direction > 0) != up:
+                continue
+            start = self.amounts.value(self.starts[at]) if at < len(self.starts) else None
+            bound = self.amounts.value(right)
+            if start is not None and bound is not None and step:
+                turns = abs(bound - start) / step
+                if turns > MAX_TURNS:
+                    raise RefusedSql("too_large", name=self.name[:60], log=f"recursion of {turns:.0f} turns")
+                return True, turns
+            if start is not None and bound is None and step:
+                if right.find(exp.Column, exp.Anonymous, exp.Select, exp.CurrentDate) is None:
+                    continue
+                if self.amounts.number(right) / step > MAX_TURNS * 10:
+                    raise RefusedSql("too_large", name=self.name[:60], log="recursion with a huge bound")
+            return True, None
+        return False, None
+
+    def _own(self, column: exp.Column) -> bool:
+        """Tell whether a column is of the recursive row (an unqualified one of another source is not)."""
+        at = self.found.column_origins.get(id(column))
+        if at is not None and at[0] is not None and at[0].name != self.alias:
+            return False
+        return _is_recursive(column, self.alias, self.columns, self.rules) is not None
+
+    def _refuse_growing(self, output: Node) -> None:
+        """``s || s``, ``replace(s, 'x', 'xx')`` and ``repeat(s, 2)`` multiply at every turn."""
+        for call in output.find_all(exp.Anonymous):
+            kind, arguments = call.name.lower(), call.expressions
+            if not arguments or not any(self._own(c) for c in arguments[0].find_all(exp.Column)):
+                continue
+            if (
+                kind == "repeat"
+                and len(arguments) > 1
+                and self._is_text(arguments[0])
+                and self.amounts.number(arguments[1]) > 1
+            ):
+                raise RefusedSql("too_large", name=self.name[:60], log="text repeated in a recursion")
+            if kind in {"replace", "regexp_replace"} and len(arguments) > 2:
+                old, new = arguments[1], arguments[2]
+                both = isinstance(old, exp.Literal) and isinstance(new, exp.Literal)
+                if not both or len(str(new.this)) > (len(str(old.this)) if kind == "replace" else 1):
+                    raise RefusedSql("too_large", name=self.name[:60], log="text that multiplies in a recursion")
+        _refuse_doubling(self.name, output, self.rules)
+
+    def _is_text(self, node: Node) -> bool:
+        """A literal repeated n times is an indentation; the column of the turn before is not."""
+        return any(self._own(c) for c in node.find_all(exp.Column))
 
 
 def _refuse_doubling(name: str, output: Node, rules: DialectRules) -> None:
@@ -135,95 +340,9 @@ def _is_recursive(node: Node, alias: str, columns: list[str], rules: DialectRule
     return column if column in columns else None
 
 
-def _links(part: Node, alias: str, rules: DialectRules) -> bool:
-    """Tell whether an equality ties the recursive row to another source."""
-    if not isinstance(part, (exp.EQ, exp.In, exp.Like, exp.Anonymous, exp.GT, exp.LT, exp.GTE, exp.LTE, exp.Between)):
-        return False
-    tables = {rules.fold(c.args["table"]) if c.args.get("table") is not None else "" for c in part.find_all(exp.Column)}
-    return len(tables) > 1 or "" in tables
-
-
-def _walks(part: Node, alias: str, columns: list[str], outputs: list[Node], rules: DialectRules) -> bool:
-    """``JOIN t ON t.parent = r.id`` with ``t.id`` coming out where ``r.id`` stood."""
-    if not isinstance(part, exp.EQ):
-        return False
-    for mine, other in ((part.this, part.expression), (part.expression, part.this)):
-        moved = isinstance(mine, (exp.Add, exp.Sub)) and bool(sizes.value(mine.expression))
-        column = _is_recursive(mine.this if moved else mine, alias, columns, rules)
-        if column is None or not isinstance(other, exp.Column) or isinstance(other.this, exp.Star):
-            continue
-        if column not in columns:
-            continue
-        at = columns.index(column)
-        if at >= len(outputs):
-            continue
-        output = outputs[at]
-        if not isinstance(output, exp.Column) or isinstance(output.this, exp.Star):
-            continue
-        table, far = output.args.get("table"), other.args.get("table")
-        if table is not None and rules.fold(table) == alias:
-            continue
-        if (
-            moved
-            or rules.fold(output.this) != rules.fold(other.this)
-            or (table is not None and far is not None and rules.fold(table) != rules.fold(far))
-        ):
-            return True
-    return False
-
-
-def _bounds(
-    part: Node,
-    alias: str,
-    columns: list[str],
-    outputs: list[Node],
-    starts: list[Node],
-    rules: DialectRules,
-    name: str,
-    *,
-    alone: bool,
-) -> bool:
-    """Tell whether ``part`` stops a value that moves towards it."""
-    if isinstance(part, exp.Between):
-        upper: Node = exp.LTE(this=part.this.copy(), expression=part.args["high"].copy())
-        lower: Node = exp.GTE(this=part.this.copy(), expression=part.args["low"].copy())
-        return any(_bounds(p, alias, columns, outputs, starts, rules, name, alone=alone) for p in (upper, lower))
-    if not isinstance(part, (exp.LT, exp.LTE, exp.GT, exp.GTE, exp.NEQ)):
-        return False
-    rising = isinstance(part, (exp.LT, exp.LTE))
-    for left, right, up in ((part.this, part.expression, rising), (part.expression, part.this, not rising)):
-        inside = [c for c in left.find_all(exp.Column) if _is_recursive(c, alias, columns, rules)]
-        outside = [c for c in right.find_all(exp.Column) if _is_recursive(c, alias, columns, rules)]
-        if len(inside) != 1 or outside or isinstance(part, exp.NEQ):
-            continue
-        column = _is_recursive(inside[0], alias, columns, rules)
-        if column is None or column not in columns:
-            continue
-        at = columns.index(column)
-        if at >= len(outputs):
-            continue
-        direction, step = _step(outputs[at], column, alias, columns, rules)
-        if direction == 0 or (direction > 0) != up:
-            continue
-        start = sizes.value(starts[at]) if at < len(starts) else None
-        bound = sizes.value(right)
-        if start is not None and bound is not None and step:
-            turns = abs(bound - start) / step
-            if turns > MAX_TURNS:
-                raise RefusedSql("too_large", name=name[:60], log=f"recursion of {turns:.0f} turns")
-        elif (
-            start is not None
-            and bound is None
-            and step
-            and right.find(exp.Column) is None
-            and right.find(exp.Anonymous, exp.Select, exp.CurrentDate) is None
-        ):
-            continue
-        return True
-    return False
-
-
-def _step(output: Node, column: str, alias: str, columns: list[str], rules: DialectRules) -> tuple[int, float | None]:
+def _step(
+    output: Node, column: str, alias: str, columns: list[str], rules: DialectRules, amounts: Amounts
+) -> tuple[int, float | None]:
     """Return how the column moves at each turn: +1, -1 or 0 (not seen), and by how much."""
     while isinstance(output, (exp.Paren, exp.Cast, exp.TryCast, exp.Alias)):
         output = output.this
@@ -233,22 +352,22 @@ def _step(output: Node, column: str, alias: str, columns: list[str], rules: Dial
         if sign > 0 and _is_recursive(left, alias, columns, rules) and _is_recursive(right, alias, columns, rules):
             return 1, None  # a + b of the row before (Fibonacci): moves unless both are nought
         if _one(left, column, alias, columns, rules):
-            step = sizes.value(right)
+            step = amounts.value(right)
         elif _one(right, column, alias, columns, rules) and sign > 0:
-            step = sizes.value(left)
+            step = amounts.value(left)
         else:
             return 0, None
         if step is None or step == 0:
             return 0, None
         return (sign if step > 0 else -sign), abs(step)
     if isinstance(output, exp.Mul):
-        factor = sizes.value(output.expression) if _one(output.this, column, alias, columns, rules) else None
+        factor = amounts.value(output.expression) if _one(output.this, column, alias, columns, rules) else None
         return (1, None) if factor is not None and factor > 1 else (0, None)
     if isinstance(output, exp.Anonymous) and output.expressions:
         name = output.name.lower()
         arguments = output.expressions
         if name in _FORWARD | _BACKWARD and any(_one(a, column, alias, columns, rules) for a in arguments):
-            steps = [sizes.value(a) for a in arguments if not _one(a, column, alias, columns, rules)]
+            steps = [amounts.value(a) for a in arguments if not _one(a, column, alias, columns, rules)]
             step = next((s for s in steps if s is not None), None)
             if step is None or step == 0:
                 return 0, None

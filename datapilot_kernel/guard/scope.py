@@ -24,13 +24,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
 from sqlglot import exp
 
-from datapilot_kernel.guard import sizes
+from datapilot_kernel.guard import recursion, sizes
+from datapilot_kernel.guard.amounts import Amounts
 from datapilot_kernel.guard.dialects import DialectRules
 from datapilot_kernel.guard.reasons import RefusedSql
 
@@ -48,6 +49,8 @@ class Origin:
     table: str = ""
     column: str = ""
     masked: bool = False
+    fixed: bool = False  # held to one value by the row filter
+    defined: tuple[Node, ...] = ()  # the expressions that a column of a CTE or derived table stands for
 
 
 COMPUTED = Origin()
@@ -100,8 +103,14 @@ class Source:
     columns: Columns | None
     table: TableInfo | None = None
     weight: float = sizes.REDUCED_WEIGHT
+    made: float = 0.0
     used: set[str] = field(default_factory=set)
     whole: bool = False
+    body: Node | None = None  # the function or VALUES that it is, when its columns are not known
+
+    def weigh(self, weight: sizes.Weight) -> None:
+        """Set both weights."""
+        self.weight, self.made = weight
 
 
 @dataclass(slots=True, eq=False)
@@ -111,8 +120,9 @@ class Cte:
     name: str
     columns: Columns | None
     usable: bool = True
-    weight: float = sizes.REDUCED_WEIGHT
+    weight: sizes.Weight = sizes.REDUCED
     written: str = ""
+    body: Node | None = None
     references: int = 0  # tables and CTEs in it when every CTE is written out where it is used
 
 
@@ -125,6 +135,8 @@ class Scope:
     aliases: dict[str, Origin] = field(default_factory=dict)
     free: bool = False  # some names in it cannot be known
     ties: list[tuple[int, int]] = field(default_factory=list)  # sources joined by USING or NATURAL, by place
+    correlated: bool = False  # it reads the query around it
+    product: sizes.Product = sizes.NOTHING
 
     def open(self) -> bool:
         """Tell whether some names in it cannot be known."""
@@ -147,10 +159,14 @@ class Resolution:
     dual: set[int] = field(default_factory=set)
     calls: list[exp.Anonymous] = field(default_factory=list)
     powers: list[exp.Pow] = field(default_factory=list)
-    heaviest: float = 0.0
+    growing: list[Node] = field(default_factory=list)  # || and list comprehensions
     references: int = 0  # tables and CTEs, when every CTE is written out where it is used
-    weights: dict[int, float] = field(default_factory=dict)  # by id of a query
+    weights: dict[int, sizes.Weight] = field(default_factory=dict)  # by id of a query
     column_origins: dict[int, tuple[Source | None, Origin]] = field(default_factory=dict)
+    amounts: Amounts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.amounts = Amounts(self.column_origins)
 
 
 class Resolver:
@@ -202,18 +218,18 @@ class Resolver:
                 self._walk(row, ctes, scope)
             scope.free = True
             self._tail(node, ctes, scope)
-            self._weigh(node, sizes.rows_weight(len(node.expressions)))
+            self._weigh(node, sizes.known(len(node.expressions)))
             return None
         if isinstance(node, exp.Pivot):
             self._pivot_statement(node, self._with(node, ctes, outer), outer)
             return None
         raise RefusedSql("not_a_query", what=type(node).__name__.upper()[:40], log=f"root {type(node).__name__}")
 
-    def _weight(self, node: Node) -> float:
-        return self.found.weights.get(id(node), sizes.REDUCED_WEIGHT)
+    def _weight(self, node: Node) -> sizes.Weight:
+        return self.found.weights.get(id(node), sizes.Weight())
 
-    def _weigh(self, node: Node, weight: float) -> None:
-        self.found.weights[id(node)] = sizes.limited(node, weight)
+    def _weigh(self, node: Node, weight: sizes.Weight) -> None:
+        self.found.weights[id(node)] = sizes.limited(node, weight, self.found.amounts)
 
     def _set_operation(self, node: exp.SetOperation, ctes: dict[str, Cte], outer: Scope | None) -> Columns | None:
         visible = self._with(node, ctes, outer)
@@ -235,8 +251,13 @@ class Resolver:
                 merged = None
             else:
                 for key, origin in zip(list(merged), other.values(), strict=False):
+                    mine = merged[key]
                     if origin.masked:
                         merged[key] = origin
+                    elif mine.defined or origin.defined:  # a branch that is a table's column adds nothing to be followed
+                        merged[key] = replace(mine, defined=mine.defined + origin.defined, fixed=False)
+                    elif mine.fixed and not origin.fixed:
+                        merged[key] = replace(mine, fixed=False)
         self._tail(node, visible, Scope(outer, aliases=dict(merged or {}), free=True))
         self._weigh(node, sizes.united(self._weight(part) for part in (current, *branches)))
         return merged
@@ -310,13 +331,16 @@ class Resolver:
             columns = (
                 self._recursive_body(name, cte, inside, listed, outer) if recursive else self.query(body, inside, outer)
             )
+            weight = self._weight(body)
+            if any(c is cte for _, c in self.found.recursive):
+                turns = recursion.check(name, cte, self.found, self.rules)
+                weight = sizes.known(turns) if turns else sizes.Weight(max(weight.rows, sizes.TABLE_WEIGHT))
             visible[name] = Cte(
                 name,
                 _renamed(columns, listed),
-                weight=max(self._weight(body), sizes.TABLE_WEIGHT)
-                if any(n == name for n, _ in self.found.recursive)
-                else self._weight(body),
+                weight=weight,
                 written=written[name],
+                body=None if any(c is cte for _, c in self.found.recursive) else body,
                 references=self.found.references - before,
             )
         return visible
@@ -344,7 +368,14 @@ class Resolver:
         for at, member in enumerate(members):
             # PostgreSQL and DuckDB know one recursive member, the last
             may = self.rules.name == "mysql" or at == len(members) - 1
-            self.query(member, {**visible, name: marker if may else forbidden}, outer)
+            other = self.query(member, {**visible, name: marker if may else forbidden}, outer)
+            if columns is not None and other is not None:
+                columns = {
+                    key: replace(
+                        mine, defined=mine.defined + (theirs.defined or mine.defined), fixed=mine.fixed and theirs.fixed
+                    )
+                    for (key, mine), theirs in zip(columns.items(), other.values(), strict=False)
+                } | {k: o for k, o in columns.items() if len(other) < len(columns) and k not in list(columns)[: len(other)]}
         self._tail(body, visible, Scope(outer, free=True))
         if len(self.found.cte_references) > before:
             self.found.recursive.append((name, cte))
@@ -367,7 +398,11 @@ class Resolver:
             else:
                 self._walk(inner, ctes, scope)
             source = self._aliased(alias, columns)
-            source.weight = self._weight(inner) if isinstance(inner, exp.Subquery) else sizes.series_weight(inner)
+            if isinstance(inner, exp.Subquery):
+                source.weigh(self._weight(inner))
+            else:
+                source.weigh(sizes.series_weight(inner, self.found.amounts))
+                source.body = inner
             scope.sources.append(source)
         elif isinstance(node, exp.Values):
             self.query(node, ctes, self._lateral_scope(scope))
@@ -376,9 +411,15 @@ class Resolver:
             known = self.rules.name == "postgres" or (
                 alias is not None and len(alias.args.get("columns") or ()) >= width > 0
             )
-            columns = dict.fromkeys([f"column{i + 1}" for i in range(width)], COMPUTED) if known else None
+            rows = [row.expressions for row in node.expressions if isinstance(row, exp.Tuple)]
+            columns = (
+                {f"column{i + 1}": Origin(defined=tuple(r[i] for r in rows if len(r) > i)) for i in range(width)}
+                if known
+                else None
+            )
             source = self._aliased(alias, columns)
-            source.weight = self._weight(node)
+            source.body = node
+            source.weigh(self._weight(node))
             scope.sources.append(source)
         else:
             raise RefusedSql("forbidden_syntax", what=type(node).__name__.upper()[:40], log=f"FROM {type(node).__name__}")
@@ -407,6 +448,9 @@ class Resolver:
             scope.sources.extend([Source(self._aliased(alias, None).name, None)] if alias else nested.sources[start:])
             return
         info = self.own(inner) if isinstance(inner, exp.Select) else None
+        pivots = node.args.get("pivots")
+        if alias is None and pivots:  # sqlglot gives the name to the last of them
+            alias = pivots[-1].args.get("alias")
         if info is not None and alias is not None:
             if info.refusal is not None:
                 raise info.refusal
@@ -429,7 +473,8 @@ class Resolver:
             self._pivots(node, ctes, scope)
             columns = None
         source = self._aliased(alias, columns)
-        source.weight = sizes.limited(node, self._weight(inner))
+        source.weigh(sizes.limited(node, self._weight(inner), self.found.amounts))
+        source.body = inner
         scope.sources.append(source)
         self._joins(node, ctes, scope)
 
@@ -444,10 +489,11 @@ class Resolver:
             if self.rules.name == "postgres":
                 # closed, because PostgreSQL takes g.pg_sleep for a call of pg_sleep on g when g has no such column
                 own = [self._fold_alias_column(c) for c in listed or ()] or [source.name or inner.name.lower()]
-                source.columns = dict.fromkeys([*own, "key", "value", "ordinality"], COMPUTED)
+                source.columns = dict.fromkeys([*own, "key", "value", "ordinality"], Origin(defined=(inner,)))
             if alias is None and isinstance(inner, exp.Anonymous):
                 source.name = inner.name.lower()
-            source.weight = sizes.series_weight(inner)
+            source.weigh(sizes.series_weight(inner, self.found.amounts))
+            source.body = inner
             scope.sources.append(source)
         elif isinstance(inner, exp.Identifier):
             source = self._named_table(node, inner, ctes)
@@ -490,7 +536,7 @@ class Resolver:
                     raise RefusedSql("ambiguous_name", name=inner.name[:60], log="CTE that the engines resolve differently")
                 self.found.cte_references[id(node)] = cte.written
                 self._refer(1 + cte.references)
-                return Source(name, cte.columns, weight=cte.weight)
+                return Source(name, cte.columns, None, *cte.weight, body=cte.body)
             if self.rules.name == "mysql" and name == "dual" and not node.args.get("alias"):
                 self.found.dual.add(id(node))
                 return Source("dual", {}, weight=0.0)
@@ -534,10 +580,30 @@ class Resolver:
                 self._walk(on, ctes, scope)
             for name in join.args.get("using") or ():
                 self._using(name, before, scope)
-            if before and (join.args.get("using") or join.args.get("method")):
-                scope.ties.append((len(before) - 1, len(scope.sources) - 1))
+            self._tie(join, before, scope)
             if str(join.args.get("method") or "").upper() == "NATURAL":
                 self._natural(before, scope)
+
+    def _tie(self, join: Node, before: list[Source], scope: Scope) -> None:
+        """Note what USING or NATURAL ties."""
+        using = join.args.get("using")
+        natural = str(join.args.get("method") or "").upper() == "NATURAL"
+        if not before or not (using or join.args.get("method")):
+            return
+        for at in range(len(before), len(scope.sources)):
+            mine = scope.sources[at].columns
+            for place in range(len(before) - 1, -1, -1):
+                theirs = before[place].columns
+                if mine is None or theirs is None or not (using or natural):
+                    pairs: list[tuple[Origin | None, Origin | None]] = [(None, None)]
+                else:
+                    names = [self.rules.fold(n.this if isinstance(n, exp.Column) else n) for n in using or ()] or [
+                        n for n in mine if n in theirs
+                    ]
+                    pairs = [(theirs[n], mine[n]) for n in names if n in mine and n in theirs]
+                if sizes.using_ties(pairs, self.found):
+                    scope.ties.append((place, at))
+                    break
 
     def _using(self, node: Node, before: list[Source], scope: Scope) -> None:
         identifier = node.this if isinstance(node, exp.Column) else node
@@ -593,7 +659,7 @@ class Resolver:
                 origin = self._column(inner, scope, bare=True, aliases=self.rules.name == "duckdb")
             else:
                 self._walk(inner, ctes, scope, aliases=self.rules.name == "duckdb")
-                origin = COMPUTED
+                origin = Origin(defined=(inner,))
             if not name:
                 computed += 1
                 name = (
@@ -607,9 +673,9 @@ class Resolver:
             if output is not None:
                 output[name] = origin
             if alias is not None:
-                scope.aliases[name] = origin if origin.masked else COMPUTED
+                scope.aliases[name] = origin if origin.masked or origin.defined else COMPUTED
         for name, origin in pending:
-            scope.aliases.setdefault(name, origin if origin.masked else COMPUTED)
+            scope.aliases.setdefault(name, origin if origin.masked or origin.defined else COMPUTED)
         for key in ("where", "group", "having", "qualify", "order", "limit", "offset", "distinct"):
             part = node.args.get(key)
             if part is not None:
@@ -699,15 +765,24 @@ class Resolver:
                 continue
             if isinstance(node, exp.Table):
                 raise RefusedSql("forbidden_syntax", what=node.name[:40], log="table in an expression")
-            if isinstance(node, exp.Dot) and self.rules.name == "postgres" and isinstance(node.expression, exp.Identifier):
-                self._field(node, scope)
+            if (
+                isinstance(node, exp.Dot)
+                and self.rules.name == "postgres"
+                and isinstance(node.expression, exp.Identifier)
+                and self._field(node, scope)
+            ):
+                continue
             if isinstance(node, exp.Anonymous):
                 if node.name.lower() == "columns":
                     _all_whole(scope)
                 self.found.calls.append(node)
+            elif isinstance(node, (exp.DPipe, exp.Comprehension, exp.GroupConcat)):
+                self.found.growing.append(node)
+                if isinstance(node, exp.Comprehension):
+                    self._bind(node)
             elif isinstance(node, exp.Pow):
                 self.found.powers.append(node)
-            elif isinstance(node, (exp.Lambda, exp.Comprehension)):
+            elif isinstance(node, exp.Lambda):
                 self._bind(node)
             for value in node.args.values():
                 if isinstance(value, exp.Expr):
@@ -715,8 +790,14 @@ class Resolver:
                 elif isinstance(value, list):
                     stack.extend([v for v in value if isinstance(v, exp.Expr)])
 
-    def _field(self, node: exp.Dot, scope: Scope) -> None:
-        """``(x).name``: to PostgreSQL a call of ``name(x)`` when x has no such field, ``(nom).pg_read_file`` included."""
+    def _field(self, node: exp.Dot, scope: Scope) -> bool:
+        """``(x).name``: to PostgreSQL a call of ``name(x)`` when x has no such field, ``(nom).pg_read_file`` included.
+
+        Returns
+        -------
+        bool
+            Whether it is a column of a row in sight: nothing else of that row is read.
+        """
         name = self.rules.fold(node.expression)
         inner = node.this
         while isinstance(inner, exp.Paren):
@@ -728,9 +809,11 @@ class Resolver:
                 columns = sources[0].columns
                 if columns is not None and name in columns:
                     sources[0].whole = True
-                    return
+                    self._use(columns[name], node.expression.name, bare=False)
+                    return True
         if not _FIELD.fullmatch(name):
             raise RefusedSql("unknown_column", name=node.expression.name[:60], log="field of an unknown row")
+        return False
 
     def _bind(self, node: Node) -> None:
         names: list[Any] = (
@@ -761,9 +844,12 @@ class Resolver:
                     source.used.add(name)
                     self._use(origin, node.name, bare=bare)
                     self.found.column_origins[id(node)] = (source, origin)
+                    if current is not scope:
+                        _correlate(scope, current)
                     return origin
             if (aliases or current is not scope) and name in current.aliases:
                 self._use(current.aliases[name], node.name, bare=bare)
+                self.found.column_origins[id(node)] = (None, current.aliases[name])
                 return current.aliases[name]
             for source in current.sources:
                 if source.name == name:  # the whole row
@@ -772,6 +858,11 @@ class Resolver:
                         self._use(origin, own, bare=False)
                     return COMPUTED
             if current.open() or name in self.free_names:
+                bodies = tuple(s.body for s in current.sources if s.columns is None and s.body is not None)
+                if bodies and name not in self.free_names:
+                    self.found.column_origins[id(node)] = (None, Origin(defined=bodies))
+                if current is not scope:
+                    _correlate(scope, current)
                 return COMPUTED
             current = current.outer
         if name in scope.aliases:  # an alias where this engine has none: it says so itself
@@ -800,8 +891,12 @@ class Resolver:
             else:  # a field of a struct: a.b.c
                 return COMPUTED
         if sources:
+            if sources[0] not in scope.sources:
+                _correlate(scope, sources[0])
             for source in sources:
                 if source.columns is None:
+                    if source.body is not None:
+                        self.found.column_origins[id(node)] = (source, Origin(defined=(source.body,)))
                     if self.rules.name == "postgres" and not _FIELD.fullmatch(name):
                         raise RefusedSql(
                             "unknown_column", name=f"{table.name}.{node.name}"[:80], log="column of an unknown row"
@@ -833,6 +928,14 @@ class Resolver:
         if info is None or self.rules.fold(node.args["db"]) != self.rules.fold_text(info.schema) or node.args.get("catalog"):
             raise RefusedSql("unknown_column", name=node.name[:60], log="column of another schema")
         node.set("db", None)
+
+
+def _correlate(scope: Scope, until: Scope | Source) -> None:
+    """Note that queries read what is around them, as far as ``until``."""
+    current: Scope | None = scope
+    while current is not None and current is not until and until not in current.sources:
+        current.correlated = True
+        current = current.outer
 
 
 def _all_whole(scope: Scope) -> None:
