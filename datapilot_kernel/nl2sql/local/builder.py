@@ -18,6 +18,7 @@ from datapilot_kernel.nl2sql.local.grammar import phrase
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
+from datapilot_kernel.nl2sql.local.taxes import tax_of_columns
 from datapilot_kernel.plan.model import DimensionItem, Grain, MeasureItem
 from datapilot_kernel.plan.problems import AmbiguousPath
 from datapilot_kernel.semantic.model import Dimension, Measure
@@ -143,6 +144,9 @@ class Builder:
                 other = content(phrase(measure.label))
                 if not measure.hidden and other[: len(own)] == own and self._says_tax(measure, tax):
                     twins.append(Option("measure", f"{option.entity}.{name}"))
+        if not twins:
+            # « marge HT »: nothing says so but the columns it is made of.
+            twins = [o for o in options if tax_of_columns(self.layer, o.ref) == tax]
         if twins:
             self.tax_placed = True
         return twins or options

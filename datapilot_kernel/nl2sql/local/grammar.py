@@ -73,6 +73,8 @@ class Grammar:
         Stem -> nouns to look up.
     rewrites
         Words as typed -> the words they stand for.
+    done
+        Verbs of « how much did we … » -> measures to look up.
     common
         Stems of everyday words: never taken for a misspelt word of the layer.
     """
@@ -100,6 +102,7 @@ class Grammar:
             tuple(t.norm for t in tokenize(typed)): tuple(t.norm for t in tokenize(read))
             for typed, read in raw.get("rewrites", {}).items()
         }
+        self.done = {verb: tuple(nouns) for verb, nouns in raw.get("done", {}).items()}
         self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
         self.known = (
             {stem(w) for w in self.filler}

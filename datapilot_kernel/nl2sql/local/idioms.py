@@ -8,6 +8,8 @@ layer has exactly what it stands for; otherwise the words stay as they were, and
 from __future__ import annotations
 
 import re
+from decimal import Decimal
+from itertools import pairwise
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
@@ -39,6 +41,10 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     """Settle the turns of phrase of a cover, in place; return it."""
     _what_is_owed(found, lexicon)
     _what_was_done(found, lexicon)
+    _how_much_did_we(found, lexicon, words)
+    _remarked(found)
+    _all_told(found)
+    _end_of_month(found, lexicon)
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
     _in_order(found)
@@ -57,8 +63,14 @@ def rewrite(tokens: list[Token], words: Grammar) -> list[Token]:
             if tuple(t.norm for t in tokens[i : i + len(typed)]) == typed:
                 start, end = tokens[i].start, tokens[i + len(typed) - 1].end
                 if len(out) > 1 and out[-1].kind == "number" and out[-2].norm == "top":
-                    del out[-2]  # « top 5 best-sellers »
-                out += [Token(word, word, start, end) for word in read]
+                    # « top 5 best-sellers »: the number said.
+                    if read[0] == "top":
+                        read = read[2:]
+                    else:
+                        del out[-2]
+                for word in read:
+                    number = Decimal(word) if word.isdigit() else None
+                    out.append(Token(word, word, start, end, "word" if number is None else "number", number))
                 i += len(typed)
                 break
         else:
@@ -329,3 +341,62 @@ def _figures(found: Cover) -> None:
             item.options = tuple(o for o in item.options if o.quality < TRANSLATED or o.quality >= SHORT)
             if not item.options:
                 item.kind = "unknown"
+
+
+# ── how much did we …, with all of …, at the end of … ──────────────────────────────────────────────────────────────────
+
+
+def _how_much_did_we(found: Cover, lexicon: Lexicon, words: Grammar) -> None:
+    """« how much did we invoice in May »: an amount, never a number of invoices."""
+    items, norms = found.items, [t.norm for t in found.tokens]
+    if norms[:2] != ["how", "much"] or not {"did", "have", "do"} & set(norms[2:4]):
+        return
+    for item in items:
+        if item.start < 4 or item.kind in ("time", "op", "number"):
+            continue
+        if item.norm in words.done and norms[item.start - 1] in ("we", "i", "they"):
+            options = _first_known(lexicon, words.done[item.norm])
+            if any(x.kind == "lex" and x.of("measure") and x is not item for x in items):
+                return
+            if options:
+                _is(item, options)
+                for count in items[: items.index(item)]:
+                    if count.is_op("count"):
+                        _light(count)
+            elif item.kind != "filler":
+                item.kind, item.options, item.ops = "unknown", (), ()
+            return
+
+
+def _remarked(found: Cover) -> None:
+    """« produits remisés » are those with a discount, not the sum of the discounts: it is a condition."""
+    solid = [item for item in found.items if item.kind != "filler"]
+    for noun, item in pairwise(solid):
+        if noun.kind != "lex" or item.kind != "lex" or noun.end != item.start or item.end - item.start != 1:
+            continue
+        if noun.of("entity") and item.text.lower().endswith(("é", "ée", "és", "ées")):
+            sums = [o for o in item.options if o.kind == "measure" and o.participle is False and o.quality < 0.95]
+            if sums and len(sums) == len(item.options):
+                item.kind, item.options = "unknown", ()
+
+
+def _all_told(found: Cover) -> None:
+    """« toutes régions confondues » leaves nothing out."""
+    items = found.items
+    for i, item in enumerate(items):
+        if item.norm[:7] != "confond" or item.kind not in ("unknown", "filler") or i < 2:
+            continue
+        if items[i - 1].kind == "lex" and items[i - 2].norm in ("tous", "toutes") and not items[i - 1].of("value"):
+            for j in (i - 2, i - 1, i):
+                _light(items[j])
+
+
+def _end_of_month(found: Cover, lexicon: Lexicon) -> None:
+    """« stock fin mars » is how things stood then; « CA fin mars » may be three things, and is not guessed."""
+    for item in found.items:
+        if item.kind != "time" or item.time is None or item.time.period is None or found.tokens[item.start].norm != "fin":
+            continue
+        measured = [o for x in found.items if x.kind == "lex" for o in x.of("measure")]
+        stands = any(lexicon.layer.measure(o.ref).additivity == "semi_additive" for o in measured)
+        if measured and not stands:
+            item.kind, item.time = "unknown", None
