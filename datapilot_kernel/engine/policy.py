@@ -55,6 +55,7 @@ def build_policy(
             row_filter=" AND ".join(dict.fromkeys(filters)) or None,
             types={c.name: c.native_type for c in table.columns},
             primary_key=list(table.primary_key),
+            order=[c.name for c in table.columns] if masked else [],
         )
     return Policy(
         version=1,

@@ -31,6 +31,9 @@ class TablePolicy(BaseModel):
     primary_key
         Optional: lets ``GROUP BY`` of the key stand for the whole row in PostgreSQL, as it does on a bare table.
         None: a column called ``id`` is taken for the key.
+    order
+        Optional: every column in the table's own order, so that ``*`` shows a masked one in its place. A name that stands
+        neither in ``columns`` nor in ``masked`` stays hidden.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +43,7 @@ class TablePolicy(BaseModel):
     row_filter: str | None = None
     types: dict[str, str] = Field(default_factory=dict)
     primary_key: list[str] | None = None
+    order: list[str] = Field(default_factory=list)
 
 
 class Policy(BaseModel):

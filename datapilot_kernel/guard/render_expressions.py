@@ -57,6 +57,8 @@ def _bits(r: Renderer, node: Node) -> str:
     value = str(node.this)
     if not re.fullmatch(r"[0-9A-Fa-f]*", value):
         raise RefusedSql("unreadable", log="bits")
+    if isinstance(node, exp.HexString) and r.rules.name == "mysql":
+        return f"0x{value}"
     return f"{'X' if isinstance(node, exp.HexString) else 'B'}'{value}'"
 
 

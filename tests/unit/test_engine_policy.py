@@ -37,7 +37,7 @@ CATALOG = Catalog(
 
 def _layer(row_filter: str) -> Layer:
     entity = {
-        "table": "paie", "label": "paie", "key": ["id"], "row_filter": row_filter, "masked": ["salaire", "humeur"],
+        "table": "paie", "label": "paie", "key": ["id"], "row_filter": row_filter, "masked": ["agence", "salaire", "humeur"],
         "dimensions": {"id": {"column": "id", "label": "id"}},
     }  # fmt: skip
     return Layer.model_validate({"version": 1, "name": "Essai", "entities": {"paie": entity}})
@@ -60,6 +60,12 @@ def test_a_masked_column_keeps_its_type_unless_it_is_of_the_database() -> None:
     written = _sql("agence = {agence}", "SELECT * FROM paie", agence="Lyon")
     assert 'CAST(NULL AS DECIMAL(12, 2)) AS "salaire"' in written.replace("NUMERIC", "DECIMAL")
     assert 'NULL AS "humeur"' in written
+
+
+def test_a_masked_column_keeps_its_place() -> None:
+    written = _sql("agence = {agence}", "SELECT * FROM paie", agence="Lyon")
+    places = [written.index(f'"{name}"') for name, _, _ in COLUMNS]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize(("column", "written"), [("agence", "= '7'"), ("niveau", "= 7)")])
