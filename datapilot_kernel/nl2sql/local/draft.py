@@ -151,6 +151,7 @@ class Draft:
     distinct: bool = False
     aggregate: Aggregate | None = None
     sum: bool = False
+    figures: bool = False
     share: bool = False
     rate: str = ""
     spread: bool = False

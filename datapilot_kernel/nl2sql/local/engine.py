@@ -22,7 +22,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.local.cover import Cover, cover
 from datapilot_kernel.nl2sql.local.draft import Draft
-from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up
+from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up, stands_alone
 from datapilot_kernel.nl2sql.local.grammar import Grammar, grammar
 from datapilot_kernel.nl2sql.local.idioms import rewrite, settle
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
@@ -146,6 +146,13 @@ class LocalEngine:
         draft.unexplained = _joined(draft.unexplained, found)
         try:
             if last is not None and is_follow_up(draft, last):
+                try:
+                    if stands_alone(draft):
+                        alone = self._settle(lambda pick: self._build(draft, found, pick, today), notes)
+                        if isinstance(alone, Understood):
+                            return alone
+                except (NotSure, Missing):
+                    pass
                 try:
                     return self._settle(lambda pick: self._follow(draft, found, last, pick, today), notes)
                 except NotSure:

@@ -21,7 +21,7 @@ from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, MeasureI
 
 _ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
 
-__all__ = ["follow", "is_follow_up"]
+__all__ = ["follow", "is_follow_up", "stands_alone"]
 
 
 def is_follow_up(draft: Draft, last: Plan | None) -> bool:
@@ -36,7 +36,25 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
         return True
     if draft.sort and draft.measures and not draft.subjects and not draft.values and not draft.periods:
         return True  # « trie par marge »
+    if (draft.figures and draft.listed) or (draft.sum and draft.groups and not draft.again):
+        return False  # « donne-moi les chiffres du mois », « montant total par région »: of what, is asked
+    if stands_alone(draft) and draft.rank is not None and draft.which:
+        return False  # « à quelle heure vend-on le plus » asks something of its own, even where it must be asked back
     return not complete and not (draft.subjects and draft.groups)
+
+
+def stands_alone(draft: Draft) -> bool:
+    """Tell whether a draft says by itself what is measured or listed, and nothing in it points back.
+
+    Such a question is read on its own whenever it can be: conversations last for hours, and most of their questions are new.
+    """
+    if draft.again_first or draft.again or draft.only or draft.sort or draft.remove_filter:
+        return False
+    rank = draft.rank
+    ranked = rank is not None and (rank.by is not None or bool(rank.nouns) or rank.doing is not None)
+    asked = draft.which or draft.listed or draft.when
+    named = draft.head_unit is not None or bool(draft.subjects or draft.values)
+    return bool(draft.measures) or ranked or (asked and named)
 
 
 def follow(
@@ -73,6 +91,8 @@ class _Follower(Shaper):
                 )
         if draft.remove_filter or (draft.all and draft.subjects and not draft.measures):
             plan = self._without_filters(plan)
+        if draft.sum and any(self.k.is_count(m.measure) for m in plan.measures if m.measure is not None):
+            raise NotSure(text("nl2sql.follow_up"))  # « montant total » after a count: of what?
         if draft.count and not draft.measures and plan.kind == "rows" and not plan.distinct:
             return self._counted(plan), self.notes
         if draft.sort and draft.measures and plan.kind == "aggregate":

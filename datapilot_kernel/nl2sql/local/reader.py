@@ -7,12 +7,15 @@ understood. Nothing is dropped in silence: every item is either filler or has be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import cast
+from decimal import Decimal
+from typing import Literal, cast
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.draft import (
     Aggregate,
+    Condition,
     Draft,
     Group,
     MeasureMention,
@@ -32,6 +35,8 @@ _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
 _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
+_AGAINST = re.compile(r"^\s*\{[\w.]+\}\s*([-/])\s*\{([\w.]+)\}\s*$")
+_FIGURES = {"chiffres", "résultats", "resultats", "indicateurs", "kpi", "figures", "results"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
 
 
@@ -95,6 +100,8 @@ class Reader(RankReader):
                 return self._condition(i, name)
         if item.is_op("ge") and (one := self._at_least_one(i)) is not None:
             return one
+        if item.is_op("gt", "lt", "ge", "le", "reach", "below") and (beyond := self._against(i)) is not None:
+            return beyond
         for name in item.ops:
             if name in self._handlers:
                 return self._handlers[name](i)
@@ -127,7 +134,10 @@ class Reader(RankReader):
                 case "moving":
                     draft.unexplained.append(item.text)
                     return i + 1
-                case "and" | "or" | "comma" | "have" | "nothing":
+                case "and" | "or" | "comma" | "have":
+                    return i + 1
+                case "nothing":
+                    draft.figures = draft.figures or item.norm in _FIGURES or any(w in item.text.lower() for w in _FIGURES)
                     return i + 1
                 case "now":
                     draft.now = item.text
@@ -157,6 +167,45 @@ class Reader(RankReader):
                     return i + 1
         draft.unexplained.append(item.text)
         return i + 1
+
+    def _against(self, i: int) -> int | None:
+        """« sous l'objectif », « n'ont pas atteint leur objectif »: a measure against another, where the layer has the
+        rate or the difference of the two.
+        """
+        place = self.next(i + 1)
+        item = None if place is None else self.items[place]
+        if place is None or item is None or item.kind != "lex" or not item.of("measure"):
+            return None
+        found = self._ratio_to(item)
+        if found is None:
+            return None
+        ref, bound = found
+        op = next((n for n in ("gt", "ge", "lt", "le") if self.items[i].is_op(n)), None)
+        op = op or ("lt" if self.items[i].is_op("below") else "ge")
+        if self.negated:
+            op = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt"}[op]
+            self.negated = False
+        target = Mention((Option("measure", ref),), item.text, item.start)
+        self.draft.conditions.append(
+            Condition(cast("Literal['lt', 'le', 'gt', 'ge']", op), (Decimal(bound),), target, text=item.text)
+        )
+        return place + 1
+
+    def _ratio_to(self, item: Item) -> tuple[str, int] | None:
+        """Return the measure that sets another against this one, and what it is when both are equal (1, or 0)."""
+        layer = self.lexicon.layer
+        wanted = {o.ref for o in item.of("measure") if o.quality >= 0.94}
+        found: list[tuple[str, int]] = []
+        for entity_name, entity in layer.entities.items():
+            for name, measure in entity.measures.items():
+                match = _AGAINST.match(measure.formula or "")
+                if match is None or measure.hidden:
+                    continue
+                other = match.group(2) if "." in match.group(2) else f"{entity_name}.{match.group(2)}"
+                if other in wanted:
+                    found.append((f"{entity_name}.{name}", 1 if match.group(1) == "/" else 0))
+        rates = [f for f in found if f[1] == 1] or found
+        return rates[0] if len(rates) == 1 else None
 
     def _at_least_one(self, i: int) -> int | None:
         """« au moins une facture impayée »: there is one; what follows narrows it."""
