@@ -121,16 +121,16 @@ def test_answers_in_voila(folder: Path) -> None:
     with servers.voila(folder, folder / "notebooks" / "tableau.ipynb") as url, servers.page(height=3600) as (page, outside):
         page.goto(url)
         page.wait_for_selector(".js-plotly-plot .bars", timeout=120_000)
-        page.wait_for_selector(".dp-live button.dp-go", timeout=30_000)  # the widgets come a moment after the page
-        page.wait_for_selector("table.dp-table >> nth=1", timeout=30_000)
+        page.wait_for_selector(".dp-live button.dp-go", timeout=90_000)  # the widgets come a moment after the page
+        page.wait_for_selector("table.dp-table >> nth=1", timeout=90_000)
         _shows_the_answers(page)
         assert page.locator("text=%ask >> visible=true").count() == 0  # no code is seen
         drawn = page.evaluate(FIRST_CHART)
         page.locator(".dp-bar button", has_text="Tri").first.click()
         page.locator(".dp-bar button", has_text="Inverser").click()
-        page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=10_000)
+        page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=90_000)
         before = page.locator(".js-plotly-plot").count()
         page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
-        page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {before + 1}", timeout=20_000)
+        page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {before + 1}", timeout=90_000)
         page.screenshot(path=str(ARTEFACTS / "test_voila.png"), full_page=True)
         assert [address for address in outside if VOILA_FONT not in address] == []
