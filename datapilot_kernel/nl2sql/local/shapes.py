@@ -52,6 +52,7 @@ class Shaper(GroupBuilder):
         self._counts()
         subject = self._subject()
         self._totals(subject)
+        self._kind_or_thing(subject)
         self._verbs(subject)
         if subject is None and self._is_values():
             plan = self._values_list()

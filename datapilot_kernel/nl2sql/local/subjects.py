@@ -14,6 +14,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     Mention,
     PeriodMention,
     RelatedMention,
+    ValueMention,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import phrase
 from datapilot_kernel.nl2sql.local.lexicon import Option, content
@@ -113,6 +114,37 @@ class SubjectBuilder(DefaultsBuilder):
         draft.rank, draft.when = None, False
         aggregate: Literal["min", "max"] = "max" if rank.descending else "min"
         draft.measures.append(MeasureMention(dates, mention.text, mention.start, aggregate=aggregate))
+
+    def _kind_or_thing(self, subject: str | None) -> None:
+        """« combien de boutiques », where a boutique is a kind of shop as well as another word for one: ask which."""
+        draft = self.draft
+        mentions = [*draft.subjects, *(m for m in draft.measures if m.count)]
+        for mention in mentions:
+            entities = [o for o in mention.of("entity") if o.quality >= 0.94]
+            said = content(phrase(mention.text))
+            if len(entities) != 1 or not said or mention.start in {v.named_start for v in draft.values}:
+                continue
+            name = entities[0].ref
+            model = self.layer.entities[name]
+            if said in {content(phrase(model.label)), content(phrase(model.plural or model.label))}:
+                continue
+            kinds = [
+                Option("value", f"{name}.{n}", 1.0, value=stored)
+                for n, d in model.dimensions.items() if not d.hidden
+                for stored, names in d.values.items()
+                if any(content(phrase(t))[: len(said)] == said for t in names) and len(d.values) > 1
+            ]  # fmt: skip
+            if len(kinds) != 1 or any(o.ref == kinds[0].ref for v in draft.values for o in v.options):
+                continue
+            kind = kinds[0]
+            chosen = self.choose(
+                f"kind{mention.start}", [True, False],
+                lambda narrow: self._option_label(kind) if narrow
+                else text("nl2sql.all_rows", label=model.plural or model.label),
+                text("nl2sql.which_one", word=mention.text),
+            )  # fmt: skip
+            if chosen:
+                draft.values.append(ValueMention((kind,), mention.text, mention.start, end=mention.start + 1))
 
     def _those_with(self, mention: MeasureMention, ref: str) -> None:
         """« quels produits sont en rupture », « quelles lignes ont une remise »: those of which there is any."""
