@@ -75,6 +75,10 @@ _MEASURES = frozenset({"count", "sum", "avg", "min", "max"}) | _LENGTHS
 _SHORT_RESULT = frozenset({"md5", "sha1", "sha256", "sha2", "sha512", "strpos", "position", "instr", "locate", "to_char",
                            "date_format", "strftime", "left", "right", "split_part", "substring_index", "ascii",
                            "substring", "substr", "levenshtein", "starts_with"}) | _MEASURES  # fmt: skip
+_WIDTHS = {"bar": 3, "to_base": 2, "equi_width_bins": 2}  # the place of the argument that says how long
+_MULTIPLIES = {"hex": 2.0, "to_hex": 2.0, "to_base64": 1.4, "base64": 1.4, "url_encode": 3.0, "quote": 2.0,
+               "json_quote": 2.0, "bin": 8.0, "to_binary": 8.0, "encode": 2.0, "json_detailed": 2.0, "json_pretty": 2.0,
+               "jsonb_pretty": 2.0}  # fmt: skip
 
 
 class Amounts:
@@ -83,6 +87,7 @@ class Amounts:
     def __init__(self, origins: dict[int, tuple[Source | None, Origin]]) -> None:
         self.origins = origins
         self.rows_of: dict[int, float] = {}  # rows that a SELECT goes through, by id: for what aggregates collect
+        self.elements: dict[int, Node] = {}  # the list of which a lambda's parameter is an element, by id of the column
         self._values: dict[int, float | None] = {}
         self._numbers: dict[int, float] = {}
         self._sizes: dict[int, float] = {}
@@ -130,7 +135,7 @@ class Amounts:
         if isinstance(node, exp.SetOperation):
             return self._largest([node.this, node.expression])
         if isinstance(node, exp.Values):
-            return self._largest([e for row in node.expressions for e in row.expressions])
+            return self._largest([e for row in node.expressions for e in (row.expressions or [row.this])])
         if isinstance(node, exp.Case):
             return self._largest([b.args.get("true") for b in node.args.get("ifs") or ()] + [node.args.get("default")])
         if isinstance(node, (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Pow, exp.Mod)):
@@ -177,7 +182,10 @@ class Amounts:
             return (COLUMN if left is None else left) * (COLUMN if right is None else right)
         if isinstance(node, exp.Mod):
             return right
-        if right is None or right == 0.0:
+        if right is None:  # a share of a whole: both sides are columns
+            shares = left is not None and _varies(node.this) and _varies(node.args["expression"])
+            return left / COLUMN if shares and left is not None else left
+        if right == 0.0:
             return left
         return None if left is None else left / right
 
@@ -228,6 +236,11 @@ class Amounts:
     def _number(self, node: Node) -> float:
         if isinstance(node, exp.Literal):
             return COLUMN
+        element = self.elements.get(id(node))
+        if element is not None:
+            return self.number(element)
+        if isinstance(node, exp.Star):
+            return self._number_of_star(node)
         if isinstance(node, exp.Column):
             return max((self.number(d) for d in self.definitions(node)), default=COLUMN)
         if isinstance(node, exp.Select):
@@ -237,8 +250,10 @@ class Amounts:
         if isinstance(node, (exp.Add, exp.Sub)):
             return self.number(node.this) + self.number(node.args.get("expression"))
         if isinstance(node, (exp.Div, exp.IntDiv)):
-            by = self.value(node.args.get("expression"))
-            return self.number(node.this) / (abs(by) if by else 1.0)
+            right = node.args["expression"]
+            by = self.value(right)
+            share = COLUMN if by is None and _varies(right) and _varies(node.this) else 1.0
+            return self.number(node.this) / (abs(by) if by else share)
         if isinstance(node, exp.Mul):
             return self.number(node.this) * self.number(node.args.get("expression"))
         if isinstance(node, exp.BitwiseLeftShift):
@@ -246,11 +261,18 @@ class Amounts:
         if isinstance(node, exp.Case):
             branches = [b.args.get("true") for b in node.args.get("ifs") or ()]
             return max(self.number(b) for b in [*branches, node.args.get("default")])
-        if isinstance(node, exp.Window):
+        if isinstance(node, (exp.Window, exp.Paren, exp.Cast, exp.TryCast, exp.Alias, exp.Neg, exp.Subquery)):
             return self.number(node.this)
         if isinstance(node, exp.Anonymous):
             return self._number_of_call(node)
         return max([COLUMN, *(self.number(c) for c in node.iter_expressions() if isinstance(c, (exp.Literal, exp.Column)))])
+
+    def _number_of_star(self, node: exp.Star) -> float:
+        """``SELECT * FROM (VALUES …)``: what stands in FROM."""
+        select = node.find_ancestor(exp.Select)
+        from_ = select.args.get("from_") if select is not None else None
+        inner = from_.this if from_ is not None else None
+        return self.number(inner) if isinstance(inner, (exp.Values, exp.Subquery)) else COLUMN
 
     def _number_of_call(self, node: exp.Anonymous) -> float:
         name, arguments = node.name.lower(), node.expressions
@@ -321,6 +343,10 @@ class Amounts:
             return self.number(arguments[1])
         if name == "space" and arguments:
             return self.number(arguments[0])
+        if name in _WIDTHS and len(arguments) > _WIDTHS[name]:
+            return self.number(arguments[_WIDTHS[name]])
+        if name in _MULTIPLIES and arguments:
+            return self.size(arguments[0]) * _MULTIPLIES[name]
         if name in SERIES:
             rows = self.series_rows(node)
             return (
@@ -412,6 +438,10 @@ def _is_interval(to: object) -> bool:
 
 def _is_list(node: Node) -> bool:
     return isinstance(node, (exp.Array, exp.Comprehension))
+
+
+def _varies(node: Node) -> bool:
+    return node.find(exp.Column, exp.Anonymous) is not None
 
 
 def _reads(node: Node) -> bool:

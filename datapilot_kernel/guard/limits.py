@@ -33,7 +33,10 @@ MAX_SELECTS = 150
 MAX_EXPONENT = 2_000
 MAX_FORMAT_WIDTH = 5
 
-_TEXT = frozenset({"repeat", "lpad", "rpad", "space"})
+MAX_REDUCED = 1e6
+MAX_GROUPINGS = 1_024
+
+_TEXT = frozenset({"repeat", "lpad", "rpad", "space", "bar", "to_base"})
 _NAMES_A_FUNCTION = frozenset({"list_aggregate", "list_aggr", "array_aggregate", "array_aggr"})
 _RESIZED = frozenset({"list_resize", "array_resize"})
 _PAIRWISE = frozenset(
@@ -74,6 +77,7 @@ def _products(found: Resolution) -> dict[int, float]:
     made_of: dict[int, float] = {}
     for select, scope in found.selects:
         _self_joins(scope)
+        _groupings(select)
         weight, made = sizes.total(scope, seen)
         if weight > MAX_WEIGHT or made > MAX_MADE:
             raise RefusedSql("too_many_joins", log=f"weight {weight:.2f}, made {made:.2f}")
@@ -132,13 +136,13 @@ def _call(node: exp.Anonymous, rules: DialectRules, amounts: Amounts) -> float:
         exponent = amounts.value(arguments[1])
         if exponent is not None and abs(exponent) > MAX_EXPONENT:
             raise RefusedSql("too_large", name=name, log="exponent")
-    elif name in {"format", "printf"} and arguments and rules.name != "mysql":
+    elif (name in {"format", "printf"} and arguments and rules.name != "mysql") or (name == "sformat" and arguments):
         _format(arguments[0], name)
     elif name in _PAIRWISE and len(arguments) > 1:
         if amounts.size(arguments[0]) * amounts.size(arguments[1]) > MAX_PAIRS:
             raise RefusedSql("too_large", name=name, log="long texts compared")
     elif name in _REDUCES:
-        _reduction(node, name)
+        _reduction(node, name, amounts)
     elif name.startswith("jsonb_path_") and len(arguments) > 1:
         path = arguments[1]
         if isinstance(path, exp.Literal) and _SELF_JOIN_PATH.search(str(path.this)) and amounts.size(arguments[0]) > 1_000:
@@ -146,7 +150,22 @@ def _call(node: exp.Anonymous, rules: DialectRules, amounts: Amounts) -> float:
     return 1.0
 
 
-def _reduction(node: exp.Anonymous, name: str) -> None:
+def _groupings(select: exp.Select) -> None:
+    """``CUBE`` of ten columns groups a thousand times."""
+    group = select.args.get("group")
+    if group is None:
+        return
+    sets = 1.0
+    for part in [*group.expressions, *(group.args.get("cube") or ()), *(group.args.get("rollup") or ())]:
+        if isinstance(part, exp.Cube):
+            sets *= 2.0 ** min(len(part.expressions), 60)
+        elif isinstance(part, exp.Rollup):
+            sets *= len(part.expressions) + 1.0
+    if sets > MAX_GROUPINGS:
+        raise RefusedSql("too_large", name="CUBE", log=f"{sets:.0f} groupings")
+
+
+def _reduction(node: exp.Anonymous, name: str, amounts: Amounts) -> None:
     """``list_reduce(l, (a, b) -> a || a)`` doubles at every element."""
     for step in node.expressions:
         if not isinstance(step, exp.Lambda):
@@ -154,6 +173,8 @@ def _reduction(node: exp.Anonymous, name: str) -> None:
         body = step.this
         if body.find(exp.DPipe) is None and not any(a.name.lower() in _JOINS_TEXT for a in body.find_all(exp.Anonymous)):
             continue
+        if amounts.size(node.expressions[0]) > MAX_REDUCED:
+            raise RefusedSql("too_large", name=name, log="a long list put together step by step")
         names = Counter(str(i.this).lower() for i in body.find_all(exp.Identifier))
         parameter = step.expressions[0] if step.expressions else None
         if parameter is not None and names[str(parameter.name).lower()] > 1:

@@ -256,7 +256,8 @@ class _Member:
         for left, right, up in sides:
             inside = [c for c in left.find_all(exp.Column) if _is_recursive(c, self.alias, self.columns, self.rules)]
             outside = [c for c in right.find_all(exp.Column) if self._own(c)]
-            if len(inside) != 1 or outside:
+            carried = [self._carried(c) for c in outside]
+            if len(inside) != 1 or any(c is None for c in carried):
                 continue
             column = _is_recursive(inside[0], self.alias, self.columns, self.rules)
             if column is None or column not in self.columns:
@@ -268,7 +269,7 @@ class _Member:
             if direction == 0 or (direction > 0) != up:
                 continue
             start = self.amounts.value(self.starts[at]) if at < len(self.starts) else None
-            bound = self.amounts.value(right)
+            bound = self.amounts.value(right if not (carried and isinstance(right, exp.Column)) else carried[0])
             if start is not None and bound is not None and step:
                 turns = abs(bound - start) / step
                 if turns > MAX_TURNS:
@@ -277,10 +278,22 @@ class _Member:
             if start is not None and bound is None and step:
                 if right.find(exp.Column, exp.Anonymous, exp.Select, exp.CurrentDate) is None:
                     continue
-                if self.amounts.number(right) / step > MAX_TURNS * 10:
+                largest = max([self.amounts.number(right), *(self.amounts.number(c) for c in carried)])
+                if largest / step > MAX_TURNS * 10:
                     raise RefusedSql("too_large", name=self.name[:60], log="recursion with a huge bound")
             return True, None
         return False, None
+
+    def _carried(self, column: exp.Column) -> Node | None:
+        """Return what a column of the recursive row starts with when every turn hands it on as it is."""
+        name = _is_recursive(column, self.alias, self.columns, self.rules)
+        if name is None or name not in self.columns:
+            return None
+        at = self.columns.index(name)
+        if at >= len(self.outputs) or at >= len(self.starts):
+            return None
+        output = self.outputs[at]
+        return self.starts[at] if _is_recursive(output, self.alias, self.columns, self.rules) == name else None
 
     def _own(self, column: exp.Column) -> bool:
         """Tell whether a column is of the recursive row (an unqualified one of another source is not)."""

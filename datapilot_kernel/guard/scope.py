@@ -823,7 +823,22 @@ class Resolver:
         )
         for name in names:
             if isinstance(name, exp.Expr):
-                self.free_names.add(self.rules.fold(name.this if isinstance(name, exp.Column) else name))
+                folded = self.rules.fold(name.this if isinstance(name, exp.Column) else name)
+                self.free_names.add(folded)
+                parent = node.parent
+                elements = (
+                    node.args.get("iterator")
+                    if isinstance(node, exp.Comprehension)
+                    else parent.expressions[0]
+                    if isinstance(parent, exp.Anonymous) and parent.expressions
+                    else None
+                )
+                if elements is None or not isinstance(node.this, exp.Expr):
+                    continue
+                for used in node.this.find_all(exp.Identifier):
+                    if self.rules.fold(used) == folded:
+                        whole = used.parent if isinstance(used.parent, exp.Column) else used
+                        self.found.amounts.elements[id(whole)] = elements
 
     def _use(self, origin: Origin, name: str, *, bare: bool) -> None:
         if origin.masked and not bare:

@@ -343,6 +343,9 @@ def _cancels(side: Node) -> bool:
 
 def series_weight(node: Node, amounts: Amounts) -> Weight:
     """Weight of a table function."""
+    if isinstance(node, exp.JSONTable):
+        made = rows_weight(amounts.size(node.this))
+        return Weight(max(_SMALL_FUNCTION, made), made)
     if not isinstance(node, exp.Anonymous):
         return Weight(_SMALL_FUNCTION)
     if node.name.lower() in SERIES:
