@@ -48,6 +48,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
     _in_order(found)
+    _top_and_most(found)
     _share_of(found)
     _but_for(found)
     _figures(found)
@@ -218,7 +219,14 @@ def _in_quantity_or_value(found: Cover, lexicon: Lexicon) -> None:
         ):
             continue
         measured = _measure_before(items, i)
-        if measured is not None:
+        sold = items[i - 2] if i > 1 and items[i - 2].ranked_by and items[i - 2].kind == "verb" else None
+        if sold is not None and measured is None:
+            # « les produits les plus vendus en valeur »
+            options = _first_known(lexicon, _VALUES if by_money else _QUANTITIES)
+            if len(options) == 1:
+                _is(sold, options)
+                _light(item)
+        elif measured is not None:
             _convert(measured, item, lexicon, money=by_money)
         elif item.kind != "lex":
             options = _first_known(lexicon, _VALUES if by_money else _QUANTITIES)
@@ -251,6 +259,8 @@ def _convert(measured: Item, unit: Item, lexicon: Lexicon, *, money: bool) -> No
     if len(other) == 1:
         measured.options = other
         _light(unit)
+    elif unit.kind == "lex":
+        unit.kind, unit.options = "unknown", ()  # « encaissements en quantité »
 
 
 # ── what is left ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -320,6 +330,16 @@ def _share_of(found: Cover) -> None:
                 if whole is not None and whole.of("measure") and parts:
                     item.kind, item.options, item.ops = "op", (), ("share",)
                     return
+
+
+def _top_and_most(found: Cover) -> None:
+    """« top 5 des produits les plus vendus » ranks once."""
+    items = found.items
+    for i, item in enumerate(items):
+        if item.is_op("top") and item.norm == "top" and i + 1 < len(items) and items[i + 1].kind == "number":
+            if any(x.is_op("most", "least") for x in items[i + 2 :]):
+                _light(item)
+            return
 
 
 def _but_for(found: Cover) -> None:

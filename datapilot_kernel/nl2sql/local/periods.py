@@ -543,7 +543,7 @@ def _bare_this(norms: Sequence[str], start: int, end: int, words: _Words) -> boo
 
 
 def _without_weak(spans: list[TimeSpan], norms: Sequence[str]) -> list[TimeSpan]:
-    """Drop « du mois » where another period is said, or where a rank or an average is asked."""
+    """Drop « du mois » where another period or a grain is said."""
     weak = [
         s
         for s in spans
@@ -555,10 +555,9 @@ def _without_weak(spans: list[TimeSpan], norms: Sequence[str]) -> list[TimeSpan]
         and norms[s.start + 1] not in ("ce", "cette")
     ]
     periods = [s for s in spans if s.period is not None or s.grain is not None]
-    ranked = {"meilleur", "meilleure", "pire", "plus", "moins", "record", "top", "evolution"} & set(norms)
     for one in weak:
         others = [o for o in periods if o is not one and not (o.start < one.end and one.start < o.end)]
-        if others or (ranked and norms[one.end - 1] != "jour"):
+        if others:
             spans.remove(one)
     return spans
 
