@@ -33,7 +33,7 @@ def alternatives(
     columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan | None, layer: Layer | None = None
 ) -> tuple[ChartType, ...]:
     """Return the chart types that fit this result, the best first; empty when none does."""
-    return _fitting(shape_of(columns, table, plan), columns, table)
+    return _fitting(shape_of(columns, table, plan, layer), columns, table)
 
 
 def choose_chart(
@@ -52,7 +52,7 @@ def choose_chart(
     chart_type
         None: the best one. One that does not fit is ignored.
     """
-    shape = shape_of(columns, table, plan)
+    shape = shape_of(columns, table, plan, layer)
     fitting = _fitting(shape, columns, table)
     if not fitting:
         return None

@@ -51,7 +51,7 @@ def write_sentence(
         return writer.write()
     cut = writer.say("truncated", count=len(table.rows), rows=formatter.count(len(table.rows)))
     # Of a list cut short, the number of rows is only the cap's: not a number of things found.
-    return cut if shape_of(columns, table, plan).kind == "rows" else f"{writer.write()} {cut}"
+    return cut if shape_of(columns, table, plan, layer).kind == "rows" else f"{writer.write()} {cut}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class _Writer:
     # ── which sentence ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(self) -> str:
-        shape = shape_of(self.columns, self.table, self.plan)
+        shape = shape_of(self.columns, self.table, self.plan, self.layer)
         if shape.kind == "empty":
             return self._finish(self._empty())
         if shape.kind == "rows":

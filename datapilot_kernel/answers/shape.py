@@ -10,6 +10,7 @@ from typing import Literal
 from datapilot_kernel.answers.formats import as_decimal
 from datapilot_kernel.answers.model import AnswerColumn
 from datapilot_kernel.plan.model import Grain, Plan
+from datapilot_kernel.semantic.model import Layer
 from datapilot_kernel.sources.model import ResultTable
 
 ShapeKind = Literal["empty", "rows", "value", "trend", "ranking", "share", "distribution"]
@@ -48,8 +49,12 @@ class Shape:
     main: int = -1
 
 
-def shape_of(columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan | None) -> Shape:
-    """Return the shape of a result; for SQL (``plan`` None) it is read from types and names alone."""
+def shape_of(columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan | None, layer: Layer | None = None) -> Shape:
+    """Return the shape of a result; for SQL (``plan`` None) it is read from types and names alone.
+
+    Beside what names a thing (a client's name), other columns of the same thing (first name, code) are its details, and
+    no further dimension: with the layer they are left out of ``dimensions``, unless two rows have the same name.
+    """
     if not table.rows or not columns:
         return Shape("empty")
     if plan is not None and plan.kind == "rows":
@@ -57,6 +62,7 @@ def shape_of(columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan |
     dimensions, measures = _split(columns, table) if plan is None else _by_role(columns)
     if not measures:
         return Shape("rows", dimensions)
+    dimensions = _without_details(columns, table, dimensions, layer)
 
     def first(role: str) -> int | None:
         return next((i for i, c in enumerate(columns) if c.role == role), None)
@@ -77,6 +83,25 @@ def shape_of(columns: tuple[AnswerColumn, ...], table: ResultTable, plan: Plan |
     if plan is None and kind != "value" and len(dimensions) > 2:
         return Shape("rows", dimensions)
     return Shape(kind, dimensions, measures, first("previous"), first("growth"), first("difference"), main)
+
+
+def _without_details(
+    columns: tuple[AnswerColumn, ...], table: ResultTable, dimensions: tuple[int, ...], layer: Layer | None
+) -> tuple[int, ...]:
+    if layer is None or len(dimensions) < 2:
+        return dimensions
+    owner, _, name = (columns[dimensions[0]].ref or "").partition(".")
+    entity = layer.entities.get(owner)
+    if entity is None or entity.name_dimension != name:
+        return dimensions
+    names = [row[dimensions[0]] for row in table.rows]
+    if len(set(names)) != len(names):
+        return dimensions
+    return tuple(
+        d
+        for d in dimensions
+        if d == dimensions[0] or columns[d].grain is not None or (columns[d].ref or "").partition(".")[0] != owner
+    )
 
 
 def _by_role(columns: tuple[AnswerColumn, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 from datapilot_kernel.answers import Formatter
 from datapilot_kernel.answers.formats import as_decimal
 from datapilot_kernel.answers.grammar import gender_of, in_period, of, of_the, the, to_period
+from datapilot_kernel.answers.model import AnswerColumn
 from datapilot_kernel.answers.sentence import write_sentence
+from datapilot_kernel.answers.shape import shape_of
 from datapilot_kernel.plan.compiled import CompiledColumn, DateRange
 from datapilot_kernel.plan.model import ColumnItem, Comparison, MeasureItem, Order, Plan
-from datapilot_kernel.semantic.model import Format
+from datapilot_kernel.semantic.model import Format, Layer
+from datapilot_kernel.sources.model import ResultColumn, ResultTable
 from tests.unit.answers.results import BY_MONTH, BY_REGION, CA, FR, LAYER, MAY, MAY_2025, MONTH, NB, REGION, plan, result
 
 PERCENT = Format(kind="percent")
@@ -231,3 +234,47 @@ def test_english() -> None:
         [REGION, CA], [("A", Decimal(6)), ("B", Decimal(4))], plan(dimensions=(BY_REGION,)), Formatter(language="en")
     )
     assert said == "A leads with €6.00 (chiffre d’affaires), ahead of B (€4.00)."
+
+
+def test_details_of_a_named_thing_are_not_read_out() -> None:
+    """A company has no first name, and nobody calls it by its code: the name alone stands in sentence and chart."""
+    layer = Layer.model_validate(
+        {
+            "name": "essai",
+            "entities": {
+                "clients": {
+                    "table": "clients",
+                    "label": "client",
+                    "gender": "m",
+                    "name_dimension": "nom",
+                    "dimensions": {
+                        "nom": {"column": "nom", "label": "nom du client"},
+                        "prenom": {"column": "prenom", "label": "prénom"},
+                        "ville": {"column": "ville", "label": "ville"},
+                    },
+                    "measures": {
+                        "ca": {"expression": "SUM(x)", "label": "chiffre d'affaires", "format": {"kind": "currency"}}
+                    },
+                }
+            },
+        }
+    )
+    columns = (
+        AnswerColumn("nom", "Nom", "text", Format(kind="text"), "dimension", ref="clients.nom"),
+        AnswerColumn("prenom", "Prénom", "text", Format(kind="text"), "dimension", ref="clients.prenom"),
+        AnswerColumn("ca", "CA", "decimal", Format(kind="currency"), "measure", ref="clients.ca"),
+    )
+    types = (ResultColumn("nom", "text"), ResultColumn("prenom", "text"), ResultColumn("ca", "decimal"))
+    plan = Plan.model_validate(
+        {
+            "measures": [{"alias": "ca", "measure": "clients.ca"}],
+            "dimensions": [{"alias": "nom", "field": "clients.nom"}, {"alias": "prenom", "field": "clients.prenom"}],
+            "order": [{"by": "ca"}],
+            "limit": 3,
+        }
+    )
+    rows = [("Roux SA", None, Decimal(30)), ("Dupont", "Léa", Decimal(20)), ("Petit", "Zoé", Decimal(10))]
+    shape = shape_of(columns, ResultTable(types, rows), plan, layer)
+    assert (shape.kind, shape.dimensions) == ("ranking", (0,))
+    twins = [*rows, ("Dupont", "Noé", Decimal(5))]
+    assert shape_of(columns, ResultTable(types, twins), plan, layer).dimensions == (0, 1)
