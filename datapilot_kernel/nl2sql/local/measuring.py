@@ -7,7 +7,6 @@ from typing import Literal
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
 from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention
-from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.signals import NotSure
 from datapilot_kernel.nl2sql.local.subjects import SubjectBuilder
 from datapilot_kernel.plan.model import (

@@ -48,7 +48,7 @@ class SubjectBuilder(DefaultsBuilder):
                 mention.count = True
 
     def _listing(self) -> None:
-        """« donne-moi les clients inscrits en mai » wants the clients, even where a measure that counts them has that name."""
+        """« donne-moi les clients inscrits en mai » wants the clients, even where a measure counting them has that name."""
         draft = self.draft
         if len(draft.measures) != 1 or draft.count or draft.rank is not None or draft.groups:
             return
@@ -137,12 +137,10 @@ class SubjectBuilder(DefaultsBuilder):
             if len(kinds) != 1 or any(o.ref == kinds[0].ref for v in draft.values for o in v.options):
                 continue
             kind = kinds[0]
+            labels = {True: self._option_label(kind), False: text("nl2sql.all_rows", label=model.plural or model.label)}
             chosen = self.choose(
-                f"kind{mention.start}", [True, False],
-                lambda narrow: self._option_label(kind) if narrow
-                else text("nl2sql.all_rows", label=model.plural or model.label),
-                text("nl2sql.which_one", word=mention.text),
-            )  # fmt: skip
+                f"kind{mention.start}", [True, False], labels.__getitem__, text("nl2sql.which_one", word=mention.text)
+            )
             if chosen:
                 draft.values.append(ValueMention((kind,), mention.text, mention.start, end=mention.start + 1))
 
@@ -152,7 +150,7 @@ class SubjectBuilder(DefaultsBuilder):
         entities = [o for o in subject.of("entity") if o.quality >= 0.94]
         if not (draft.which or draft.listed) or subject.start > mention.start or len(entities) != 1 or draft.conditions:
             return
-        if len(draft.subjects) > 1 and not all(m.of("entity") for m in draft.subjects) or draft.texts or draft.presences:
+        if (len(draft.subjects) > 1 and not all(m.of("entity") for m in draft.subjects)) or draft.texts or draft.presences:
             return
         thing = entities[0].ref
         if not self.reaches_measure(ref, thing):
@@ -172,12 +170,13 @@ class SubjectBuilder(DefaultsBuilder):
         words = content(phrase(mention.text))
         if not self.k.is_count(ref) or not words or not mention.text.split()[0].lower().endswith(("s", "x")):
             return None
-        for name, entity in self.layer.entities.items():
-            own = {content(phrase(t)) for t in (entity.label, entity.plural or entity.label, *entity.synonyms)}
-            if not entity.hidden and any(
-                o and len(words) > len(o) and o in (words[: len(o)], words[-len(o) :]) for o in own
-            ):
-                return name
+        for last in (False, True):  # « clients qui ont commandé », then « nouveaux clients »
+            for name, entity in self.layer.entities.items():
+                own = {content(phrase(t)) for t in (entity.label, entity.plural or entity.label, *entity.synonyms)}
+                if not entity.hidden and any(
+                    o and len(words) > len(o) and o == (words[-len(o) :] if last else words[: len(o)]) for o in own
+                ):
+                    return name
         return self.k.counted_through(ref)
 
     def _list_instead(self, mention: MeasureMention, ref: str, thing: str) -> None:
@@ -216,7 +215,7 @@ class SubjectBuilder(DefaultsBuilder):
             if subject is None or condition.target is not None:
                 raise NotSure(condition.text)
             money = tuple(o for o in doing.of("measure") if self.layer.measure(o.ref).format.kind == "currency")
-            events = {o.ref for o in doing.of("entity")}
+            events = {o.ref for o in doing.of("entity")} or {o.entity for o in doing.of("measure")}
             if money and all(self.layer.measure(o.ref).lower_is_better for o in money):
                 money = ()  # what clients spend is what is sold to them, not a cost of one's own
             if not money and self.k.revenue is not None:
