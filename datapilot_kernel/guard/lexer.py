@@ -393,7 +393,7 @@ def canonicalise(text: str, dialect: str) -> Canonical:
     Examples
     --------
     >>> canonicalise("SELECT lower('a''b') -- c", "postgres").sql
-    "SELECT dp0_lower('dp0_s0') "
+    "SELECT dp0_lower('dp0_s0')"
     """
     if len(text) > MAX_CHARS:
         raise RefusedSql("too_long", log=f"{len(text)} characters")

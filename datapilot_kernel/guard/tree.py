@@ -159,6 +159,8 @@ def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
                 and str(identifier.this).upper() in _BARE_CALLS
             ):
                 node.replace(exp.Anonymous(this=str(identifier.this)))
+        elif isinstance(node, exp.Not):
+            _negated_list(node, canonical)
         elif isinstance(node, exp.Dot):
             dots.append(node)
         elif isinstance(node, exp.JSONExtract | exp.JSONExtractScalar) and isinstance(node.this, exp.Identifier):
@@ -169,6 +171,23 @@ def restore(tree: exp.Expr, canonical: Canonical, dialect: str) -> None:
                     raise RefusedSql("unreadable", log=f"mark left in {type(node).__name__}.{key}")
     for dot in reversed(dots):
         _unqualify_call(dot, dialect)
+
+
+def _negated_list(node: exp.Not, canonical: Canonical) -> None:
+    """Tell ``x !~ ANY (…)`` from ``NOT x ~ ANY (…)``: sqlglot reads both alike, and they differ."""
+    inner = node.this
+    if not isinstance(inner, (exp.RegexpLike, exp.RegexpILike)):
+        return
+    if not isinstance(inner.expression, (exp.Any, exp.All)) and not (
+        isinstance(inner.expression, exp.Anonymous) and inner.expression.name.upper() == "ALL"
+    ):
+        return
+    if "!~" not in canonical.sql:
+        return
+    if "NOT" in canonical.words:
+        raise RefusedSql("forbidden_syntax", what="!~ ANY (…)", log="negated pattern list beside a NOT")
+    inner.set("negate", True)
+    node.replace(inner)
 
 
 def _unqualify_call(dot: exp.Dot, dialect: str) -> None:
