@@ -26,6 +26,7 @@ _GENERIC = {
     )
 }  # fmt: skip
 _NOUN_ENDINGS = ("", "ement", "ation", "ition", "age")
+_DONE = {"gener", "reali", "effec", "passe", "faite", "faits", "fait", "enreg"}
 _OF = {"de", "d", "des", "du", "of"}
 _OWED = (
     "encours client", "encours clients", "encours", "reste à payer", "reste à encaisser", "montant restant dû", "restant dû",
@@ -49,6 +50,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _left_in_stock(found)
     _in_order(found)
     _top_and_most(found)
+    _by_whom(found)
     _share_of(found)
     _but_for(found)
     _figures(found)
@@ -157,6 +159,12 @@ def _what_was_done(found: Cover, lexicon: Lexicon) -> None:
         if counted and found.tokens[item.start - 1].norm in _OF:
             return  # « combien de facturés »
         options = _named_by(stem(item.norm), lexicon)
+        if options and item.nouns:
+            # « vendu » is the quantity sold or the sales, where the layer has both.
+            nouns = tuple(
+                o for noun in item.nouns for o in lexicon.lookup(noun) if o.kind == "measure" and o.quality >= 0.95
+            )
+            options = tuple({o.ref: Option("measure", o.ref) for o in (*options, *nouns)}.values())
         if options:
             _is(item, options)
             for count in items[:i]:
@@ -330,6 +338,26 @@ def _share_of(found: Cover) -> None:
                 if whole is not None and whole.of("measure") and parts:
                     item.kind, item.options, item.ops = "op", (), ("share",)
                     return
+
+
+def _by_whom(found: Cover) -> None:
+    """« CA généré par les clients professionnels » is theirs, not one for each of them."""
+    items = found.items
+    for i, item in enumerate(items):
+        if not (item.is_op("by") and item.norm == "par" and i and items[i - 1].norm[:5] in _DONE):
+            continue
+        solid = [j for j in range(i + 1, len(items)) if items[j].kind != "filler"][:2]
+        if len(solid) == 2 and all(items[j].kind == "lex" for j in solid):
+            who, value = (items[j] for j in solid)
+            if (
+                who.of("entity")
+                and who.text[-1:].lower() in "sx"
+                and value.of("value")
+                and not value.of("entity", "measure")
+            ):
+                _light(item)
+                _light(who)
+        return
 
 
 def _top_and_most(found: Cover) -> None:

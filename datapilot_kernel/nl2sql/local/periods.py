@@ -422,6 +422,7 @@ _BUILDERS: dict[str, Callable[[_Match], Period]] = {
     "after_day": lambda m: Between(start=m.day("1") + timedelta(days=1)),
     "before_day": lambda m: Between(end=m.day("1") - timedelta(days=1)),
     "until_day": lambda m: Between(end=m.day("1")),
+    "day_last_year": lambda m: _one_day(m.day("1", year=m.today.year - 1)),
     "weekend": _weekend,
     "week_of": _week_of,
     "holiday": _holiday,
