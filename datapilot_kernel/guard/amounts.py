@@ -75,6 +75,9 @@ _MEASURES = frozenset({"count", "sum", "avg", "min", "max"}) | _LENGTHS
 _SHORT_RESULT = frozenset({"md5", "sha1", "sha256", "sha2", "sha512", "strpos", "position", "instr", "locate", "to_char",
                            "date_format", "strftime", "left", "right", "split_part", "substring_index", "ascii",
                            "substring", "substr", "levenshtein", "starts_with"}) | _MEASURES  # fmt: skip
+_DIFFERENCES = frozenset({"timestampdiff", "datediff", "date_diff", "datesub", "date_sub"})
+_SMALL_UNITS = frozenset({"SECOND", "MICROSECOND", "MILLISECOND", "EPOCH", "MILLISECONDS", "MICROSECONDS"})
+_DIGITS = re.compile(r"0[xX]([0-9A-Fa-f]+)|(\d[\d_]*(?:\.\d+)?(?:[eE]\+?\d+)?)")
 _WIDTHS = {"bar": 3, "to_base": 2, "equi_width_bins": 2}  # the place of the argument that says how long
 _MULTIPLIES = {"hex": 2.0, "to_hex": 2.0, "to_base64": 1.4, "base64": 1.4, "url_encode": 3.0, "quote": 2.0,
                "json_quote": 2.0, "bin": 8.0, "to_binary": 8.0, "encode": 2.0, "json_detailed": 2.0, "json_pretty": 2.0,
@@ -234,8 +237,16 @@ class Amounts:
         return self._numbers[key]
 
     def _number(self, node: Node) -> float:
-        if isinstance(node, exp.Literal):
-            return COLUMN
+        if isinstance(node, (exp.Literal, exp.HexString)):
+            return max(COLUMN, _digits(node))
+        if isinstance(node, exp.Extract):
+            if node.name.upper() not in _SMALL_UNITS:
+                return COLUMN
+            return COLUMN * 1_000 if node.find(exp.Sub) is not None else 1e9
+        if isinstance(node, exp.BitwiseNot):
+            return self.number(node.this) + 1
+        if isinstance(node, exp.DPipe):
+            return 10.0 ** min(sum(c.isdigit() for lit in node.find_all(exp.Literal) for c in str(lit.this)), 18)
         element = self.elements.get(id(node))
         if element is not None:
             return self.number(element)
@@ -265,7 +276,7 @@ class Amounts:
             return self.number(node.this)
         if isinstance(node, exp.Anonymous):
             return self._number_of_call(node)
-        return max([COLUMN, *(self.number(c) for c in node.iter_expressions() if isinstance(c, (exp.Literal, exp.Column)))])
+        return max([COLUMN, *(self.number(c) for c in node.iter_expressions() if isinstance(c, exp.Condition))])
 
     def _number_of_star(self, node: exp.Star) -> float:
         """``SELECT * FROM (VALUES …)``: what stands in FROM."""
@@ -289,7 +300,11 @@ class Amounts:
         if name in _LARGEST or name in _KEEPS or name in SERIES:
             known = [self.number(a) for a in arguments if not isinstance(a, exp.Literal) or not a.is_string]
             return max(known, default=COLUMN)
-        return max([COLUMN, *(self.number(a) for a in arguments if not isinstance(a, exp.Literal))])
+        if name in _DIFFERENCES and any(u.name.upper().removesuffix("S") in _SMALL_UNITS for u in arguments):
+            return 1e9
+        if name in {"concat", "concat_ws"}:
+            return 10.0 ** min(sum(c.isdigit() for lit in node.find_all(exp.Literal) for c in str(lit.this)), 18)
+        return max([COLUMN, *(self.number(a) for a in arguments)])
 
     # --- texts and lists
 
@@ -421,6 +436,17 @@ def _literal(node: exp.Literal) -> float | None:
     except ValueError:
         return None
     return day + (int(match[4]) / 24 + int(match[5]) / 1440 if match[4] else 0.0)
+
+
+def _digits(node: Node) -> float:
+    """Return the largest number that a text could be read as."""
+    if isinstance(node, exp.HexString):
+        return float(min(int(str(node.this) or "0", 16), HUGE))
+    largest = 0.0
+    for hexadecimal, decimal in _DIGITS.findall(str(node.this)):
+        found = float(int(hexadecimal, 16)) if hexadecimal else float(decimal.replace("_", ""))
+        largest = max(largest, found)
+    return min(largest, HUGE)
 
 
 def _dated(node: Node) -> bool:

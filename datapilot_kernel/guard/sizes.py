@@ -327,7 +327,21 @@ def _varies(node: Node, found: Resolution, depth: int) -> bool:
 
 
 def _cancels(side: Node) -> bool:
-    """``x - x``, ``x * 0``, ``x % 1``: the same for every row."""
+    """``x - x``, ``x * 0``, ``x % 1``, ``x > 0``, ``sign(x)``: the same for every row, or for half of them."""
+    while isinstance(side, (exp.Paren, exp.Cast)):
+        side = side.this
+    if isinstance(side, (exp.Is, exp.Not, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.EQ, exp.NEQ, exp.In, exp.Between)):
+        return True
+    if isinstance(side, exp.Case):
+        branches = [b.args.get("true") for b in side.args.get("ifs") or ()] + [side.args.get("default")]
+        if not any(b is not None and b.find(exp.Column) is not None for b in branches):
+            return True
+    if isinstance(side, exp.Anonymous):
+        name, literal = side.name.lower(), [isinstance(a, exp.Literal) for a in side.expressions]
+        if name in {"sign", "isnull"} or (name in {"greatest", "least"} and any(literal)):
+            return True
+        if name in {"coalesce", "ifnull"} and literal[:1] == [True]:
+            return True
     for node in side.find_all(exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod):
         left, right = node.this, node.args.get("expression")
         if isinstance(node, exp.Mul):
