@@ -135,9 +135,12 @@ class Knowledge:
         if self.revenue is None or self.revenue not in fitting:
             return fitting[:4]
         home = self.revenue.partition(".")[0]
-        events = {home, *(e for e, d in self._distances[home].items() if d == 1 and not self.is_master(e))}
+        finer = self.layer.measure(self.revenue).finer
+        detail = finer.partition(".")[0] if finer is not None else home
+        near = self._distances[detail].items()
+        events = {home, detail, *(e for e, d in near if d == 1 and not self.is_master(e))}
         kinds: dict[str, str] = {"value": self.revenue}
-        for entity in [home, *sorted(events - {home})]:
+        for entity in [detail, *sorted(events - {detail})]:
             for name, measure in self.layer.entities[entity].measures.items():
                 ref = f"{entity}.{name}"
                 if measure.hidden or measure.filter is not None or measure.lower_is_better or measure.formula is not None:
@@ -146,7 +149,7 @@ class Knowledge:
                     continue
                 if measure.format.kind == "integer" and _SUM.match(measure.expression or ""):
                     kinds.setdefault("number", ref)
-                elif self.row_count(entity) == ref and (entity != home or len(events) == 1):
+                elif self.row_count(entity) == ref and (entity != detail or len(events) == 1):
                     kinds.setdefault("count", ref)
                 elif measure.format.kind == "currency" and _margin(measure):
                     kinds.setdefault("margin", ref)

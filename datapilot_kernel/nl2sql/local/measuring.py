@@ -144,6 +144,11 @@ class MeasureBuilder(SubjectBuilder):
         revenue = any(o.ref == self.k.revenue for o in measures)
         over_time = any(g.grain is not None for g in self.draft.groups)
         summed = any(self.k.summed_dimension(o.ref) for o in measures)
+        numbered = any(
+            pair in (("nombre", "moyen"), ("average", "number")) for pair in zip(self.words, self.words[1:], strict=False)
+        )
+        if numbered and mention.aggregate == "avg":
+            summed = False  # « nombre moyen d'utilisateurs par compte » is one number
         if counts or revenue or over_time or not summed:
             if self.draft.aggregate not in (None, mention.aggregate):
                 raise NotSure(mention.text)

@@ -135,6 +135,11 @@ class MeasureReader(ConditionReader):
             if following is None:
                 break
             place, item = following, self.items[following]
+        if self.items[i].norm == "volume" and item.kind == "lex" and (several := self._volumes(item)):
+            # « volume d'absences »: how many, or how many days?
+            self.draft.count = False
+            self.draft.measures.append(MeasureMention(several, f"{self.items[i].text} {item.text}", item.start))
+            return place + 1
         if item.kind == "lex" and item.of("entity", "dimension") and not self._value_named(place):
             options = item.of("entity", "dimension")
             self.draft.measures.append(MeasureMention(options, item.text, item.start, count=True))
@@ -143,6 +148,19 @@ class MeasureReader(ConditionReader):
             self.draft.measures.append(MeasureMention(item.of("measure"), item.text, item.start, count=True))
             return place + 1
         return i + 1
+
+    def _volumes(self, item: Item) -> tuple[Option, ...]:
+        """Return what the volume of an entity may be: its rows, or a quantity of theirs; () where there is one answer."""
+        layer = self.lexicon.layer
+        entities = [o.ref for o in item.of("entity") if o.quality >= 0.94]
+        if len(entities) != 1 or item.of("measure"):
+            return ()
+        found = [
+            f"{entities[0]}.{name}" for name, m in layer.entities[entities[0]].measures.items()
+            if not m.hidden and m.filter is None and m.formula is None and m.additivity == "additive"
+            and m.format.kind != "currency"
+        ]  # fmt: skip
+        return tuple(Option("measure", ref) for ref in found) if len(found) > 1 else ()
 
     def _aggregate(self, i: int, name: Aggregate) -> int:
         """« moyenne du prix », « prix moyen », « CA moyen par client »."""

@@ -186,6 +186,9 @@ class Shaper(GroupBuilder):
 
     def _rows(self, subject: str) -> Plan:
         draft = self.draft
+        if self.words[:1] == ("qui",) and self.words[1:2] != ("sont",) and not self.k.is_master(subject):
+            # « qui a saisi les écritures » asks for people, not for what they made.
+            raise Missing("missing_dimension", text("nl2sql.said.who"))
         if draft.when:
             return self._moment(subject)
         extra = list(draft.subjects[1:])
