@@ -27,6 +27,7 @@ MARK = "dp0_"
 MAX_CHARS = 60_000
 MAX_TOKENS = 12_000
 MAX_DEPTH = 60
+MAX_DIGITS = 1_000
 MAX_RUN = 12  # prefix operators in a row
 MAX_JOINS = 300  # joins, sets and arrows of one statement
 MAX_WAITING = 5  # joins without their ON: the parser tries each as nested, twice the time for every one
@@ -304,6 +305,8 @@ def tokens(text: str, dialect: str) -> Iterator[Token]:
                 if match is None or not match[0].isascii():
                     raise RefusedSql("bad_character", log="digit outside ASCII")
                 i = match.end()
+                if i - start > MAX_DIGITS:
+                    raise RefusedSql("too_long", log=f"number of {i - start} digits")
                 if dialect == "duckdb" and text[i : i + 1] == "_" and text[i + 1 : i + 2].isdigit():
                     match2 = re.compile(r"\d+(?:_\d+)+").match(text, start)
                     if match2:
