@@ -83,7 +83,10 @@ def check(name: str, cte: exp.CTE, found: Resolution, rules: DialectRules) -> fl
         rows.append(turning.check(references[0], distinct))
     weight = found.weights.get(id(anchor))
     made = [r for r in rows if r is not None]
-    if not made or len(made) < len(rows) or weight is None or weight.rows > weight.made:
+    if not made or len(made) < len(rows) or weight is None:
+        return None
+    if weight.rows > weight.made:  # rows of a table, each with its turns
+        found.weights[id(cte.this)] = sizes.Weight(weight.rows + min(sizes.rows_weight(max(made)), sizes.REDUCED_WEIGHT))
         return None
     return sum(made) * sizes.rows_of(weight.made)
 

@@ -334,6 +334,7 @@ class Resolver:
             weight = self._weight(body)
             if any(c is cte for _, c in self.found.recursive):
                 turns = recursion.check(name, cte, self.found, self.rules)
+                weight = self._weight(body)
                 weight = sizes.known(turns) if turns else sizes.Weight(max(weight.rows, sizes.TABLE_WEIGHT))
             visible[name] = Cte(
                 name,
@@ -903,8 +904,8 @@ class Resolver:
                 self._drop_schema(node, sources[0])
             elif self.rules.name != "duckdb":
                 raise RefusedSql("unknown_column", name=node.name[:60], log="column of another schema")
-            else:  # a field of a struct: a.b.c
-                return COMPUTED
+            else:
+                return self._struct_field(node, table, scope)
         if sources:
             if sources[0] not in scope.sources:
                 _correlate(scope, sources[0])
@@ -936,6 +937,16 @@ class Resolver:
             self._column(probe, scope, bare=False, aliases=True)
             return COMPUTED
         raise RefusedSql("unknown_table", key="unknown_alias", name=table.name[:60], log="unknown alias")
+
+    def _struct_field(self, node: exp.Column, table: Node, scope: Scope) -> Origin:
+        """``a.b.c`` in DuckDB: field c of column b of the source a, or a field of a field of the column a."""
+        parts = [part for part in (node.args.get("catalog"), node.args["db"], table) if part is not None]
+        if self._by_name(self.rules.fold(parts[0]), scope):
+            probe = exp.Column(this=parts[1].copy(), table=parts[0].copy())
+        else:
+            probe = exp.Column(this=parts[0].copy())
+        self._column(probe, scope, bare=False, aliases=True)
+        return COMPUTED
 
     def _drop_schema(self, node: exp.Column, source: Source) -> None:
         """``public.clients.nom``: the table is a subquery now, which has no schema."""
