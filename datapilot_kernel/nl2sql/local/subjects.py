@@ -362,11 +362,13 @@ class SubjectBuilder(DefaultsBuilder):
         return ()
 
     def _about(self, mention: MeasureMention, entity: str) -> bool:
-        roots = [self.k.roots(o.ref) if o.kind == "measure" else frozenset({o.entity}) for o in mention.options]
-        return any(
-            entity in r or any(self.k.distance(x, entity) is not None or self.k.distance(entity, x) is not None for x in r)
-            for r in roots
-        )
+        roots = [self._looks_at(o.ref) if o.kind == "measure" else frozenset({o.entity}) for o in mention.options]
+        # What points at the rows measured is one more condition on them: « nouveaux clients ayant commandé ».
+        return any(any(self.k.distance(x, entity) is not None for x in r) for r in roots)
+
+    def _looks_at(self, ref: str) -> frozenset[str]:
+        finer = self.layer.measure(ref).finer
+        return self.k.roots(ref) | (self.k.roots(finer) if finer is not None else frozenset())
 
     def _related_entity(self, mention: RelatedMention, subject: str | None) -> str | None:
         candidates = list(dict.fromkeys(o.entity for o in mention.options))

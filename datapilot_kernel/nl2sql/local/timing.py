@@ -71,7 +71,7 @@ class Timing:
         if len(mentions) > 1 or any(p.versus for p in self.draft.periods):
             raise NotSure(*(p.text for p in self.draft.periods))
         mention = mentions[0]
-        if self.s.related:
+        if self.s.related and mention.time is None:
             self._relate(mention)
             return None, None
         if mention.time is not None:
