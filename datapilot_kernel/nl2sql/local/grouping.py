@@ -52,11 +52,11 @@ class GroupBuilder(MeasureBuilder):
                 if self.items and not groups:
                     groups.append(Group(grain=unit))
                 elif not any(g.grain == unit for g in groups):
-                    raise NotSure(unit)
+                    raise NotSure(text(f"plan.grain.{unit}").lower())
         if draft.rank is not None and not draft.rank.time and not groups and self.items:
             groups.append(self._any_target())
         if draft.head_unit and not any(g.grain == draft.head_unit for g in groups) and not target:
-            raise NotSure(draft.head_unit)
+            raise NotSure(text(f"plan.grain.{draft.head_unit}").lower())
         return groups
 
     def _any_target(self) -> Group:
@@ -86,9 +86,9 @@ class GroupBuilder(MeasureBuilder):
 
     def _average_of_groups(self, groups: list[Group]) -> None:
         if self.draft.aggregate and len(groups) > 1:
-            raise NotSure(self.draft.aggregate)
+            raise NotSure(text("nl2sql.said.average"))
         if self.draft.aggregate and not groups:
-            raise NotSure(self.draft.aggregate)
+            raise NotSure(text("nl2sql.said.average"))
 
     def _rollup(self, folded: bool, counted: str | None) -> Rollup | None:
         if folded:
@@ -96,7 +96,7 @@ class GroupBuilder(MeasureBuilder):
         if self.draft.aggregate is None:
             return None
         if len(self.items) != 1 or self.draft.aggregate not in ("avg", "min", "max", "median"):
-            raise NotSure(self.draft.aggregate)
+            raise NotSure(text("nl2sql.said.average"))
         return Rollup(function=self.draft.aggregate, measure=self.items[0].alias)
 
     def _value_axis(self, filters: list[Filter]) -> None:

@@ -207,6 +207,15 @@ class Reader(RankReader):
         rates = [f for f in found if f[1] == 1] or found
         return rates[0] if len(rates) == 1 else None
 
+    def _measure_of(self, i: int) -> MeasureMention | None:
+        """Return the measure that this phrase only says what it is of (« … des … »)."""
+        before = self.before(i)
+        last = self.draft.measures[-1] if self.draft.measures else None
+        if before is None or last is None or before.start != last.start or not last.of("measure") or last.count:
+            return None
+        between = {x.norm for x in self.items[self.items.index(before) + 1 : i]}
+        return last if between & {"de", "des", "du", "d", "of"} else None
+
     def _at_least_one(self, i: int) -> int | None:
         """« au moins une facture impayée »: there is one; what follows narrows it."""
         place = self.next(i + 1)
@@ -290,6 +299,11 @@ class Reader(RankReader):
             return i + 1
         if kind == "measure":
             options = item.of("measure")
+            if (of := self._measure_of(i)) is not None:
+                # « CA des produits vendus », « marge des ventes »: one thing measured, not two.
+                if not {o.entity for o in of.of("measure")} & {o.entity for o in options}:
+                    draft.unexplained.append(item.text)
+                return i + 1
             draft.measures.append(MeasureMention(options, item.text, item.start))
             return i + 1
         # A date named just before a period says which date: « date d'échéance en mai ».
