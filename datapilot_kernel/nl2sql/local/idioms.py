@@ -13,8 +13,9 @@ from itertools import pairwise
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
-from datapilot_kernel.nl2sql.local.lexicon import SHORT, TRANSLATED, Lexicon, Option, content
+from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, content
 from datapilot_kernel.nl2sql.local.tokens import Token, stem, tokenize
+from datapilot_kernel.plan.model import CalendarPeriod
 from datapilot_kernel.semantic.model import Measure
 
 _PARTICIPLE = re.compile(r"(?:é|ée|és|ées|u|ue|us|ues|ed|sold)$", re.IGNORECASE)
@@ -32,7 +33,7 @@ _OWED = (
     "encours client", "encours clients", "encours", "reste à payer", "reste à encaisser", "montant restant dû", "restant dû",
     "reste dû", "créances clients", "créances",
 )  # fmt: skip
-_BY_NUMBER = {"quantite", "quantites", "qte", "unites", "nombre", "pieces", "quantity", "volume", "units"}
+_BY_NUMBER = {"quantite", "quantites", "qte", "unites", "pieces", "quantity", "volume", "units"}
 _BY_MONEY = {"valeur", "montant", "euros", "euro", "€", "value", "amount"}
 _QUANTITIES = ("quantité vendue", "quantité", "units sold", "quantity")
 _VALUES = ("chiffre d'affaires", "ca", "montant des ventes", "revenue", "montant")
@@ -54,6 +55,8 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _share_of(found)
     _but_for(found)
     _figures(found)
+    _sold_of(found, lexicon)
+    _before_that(found)
     return found
 
 
@@ -219,6 +222,9 @@ def _in_quantity_or_value(found: Cover, lexicon: Lexicon) -> None:
         single = item.end - item.start == 1
         if before is None or before.norm not in ("en", "in", "by") or before.kind != "filler" or not single:
             continue
+        if item.is_op("count") and item.norm == "nombre" and _measure_before(items, i) is not None:
+            item.kind, item.ops = "unknown", ()  # « CA en nombre »
+            continue
         by_number, by_money = item.norm in _BY_NUMBER, item.norm in _BY_MONEY
         if (
             item.kind == "filler"
@@ -383,12 +389,51 @@ def _but_for(found: Cover) -> None:
 
 
 def _figures(found: Cover) -> None:
-    """« le chiffre » is the turnover, « les chiffres » may be any."""
+    """« le chiffre » is the turnover, « chiffres » may be any."""
     for item in found.items:
-        if item.kind == "lex" and item.norm == "chiffres" and item.end - item.start == 1:
-            item.options = tuple(o for o in item.options if o.quality < TRANSLATED or o.quality >= SHORT)
-            if not item.options:
-                item.kind = "unknown"
+        loose = item.kind == "lex" and item.norm == "chiffres" and item.end - item.start == 1
+        if loose and max(o.quality for o in item.options) < SHORT:
+            item.kind, item.options, item.ops = "op", (), ("nothing",)
+
+
+def _sold_of(found: Cover, lexicon: Lexicon) -> None:
+    """« combien avons-nous vendu de suspensions »: how many, whatever « combien avons-nous vendu » alone may be."""
+    items = found.items
+    for i, item in enumerate(items):
+        following = items[i + 1 : i + 3]
+        if len(following) < 2 or following[0].norm not in _OF or following[1].kind != "lex" or following[1].of("measure"):
+            continue
+        first, last = found.tokens[item.start].norm, found.tokens[item.end - 1].norm
+        phrase_of_it = item.kind == "lex" and first == "combien" and bool(_PARTICIPLE.search(last)) and item.of("measure")
+        counts = [x for x in items[:i] if x.is_op("count")]
+        verb = item.kind == "verb" and any(r.startswith("quantite") for r in item.ranked_by) and len(counts) == 1
+        if not (phrase_of_it or verb):
+            continue
+        options = _first_known(lexicon, _QUANTITIES)
+        if len(options) == 1:
+            _is(item, options)
+            for count in counts:
+                _light(count)
+        elif phrase_of_it:
+            item.kind, item.options = "unknown", ()
+
+
+def _before_that(found: Cover) -> None:
+    """« la semaine dernière vs la semaine d'avant »: the one before it, not the same."""
+    items = found.items
+    periods = [x for x in items if x.kind == "time" and _last_one(x) is not None]
+    if len(periods) != 2 or periods[0].time is None or periods[1].time is None:
+        return
+    first, second = periods
+    joined = any(x.is_op("versus", "compare") for x in items)
+    said = {t.norm[:8] for t in found.tokens[second.start : second.end]} & {"avant", "preceden"}
+    if joined and said and first.time is not None and second.time is not None and first.time.period == second.time.period:
+        second.kind, second.time, second.ops = "op", None, ("previous_period",)
+
+
+def _last_one(item: Item) -> CalendarPeriod | None:
+    period = item.time.period if item.time is not None else None
+    return period if isinstance(period, CalendarPeriod) and period.offset == -1 else None
 
 
 # ── how much did we …, with all of …, at the end of … ──────────────────────────────────────────────────────────────────
