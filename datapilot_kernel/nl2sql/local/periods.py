@@ -1,27 +1,26 @@
 """The grammar of periods: where a question names a time, and which one.
 
-The words are data (``words/periods.LANG.toml``: patterns over the folded question, each naming a builder); the builders
-here turn a match into a symbolic :class:`Period` of the plan. Nothing is resolved to dates here, except « lundi dernier »:
-that is the plan's own work, so that « le mois dernier » stays what it says.
+The words are data (``words/periods.LANG.toml``: patterns over the folded question, each naming a builder); the builders of
+``period_builders.py`` turn a match into a symbolic :class:`Period` of the plan. What is relative stays so: « le mois
+dernier » is resolved to dates by the plan, but for days by name (« lundi dernier », « à Noël »).
 
 Also found here: the grain of a trend (« par mois », « hebdomadaire ») and bare units (« mois », « jour »).
 """
 
 from __future__ import annotations
 
-import calendar
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
+from datapilot_kernel.nl2sql.local.period_builders import BUILDERS, Match, NoSuchPeriod
 from datapilot_kernel.nl2sql.local.tokens import Token
-from datapilot_kernel.plan.holidays import easter
-from datapilot_kernel.plan.model import AllTime, Between, CalendarPeriod, Grain, LastPeriod, Period, ToDate, Unit
+from datapilot_kernel.plan.model import CalendarPeriod, Grain, Period
 
 
 @dataclass(frozen=True)
@@ -119,376 +118,6 @@ def _words(language: str) -> _Words:
     return _Words(language)
 
 
-class _NoSuchPeriod(Exception):
-    pass
-
-
-class _Match:
-    """A match with its named groups read as values."""
-
-    def __init__(self, found: re.Match[str], words: _Words, today: date) -> None:
-        self.groups = {k: v for k, v in found.groupdict().items() if v is not None}
-        self.words, self.today = words, today
-
-    def whole(self, name: str) -> int | None:
-        raw = self.groups.get(name)
-        return None if raw is None else int(raw)
-
-    def year(self, s: str = "1") -> int | None:
-        ym = self.groups.get(f"ym{s}")
-        return int(ym[:4]) if ym else self.whole(f"year{s}")
-
-    def month(self, s: str = "1") -> int:
-        ym = self.groups.get(f"ym{s}")
-        return int(ym[5:]) if ym else self.words.months[self.groups[f"month{s}"]]
-
-    def count(self) -> int:
-        raw = self.groups["n1"]
-        return int(raw) if raw.isdigit() else 1
-
-    def unit(self) -> str:
-        return str(self.words.units[self.groups["unit1"]])
-
-    def nth(self) -> int:
-        return self.whole("q1") or self.words.ordinals[self.groups["ord1"]]
-
-    def day(self, s: str, *, month: int | None = None, year: int | None = None) -> date:
-        iso = self.groups.get(f"iso{s}")
-        if iso:
-            return date.fromisoformat(iso)
-        raw = self.groups.get(f"dd{s}") or self.groups.get(f"dd{s}b") or ""
-        number = int(raw) if raw.isdigit() else 1
-        name = self.groups.get(f"dm{s}") or self.groups.get(f"dm{s}b")
-        month = self.words.months[name] if name else month
-        given = self.whole(f"dy{s}") or year
-        assert month is not None
-        if given is None:
-            # « le 3 mai » without a year: the latest that has begun, like a month without a year.
-            given = self.today.year if (month, number) <= (self.today.month, self.today.day) else self.today.year - 1
-        try:
-            return date(given, month, number)
-        except ValueError:
-            raise _NoSuchPeriod from None
-
-
-def _latest_year(m: _Match, month: int) -> int:
-    return m.today.year if month <= m.today.month else m.today.year - 1
-
-
-def _month_last(year: int, month: int) -> date:
-    return date(year, month, calendar.monthrange(year, month)[1])
-
-
-def _days(m: _Match) -> Period:
-    end = m.day("2")
-    named_year = m.whole("dy1")
-    start = m.day("1", month=end.month, year=named_year or (end.year if "iso1" not in m.groups else None))
-    if start > end and named_year is None:
-        start = start.replace(year=start.year - 1)
-    if start > end:
-        raise _NoSuchPeriod
-    return Between(start=start, end=end)
-
-
-def _months(m: _Match) -> Period:
-    last, first = m.month("2"), m.month("1")
-    end_year = (
-        m.year("2")
-        or (m.year("1") if m.year("1") is not None and last >= first else None)
-        or _latest_year(m, first if last >= first else last)
-    )
-    start_year = m.year("1") or (end_year if first <= last else end_year - 1)
-    start, end = date(start_year, first, 1), _month_last(end_year, last)
-    if start > end:
-        raise _NoSuchPeriod
-    return Between(start=start, end=end)
-
-
-def _years(m: _Match) -> Period:
-    first, last = m.year("1") or 0, m.year("2") or 0
-    if first > last:
-        first, last = last, first
-    return Between(start=date(first, 1, 1), end=date(last, 12, 31))
-
-
-def _since_month(m: _Match) -> Period:
-    return Between(start=date(m.year() or _latest_year(m, m.month()), m.month(), 1))
-
-
-def _after_month(m: _Match) -> Period:
-    return Between(start=_month_last(m.year() or _latest_year(m, m.month()), m.month()) + timedelta(days=1))
-
-
-def _before_month(m: _Match) -> Period:
-    return Between(end=date(m.year() or _latest_year(m, m.month()), m.month(), 1) - timedelta(days=1))
-
-
-def _until_month(m: _Match) -> Period:
-    return Between(end=_month_last(m.year() or _latest_year(m, m.month()), m.month()))
-
-
-def _month(m: _Match) -> Period:
-    return CalendarPeriod(unit="month", number=m.month(), year=m.year())
-
-
-def _month_short_year(m: _Match) -> Period:
-    return CalendarPeriod(unit="month", number=m.month(), year=2000 + (m.whole("yy1") or 0))
-
-
-def _fortnight(m: _Match) -> Period:
-    year = m.year() or _latest_year(m, m.month())
-    if m.groups["half"] in ("premiere", "1ere"):
-        return Between(start=date(year, m.month(), 1), end=date(year, m.month(), 15))
-    return Between(start=date(year, m.month(), 16), end=_month_last(year, m.month()))
-
-
-def _back(m: _Match) -> Period:
-    letter, _, number = m.groups["back"].partition("-")
-    unit = {"n": "year", "a": "year", "m": "month", "j": "day", "s": "week", "t": "quarter"}[letter]
-    return CalendarPeriod(unit=cast("Unit", unit), offset=-int(number))
-
-
-def _week(m: _Match) -> Period:
-    number = m.whole("w1") or 0
-    if not 1 <= number <= 53:
-        raise _NoSuchPeriod
-    return CalendarPeriod(unit="week", number=number, year=m.year())
-
-
-def _weekday(m: _Match) -> Period:
-    wanted = m.words.weekdays[m.groups["weekday1"]]
-    back = (m.today.weekday() - wanted) % 7 or 7
-    day = m.today - timedelta(days=back)
-    return Between(start=day, end=day)
-
-
-def _weekend(m: _Match) -> Period:
-    """The latest week-end that has begun; « dernier » is over."""
-    over = m.groups.get("over") is not None
-    if "dd1" in m.groups or "dd1b" in m.groups or "iso1" in m.groups:
-        day = m.day("1")
-        if day.weekday() < 5:
-            raise _NoSuchPeriod
-        saturday = day - timedelta(days=day.weekday() - 5)
-    else:
-        saturday = m.today - timedelta(days=(m.today.weekday() - 5) % 7)
-        if over and m.today.weekday() >= 5:
-            saturday -= timedelta(days=7)
-    return Between(start=saturday, end=saturday + timedelta(days=1))
-
-
-def _week_of(m: _Match) -> Period:
-    day = m.day("1")
-    monday = day - timedelta(days=day.weekday())
-    return Between(start=monday, end=monday + timedelta(days=6))
-
-
-_EASTER = {"easter": 0, "easter_monday": 1, "ascension": 39, "whit_sunday": 49, "whit_monday": 50, "good_friday": -2}
-
-
-def _holiday(m: _Match) -> Period:
-    """A public holiday: of the year said, or the latest that has begun."""
-    name = m.words.holidays[m.groups["holiday1"]]
-
-    def on(year: int) -> date:
-        if name in _EASTER:
-            return easter(year) + timedelta(days=_EASTER[name])
-        month, number = name.split("-")
-        return date(year, int(month), int(number))
-
-    offset = -1 if m.groups.get("lastyear") else 0 if m.groups.get("thisyear") else None
-    year = m.year() or (None if offset is None else m.today.year + offset)
-    if year is None:
-        year = m.today.year if on(m.today.year) <= m.today else m.today.year - 1
-    return _one_day(on(year))
-
-
-def _begins(today: date, unit: str) -> date:
-    """Return the first day of the running unit (of the civil calendar)."""
-    if unit == "week":
-        return today - timedelta(days=today.weekday())
-    months = {"month": 1, "quarter": 3, "semester": 6, "year": 12}.get(unit)
-    if months is None:
-        raise _NoSuchPeriod
-    return date(today.year, (today.month - 1) // months * months + 1, 1)
-
-
-def _until_yesterday(m: _Match) -> Period:
-    start, end = _begins(m.today, m.unit()), m.today - timedelta(days=1)
-    if start > end:
-        raise _NoSuchPeriod
-    return Between(start=start, end=end)
-
-
-def _some_of_year(*, last: bool) -> Callable[[_Match], Period]:
-    """« les 3 premiers mois de 2026 », « les 2 derniers trimestres de 2025 »."""
-
-    def build(m: _Match) -> Period:
-        months = {"month": 1, "quarter": 3, "semester": 6}.get(m.unit())
-        year = m.year() or m.today.year
-        if months is None or not 1 <= m.count() * months <= 12:
-            raise _NoSuchPeriod
-        span = m.count() * months
-        if last:
-            return Between(start=date(year, 13 - span, 1), end=date(year, 12, 31))
-        return Between(start=date(year, 1, 1), end=_month_last(year, span))
-
-    return build
-
-
-def _some_of_month(*, last: bool) -> Callable[[_Match], Period]:
-    """« les 10 premiers jours de mai »."""
-
-    def build(m: _Match) -> Period:
-        year, count = m.year() or _latest_year(m, m.month()), m.count()
-        end = _month_last(year, m.month())
-        if not 1 <= count <= end.day:
-            raise _NoSuchPeriod
-        if last:
-            return Between(start=end - timedelta(days=count - 1), end=end)
-        return Between(start=end.replace(day=1), end=end.replace(day=count))
-
-    return build
-
-
-def _third_of_month(m: _Match) -> Period:
-    """« début mai », « mi-mai »: its first ten days, the ten after; « fin mai »: the rest."""
-    year = m.year() or _latest_year(m, m.month())
-    first, last = {"debut": (1, 10), "mi": (11, 20)}[m.groups["third"]]
-    return Between(start=date(year, m.month(), first), end=date(year, m.month(), last))
-
-
-def _from_mid_month(m: _Match) -> Period:
-    return Between(start=date(m.year() or _latest_year(m, m.month()), m.month(), 15))
-
-
-def _to_mid_month(m: _Match) -> Period:
-    return Between(end=date(m.year() or _latest_year(m, m.month()), m.month(), 15))
-
-
-def _to_month_end(m: _Match) -> Period:
-    year = m.year() or _latest_year(m, m.month())
-    return Between(start=date(year, 1, 1), end=_month_last(year, m.month()))
-
-
-def _months_in_a_row(m: _Match) -> Period:
-    """« mars, avril et mai 2026 »: one stretch, when they follow each other."""
-    first, second, third = m.month("1"), m.month("2"), m.month("3")
-    year = m.year("3") or _latest_year(m, third)
-    if (first + 1, second + 1) != (second, third):
-        raise _NoSuchPeriod
-    return Between(start=date(year, first, 1), end=_month_last(year, third))
-
-
-def _last(m: _Match) -> Period:
-    unit = m.unit()
-    # « les 30 derniers jours » runs up to today; « les 3 derniers mois » are whole months.
-    return LastPeriod(count=m.count(), unit=cast("Unit", unit), complete=unit not in ("day", "working_day"))
-
-
-def _sliding(m: _Match) -> Period:
-    return LastPeriod(count=m.count(), unit=cast("Unit", m.unit()), complete=False)
-
-
-def _numbered(unit: Unit, highest: int, year_offset: int | None = None) -> Callable[[_Match], Period]:
-    def build(m: _Match) -> Period:
-        if not 1 <= m.nth() <= highest:
-            # « quatrième » also stands for « dernier »: the last half-year is the second.
-            if "ord1" in m.groups and not m.groups["ord1"][0].isdigit() and m.groups["ord1"] in ("dernier", "last"):
-                return CalendarPeriod(unit=unit, offset=-1)
-            raise _NoSuchPeriod
-        if m.groups.get("ord1") in ("dernier", "last") and m.year() is None and year_offset is None:
-            return CalendarPeriod(unit=unit, offset=-1)
-        return CalendarPeriod(unit=unit, number=m.nth(), year=m.year(), year_offset=year_offset)
-
-    return build
-
-
-def _offset(offset: int) -> Callable[[_Match], Period]:
-    return lambda m: CalendarPeriod(unit=cast("Unit", m.unit()), offset=offset)
-
-
-def _unsupported(m: _Match) -> Period:
-    raise _NoSuchPeriod
-
-
-def _one_day(day: date) -> Period:
-    return Between(start=day, end=day)
-
-
-_BUILDERS: dict[str, Callable[[_Match], Period]] = {
-    "days": _days,
-    "since_day": lambda m: Between(start=m.day("1")),
-    "after_day": lambda m: Between(start=m.day("1") + timedelta(days=1)),
-    "before_day": lambda m: Between(end=m.day("1") - timedelta(days=1)),
-    "until_day": lambda m: Between(end=m.day("1")),
-    "day_last_year": lambda m: _one_day(m.day("1", year=m.today.year - 1)),
-    "weekend": _weekend,
-    "week_of": _week_of,
-    "holiday": _holiday,
-    "until_yesterday": _until_yesterday,
-    "up_to_yesterday": lambda m: Between(end=m.today - timedelta(days=1)),
-    "first_of_year": _some_of_year(last=False),
-    "last_of_year": _some_of_year(last=True),
-    "first_of_month": _some_of_month(last=False),
-    "last_of_month": _some_of_month(last=True),
-    "third_of_month": _third_of_month,
-    "from_mid_month": _from_mid_month,
-    "to_mid_month": _to_mid_month,
-    "to_month_end": _to_month_end,
-    "months_in_a_row": _months_in_a_row,
-    "bare_this": _offset(0),
-    "this_year": lambda m: CalendarPeriod(unit="year", offset=0),
-    "one_day": lambda m: _one_day(m.day("1")),
-    "months": _months,
-    "years": _years,
-    "since_month": _since_month,
-    "after_month": _after_month,
-    "before_month": _before_month,
-    "until_month": _until_month,
-    "since_year": lambda m: Between(start=date(m.year() or 0, 1, 1)),
-    "after_year": lambda m: Between(start=date((m.year() or 0) + 1, 1, 1)),
-    "before_year": lambda m: Between(end=date((m.year() or 0) - 1, 12, 31)),
-    "until_year": lambda m: Between(end=date(m.year() or 0, 12, 31)),
-    "month": _month,
-    "month_short_year": _month_short_year,
-    "fortnight": _fortnight,
-    "month_last_year": lambda m: CalendarPeriod(unit="month", number=m.month(), year_offset=-1),
-    "month_this_year": lambda m: CalendarPeriod(unit="month", number=m.month(), year_offset=0),
-    "year": lambda m: CalendarPeriod(unit="year", year=m.year()),
-    "quarter": _numbered("quarter", 4),
-    "quarter_last_year": _numbered("quarter", 4, -1),
-    "quarter_this_year": _numbered("quarter", 4, 0),
-    "fiscal_quarter": _numbered("fiscal_quarter", 4),
-    "semester": _numbered("semester", 2),
-    "semester_last_year": _numbered("semester", 2, -1),
-    "week": _week,
-    "fiscal_year": lambda m: CalendarPeriod(unit="fiscal_year", year=m.year()),
-    "this_fiscal_year": lambda m: CalendarPeriod(unit="fiscal_year", offset=0),
-    "last_fiscal_year": lambda m: CalendarPeriod(unit="fiscal_year", offset=-1),
-    "this": _offset(0),
-    "previous": _offset(-1),
-    "next": _offset(1),
-    "back": _back,
-    "yesterday": lambda m: CalendarPeriod(unit="day", offset=-1),
-    "before_yesterday": lambda m: CalendarPeriod(unit="day", offset=-2),
-    "today": lambda m: CalendarPeriod(unit="day", offset=0),
-    "tomorrow": lambda m: CalendarPeriod(unit="day", offset=1),
-    "ago": lambda m: CalendarPeriod(unit=cast("Unit", m.unit()), offset=-m.count()),
-    "weekday": _weekday,
-    "last": _last,
-    "sliding": _sliding,
-    "sliding_one": lambda m: LastPeriod(count=1, unit=cast("Unit", m.unit()), complete=False),
-    "coming": lambda m: LastPeriod(count=m.count(), unit=cast("Unit", m.unit()), next=True),
-    "to_date": lambda m: ToDate(unit=cast("Unit", m.unit())),
-    "year_to_date": lambda m: ToDate(unit="year"),
-    "month_to_date": lambda m: ToDate(unit="month"),
-    "last_year_to_date": lambda m: ToDate(unit="year", offset=-1),
-    "always": lambda m: AllTime(),
-    "unsupported": _unsupported,
-}
-
-
 def find_time(tokens: Sequence[Token], *, today: date, language: str) -> list[TimeSpan]:
     """Return every span of tokens that names a period, a grain or a unit; spans may overlap (the cover chooses)."""
     words = _words(language)
@@ -518,8 +147,8 @@ def find_time(tokens: Sequence[Token], *, today: date, language: str) -> list[Ti
             if first is None or last is None:
                 continue
             try:
-                span = TimeSpan(first, last, period=_BUILDERS[build](_Match(found, words, today)))
-            except _NoSuchPeriod:
+                span = TimeSpan(first, last, period=BUILDERS[build](Match(found, words, today)))
+            except NoSuchPeriod:
                 span = TimeSpan(first, last, possible=False)
             if build == "bare_this" and not _bare_this(norms, first, last, words):
                 continue
