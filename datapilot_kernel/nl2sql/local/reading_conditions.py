@@ -99,6 +99,10 @@ class ConditionReader(ReaderBase):
             and not self._comparator_after(place)
         ):
             target = _mention(self.items[place])
+            said = {x.norm for x in self.items[i:place]}
+            if not money and not said & {"de", "d", "of"} and not target.of("entity") and self._all_money(target):
+                # « moins de 5 ventes » counts sales; it is no amount below 5.
+                self.draft.unexplained.append(self.items[place].text)
             i = place + 1
         if self.negated:
             op = {"gt": "le", "ge": "lt", "lt": "ge", "le": "gt", "eq": "ne"}.get(op, op)
@@ -125,6 +129,12 @@ class ConditionReader(ReaderBase):
             )
         )  # fmt: skip
         return i
+
+    def _all_money(self, target: Mention) -> bool:
+        layer = self.lexicon.layer
+        kinds = [layer.measure(o.ref).format.kind for o in target.of("measure")]
+        kinds += [f.kind if (f := layer.dimension(o.ref).format) else "" for o in target.of("dimension") if self._numeric(o)]
+        return bool(kinds) and all(k == "currency" for k in kinds)
 
     def _older(self, i: int) -> int:
         place = self.next(i + 1)
