@@ -132,7 +132,7 @@ class ConditionReader(ReaderBase):
 
     def _all_money(self, target: Mention) -> bool:
         layer = self.lexicon.layer
-        kinds = [layer.measure(o.ref).format.kind for o in target.of("measure")]
+        kinds: list[str] = [layer.measure(o.ref).format.kind for o in target.of("measure")]
         kinds += [f.kind if (f := layer.dimension(o.ref).format) else "" for o in target.of("dimension") if self._numeric(o)]
         return bool(kinds) and all(k == "currency" for k in kinds)
 
