@@ -15,11 +15,13 @@ $(BIN)/python:
 	  || uv venv -q --seed --python $(PYTHON) $(VENV) \
 	  || { echo "No virtual environment can be made: install python3-venv, virtualenv or uv"; exit 2; }
 
-# uv where it is (seconds), pip where it is not (minutes): the same lock, hashes checked by both.
+# uv where it is (seconds), pip where it is not or fails (minutes): the same lock, hashes checked by both. Certificates are
+# the system's, so that a company's own authority is respected.
+$(STAMP): export UV_SYSTEM_CERTS = 1
 $(STAMP): $(BIN)/python $(LOCK) pyproject.toml
-	@if command -v uv >/dev/null 2>&1; then \
-	  uv pip install -q --python $(BIN)/python --require-hashes -r $(LOCK) && uv pip install -q --python $(BIN)/python --no-deps -e .; \
-	else \
+	@if command -v uv >/dev/null 2>&1 && uv pip install -q --python $(BIN)/python --require-hashes -r $(LOCK) \
+	  && uv pip install -q --python $(BIN)/python --no-deps -e .; then :; else \
+	  $(BIN)/python -m ensurepip -q >/dev/null 2>&1; \
 	  $(BIN)/python -m pip install -q --require-hashes -r $(LOCK) && $(BIN)/python -m pip install -q hatchling editables && \
 	  $(BIN)/python -m pip install -q --no-build-isolation --no-deps -e .; \
 	fi
