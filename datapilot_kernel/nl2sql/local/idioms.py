@@ -53,7 +53,6 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _top_and_most(found)
     _by_whom(found)
     _share_of(found)
-    _but_for(found)
     _figures(found)
     _sold_of(found, lexicon)
     _before_that(found)
@@ -374,18 +373,6 @@ def _top_and_most(found: Cover) -> None:
             if any(x.is_op("most", "least") for x in items[i + 2 :]):
                 _light(item)
             return
-
-
-def _but_for(found: Cover) -> None:
-    """« hors région Occitanie »: the dimension only says where the value lies."""
-    solid = [item for item in found.items if item.kind != "filler"]
-    for neg, name, value in zip(solid, solid[1:], solid[2:], strict=False):
-        if not (neg.is_op("neg") and name.kind == "lex" and value.kind == "lex"):
-            continue
-        inside = tuple(v for v in value.of("value") if any(v.ref == d.ref for d in name.of("dimension")))
-        if inside:
-            value.options = inside
-            _light(name)
 
 
 def _figures(found: Cover) -> None:
