@@ -241,11 +241,11 @@ def previous(period: Period, *, today: date, calendar: Calendar) -> DateRange:
     Raises
     ------
     PlanProblem
-        ``comparison_needs_period``: the period is open on a side.
+        ``comparison_needs_period``: the period has no start, or no end and has not begun.
     """
     if isinstance(period, ToDate):
         return resolve(period.model_copy(update={"offset": period.offset - 1}), today=today, calendar=calendar)
-    this = resolve(period, today=today, calendar=calendar)
+    this = _until_today(resolve(period, today=today, calendar=calendar), today)
     if this.start is None or this.end is None:
         raise PlanProblem("comparison_needs_period")
     unit: Unit | None = None
@@ -261,6 +261,13 @@ def previous(period: Period, *, today: date, calendar: Calendar) -> DateRange:
     else:
         start = _before(this.start, this.end)
     return DateRange(start, this.start, label_of(start, this.start, unit, calendar))
+
+
+def _until_today(period: DateRange, today: date) -> DateRange:
+    """« Depuis janvier » is compared as far as it has come: to the end of today."""
+    if period.end is None and period.start is not None and period.start <= today:
+        return DateRange(period.start, today + _DAY, period.label)
+    return period
 
 
 def _before(start: date, end: date) -> date:
@@ -291,7 +298,7 @@ def same_last_year(period: Period, *, today: date, calendar: Calendar) -> DateRa
 
     « 2026 », asked on 22 November 2026, compares with 1 January to 22 November 2025.
     """
-    this = resolve(period, today=today, calendar=calendar)
+    this = _until_today(resolve(period, today=today, calendar=calendar), today)
     if this.start is None or this.end is None:
         raise PlanProblem("comparison_needs_period")
     week = isinstance(period, CalendarPeriod | LastPeriod) and period.unit == "week"

@@ -238,7 +238,7 @@ def test_an_unfinished_week_compares_to_date_with_the_week_of_its_number() -> No
     assert (found.start, found.end) == days("2025-11-17 2025-11-19")
 
 
-@pytest.mark.parametrize("period", [AllTime(), B(start=date(2026, 1, 1)), B(end=date(2026, 1, 1))])
+@pytest.mark.parametrize("period", [AllTime(), B(start=date(2027, 1, 1)), B(end=date(2026, 1, 1))])
 def test_an_open_period_compares_with_nothing(period: Period) -> None:
     for compare in (previous, same_last_year):
         with pytest.raises(PlanProblem) as caught:
@@ -341,3 +341,15 @@ def test_days_begin_at_midnight_in_paris_also_when_clocks_change() -> None:
     assert midnight(date(2026, 3, 30), CIVIL) == datetime(2026, 3, 29, 22, tzinfo=UTC)  # a day of 23 hours
     assert midnight(date(2026, 10, 25), CIVIL) == datetime(2026, 10, 24, 22, tzinfo=UTC)
     assert midnight(date(2026, 10, 26), CIVIL) == datetime(2026, 10, 25, 23, tzinfo=UTC)  # a day of 25 hours
+
+
+def test_an_open_stretch_is_compared_as_far_as_it_has_come() -> None:
+    """« Depuis janvier, par rapport à N-1 »: 1 January to today against the same days a year earlier."""
+    since = Between(start=date(2026, 1, 1))
+    day = date(2026, 6, 17)
+    earlier = same_last_year(since, today=day, calendar=Calendar())
+    assert (earlier.start, earlier.end) == (date(2025, 1, 1), date(2025, 6, 18))
+    with pytest.raises(PlanProblem):
+        same_last_year(Between(start=date(2026, 7, 1)), today=day, calendar=Calendar())
+    with pytest.raises(PlanProblem):
+        same_last_year(Between(end=date(2026, 7, 1)), today=day, calendar=Calendar())
