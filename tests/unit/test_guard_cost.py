@@ -55,3 +55,14 @@ def test_judgement_says_what_to_add() -> None:
     assert "jointure" in joining.message
     assert "3 000 000" not in reading.message  # rounded: an exact figure would tell of rows that are filtered out
     assert judge(Estimate(1e15, 1e15), CostLimits(0, 0)) is None
+
+
+def test_one_row_of_totals_is_not_taken_for_what_it_sums() -> None:
+    """As MariaDB 10.11 tells two sums side by side: each derived table with the rows of what it sums."""
+    inside = {"query_block": {"select_id": 2, "nested_loop": [{"table": {"table_name": "commandes", "rows": 59781}}]}}
+    derived = {"table_name": "<derived2>", "rows": 59781, "filtered": 100, "materialized": inside}
+    other = {"table": {"table_name": "<derived5>", "rows": 59781, "filtered": 100}, "materialized": inside}
+    plan = {"query_block": {"select_id": 1, "nested_loop": [{"table": derived}, {"block-nl-join": other}]}}
+    assert judge(from_mysql(plan)) is None
+    crossed = [{"table": {"table_name": name, "rows": 59781}} for name in ("a", "b")]
+    assert judge(from_mysql({"query_block": {"nested_loop": crossed}})) is not None
