@@ -32,13 +32,14 @@ class Check:
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
     parser = subparsers.add_parser("doctor", help=text("cli.help_doctor"), description=text("cli.help_doctor"))
+    parser.add_argument("--source", metavar="S", help=text("cli.help_doctor_source"))
     parser.add_argument("--json", action="store_true", help=text("cli.help_json"))
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every check; 1 when one of them failed."""
-    checks = list(examine())
+    """Print every check; 1 when one of them failed. With a source: the connection, and what its account can do."""
+    checks = list(examine_source(args.source) if args.source else examine())
     if args.json:
         print_json([{"name": c.name, "ok": c.ok, "message": c.message} for c in checks])
     else:
@@ -61,6 +62,37 @@ def examine() -> Iterator[Check]:
     yield _kernelspec()
     yield _cache()
     yield _files_engine()
+
+
+def examine_source(location: str) -> Iterator[Check]:
+    """Yield what the test of a connection says: it answers, and its account can read and nothing else.
+
+    Where the account can do more, the last check is the SQL for one that cannot, to be run by an administrator.
+
+    Raises
+    ------
+    SourceProblem
+        The source does not answer; the sentence says why.
+    """
+    from datapilot_kernel.sources import open_source
+    from datapilot_kernel.sources.roles import least_privilege_sql
+
+    source = open_source(location)
+    try:
+        source.introspect_rows("SELECT 1")
+        yield Check("connection", True, text("cli.doctor.connection", name=source.name))
+        findings = source.role_report()
+        for finding in findings:
+            yield Check("role", not finding.serious, finding.message)
+        if not any(finding.serious for finding in findings):
+            yield Check("role", True, text("cli.doctor.role_reads_only"))
+        elif source.dialect != "duckdb":
+            script = least_privilege_sql(
+                "postgres" if source.dialect == "postgres" else "mariadb", source.name, schemas=(source.default_schema,)
+            )
+            yield Check("role_sql", False, text("cli.doctor.role_sql") + "\n" + script)
+    finally:
+        source.close()
 
 
 def _kernelspec() -> Check:

@@ -270,3 +270,15 @@ def test_files_are_read_as_decided_beside_them(tmp_path: Path) -> None:
     broken = datapilot("files", "--source", str(tmp_path))
     assert broken.returncode == 3
     assert "datapilot.yaml" in one_sentence(broken)
+
+
+def test_the_connection_test_says_what_the_account_can_do_beyond_reading(postgres: Server) -> None:
+    url = postgres.new_database()
+    done = datapilot("doctor", "--source", url)
+    assert done.returncode == 1, "an administrator's account is a failed check"
+    assert "GRANT SELECT" in done.stdout
+    assert "répond" in done.stdout
+    assert "secret" not in done.stdout + done.stderr
+    gone = datapilot("doctor", "--source", f"postgresql://u:secret@127.0.0.1:{free_port()}/x")
+    assert gone.returncode == 3
+    one_sentence(gone)
