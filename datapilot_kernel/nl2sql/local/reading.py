@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from decimal import Decimal
 
@@ -33,7 +34,7 @@ def _without_parts(item: Item) -> Item:
     return item if len(kept) == len(item.options) else replace(item, options=kept)
 
 
-class ReaderBase:
+class ReaderBase(ABC):
     """Items, the place in them, and the draft that grows."""
 
     def __init__(self, cover: Cover, lexicon: Lexicon, words: Grammar) -> None:
@@ -46,11 +47,13 @@ class ReaderBase:
         self.pending: Aggregate | None = None
         self.versus_next = False
 
+    @abstractmethod
     def _lex(self, i: int) -> int:
-        raise NotImplementedError
+        """Read the item at ``i`` as words of the layer; return the place after it."""
 
+    @abstractmethod
     def _op(self, i: int) -> int:
-        raise NotImplementedError
+        """Read the item at ``i`` as an operator; return the place after it."""
 
     def next(self, i: int, *, over_comma: bool = False) -> int | None:
         """Return the place of the next item that is not filler."""
