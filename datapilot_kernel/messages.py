@@ -20,6 +20,13 @@ from typing import Any, Literal, cast
 Language = Literal["fr", "en"]
 
 _language: ContextVar[Language] = ContextVar("datapilot_language", default="fr")
+_packages = ["datapilot_kernel"]
+
+
+def register_catalogues(package: str) -> None:
+    """Add the rooms of another package of this repository (``hub_config``): its ``locale/LANG/ROOM.toml``. Safe twice."""
+    if package not in _packages:
+        _packages.append(package)
 
 
 def set_language(language: Language) -> None:
@@ -34,8 +41,11 @@ def current_language() -> Language:
 
 @cache
 def _room(language: Language, room: str) -> dict[str, Any]:
-    resource = files("datapilot_kernel").joinpath("locale", language, f"{room}.toml")
-    return _flatten(tomllib.loads(resource.read_text(encoding="utf-8")))
+    for package in _packages:
+        resource = files(package).joinpath("locale", language, f"{room}.toml")
+        if resource.is_file():
+            return _flatten(tomllib.loads(resource.read_text(encoding="utf-8")))
+    raise KeyError(f"no catalogue for {room!r}")
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

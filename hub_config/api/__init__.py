@@ -1,0 +1,1 @@
+"""The routes. They translate HTTP; managers hold the logic."""

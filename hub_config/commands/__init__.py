@@ -1,0 +1,1 @@
+"""The platform's subcommands of ``datapilot``; each loads what it needs when it runs."""

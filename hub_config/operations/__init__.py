@@ -1,0 +1,1 @@
+"""What an operator needs: structured logs, metrics, health, limits and headers of every answer."""

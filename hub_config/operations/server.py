@@ -1,0 +1,80 @@
+"""Run the application under uvicorn: one process, announced once it is ready, drained when it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from datapilot_kernel.errors import BadInput
+from hub_config.app import create_app
+from hub_config.database import migrate
+from hub_config.platform import Platform
+from hub_config.settings import Settings
+
+
+def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
+    """Serve until SIGINT or SIGTERM; return the exit code.
+
+    Parameters
+    ----------
+    port
+        0: a free one.
+    announce
+        Called once with ``http://host:port``, when requests are answered.
+
+    Raises
+    ------
+    BadInput
+        The address cannot be taken.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    admin = settings.database_admin_url
+    migrate(admin.get_secret_value() if admin else settings.resolved_database_url())
+    platform = Platform.build(settings)
+    listening = _listen(host, port)
+    config = uvicorn.Config(
+        create_app(settings, platform=platform),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+        timeout_keep_alive=65,
+    )
+    bound_host, bound_port = listening.getsockname()[:2]
+    shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+    _Server(config, lambda: announce(f"http://{shown}:{bound_port}"), platform).run(sockets=[listening])
+    return 0
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], platform: Platform) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+        self._platform = platform
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say that no more questions are taken, then let what runs finish."""
+        self._platform.begin_stopping()
+        await super().shutdown(sockets=sockets)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise BadInput("operations.address_taken", address=f"{host}:{port}") from error
+    return listening

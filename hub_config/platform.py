@@ -1,0 +1,89 @@
+"""Everything the service is made of, built once from the settings and handed to routes and commands.
+
+Order matters and stands here alone: database, vault, people, sources, queries; stopped the other way round.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hub_config.settings import Settings
+
+if TYPE_CHECKING:
+    from hub_config.audit import Audit
+    from hub_config.content import Content
+    from hub_config.data_sources import DataSources
+    from hub_config.database import Database
+    from hub_config.operations.metrics import Metrics
+    from hub_config.people import People
+    from hub_config.queries import QueryService
+    from hub_config.vault import Vault
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Platform:
+    """The managers. Every one is safe to call from many threads."""
+
+    settings: Settings
+    metrics: Metrics
+    database: Database
+    vault: Vault
+    audit: Audit
+    people: People
+    sources: DataSources
+    queries: QueryService
+    content: Content
+    _stopping: bool = field(default=False, init=False)
+
+    @classmethod
+    def build(cls, settings: Settings) -> Platform:
+        """Build every manager. Opens no connection yet, and migrates nothing."""
+        from hub_config.audit import Audit
+        from hub_config.content import Content
+        from hub_config.data_sources import DataSources
+        from hub_config.database import Database
+        from hub_config.operations.metrics import Metrics
+        from hub_config.people import People
+        from hub_config.queries import QueryService
+        from hub_config.vault import Vault
+
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        metrics = Metrics()
+        admin_url = settings.database_admin_url.get_secret_value() if settings.database_admin_url else None
+        database = Database(settings.resolved_database_url(), admin_url=admin_url, pool_size=settings.database_pool_size)
+        vault = Vault(settings.resolved_vault_key_file())
+        audit = Audit(database)
+        people = People(settings, database, audit)
+        sources = DataSources(settings, database, vault, audit)
+        queries = QueryService(settings, database, sources, audit, metrics)
+        content = Content(settings, database, sources, queries, audit)
+        return cls(settings, metrics, database, vault, audit, people, sources, queries, content)
+
+    def start(self) -> None:
+        """Start background work: catalog refreshes left undone, clearing of old results."""
+        self.sources.start()
+        self.queries.start()
+
+    def stop(self) -> None:
+        """Drain, cancel what is left, give everything back. Safe twice."""
+        self.queries.stop(grace_s=self.settings.shutdown_grace_seconds)
+        self.sources.stop()
+        self.database.dispose()
+
+    def begin_stopping(self) -> None:
+        """Take no more questions: readiness says no from now on."""
+        self._stopping = True
+        self.queries.begin_stopping()
+
+    def is_ready(self) -> bool:
+        """Tell whether questions can be served: not stopping, the database answers and is migrated."""
+        from datapilot_kernel.errors import DataPilotError
+
+        try:
+            return not self._stopping and self.database.is_current()
+        except DataPilotError:
+            return False
