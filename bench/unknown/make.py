@@ -10,7 +10,7 @@ import sys
 
 from bench.unknown.table import Table, write
 
-NAMES = ("negoce", "webshop", "rh", "saas", "transport", "compta")
+NAMES = ("negoce", "webshop", "rh", "saas", "transport", "compta", "hotel", "fabrication", "dons", "gerance", "resto")
 
 
 def tables(name: str) -> list[Table]:
