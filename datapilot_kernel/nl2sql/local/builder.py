@@ -25,6 +25,7 @@ from datapilot_kernel.semantic.model import Dimension, Measure
 
 T = TypeVar("T")
 _TIER = 0.06
+_TAX_WORDS = {"ht", "ttc", "hor", "tax", "taxe", "compris", "tout"}
 MAX_CHOICES = 4
 
 
@@ -71,6 +72,10 @@ class Builder:
         if mention.count:
             return self._count(mention)
         options = list(mention.of("measure"))
+        tax = mention.tax or self.draft.tax
+        if (averaged := self.averaged_over(mention)) is not None:
+            alias = self.alias(f"{mention.aggregate}_{averaged.partition('.')[2]}")
+            return MeasureItem(alias=alias, aggregate=mention.aggregate, field=averaged)
         if (
             options
             and mention.aggregate in ("avg", "min", "max", "median")
@@ -86,6 +91,7 @@ class Builder:
             if not columns:
                 raise NotSure(mention.text)
             field = self.nearest(f"m{mention.start}", columns, frozenset(), mention.text, near=entities).ref
+            field = self._taxed_field(field, tax)
             wish = f"{mention.aggregate}_{field.partition('.')[2]}"
             return MeasureItem(alias=self.alias(wish), aggregate=mention.aggregate, field=field)
         if options:
@@ -95,7 +101,7 @@ class Builder:
             options = [o for o in options if o.quality >= best - _TIER]
             near = [o for o in options if o.entity in entities]
             options = near or options
-            options = self._taxed(options, mention.tax or self.draft.tax)
+            options = self._taxed(options, tax)
             option = self.choose(
                 f"m{mention.start}",
                 options,
@@ -108,7 +114,7 @@ class Builder:
                 summed = self.k.summed_dimension(option.ref)
                 if summed is None:
                     raise NotSure(mention.text)
-                field = summed
+                field = self._taxed_field(summed, tax)
                 return MeasureItem(
                     alias=self.alias(f"{mention.aggregate}_{field.partition('.')[2]}"),
                     aggregate=mention.aggregate,
@@ -123,11 +129,39 @@ class Builder:
         if mention.aggregate is None or not dims:
             raise NotSure(mention.text)
         option = self.nearest(f"m{mention.start}", dims, frozenset(), mention.text, near=entities)
+        field = self._taxed_field(option.ref, tax)
         return MeasureItem(
-            alias=self.alias(f"{mention.aggregate}_{option.ref.partition('.')[2]}"),
-            aggregate=mention.aggregate,
-            field=option.ref,
+            alias=self.alias(f"{mention.aggregate}_{field.partition('.')[2]}"), aggregate=mention.aggregate, field=field
         )
+
+    def averaged_over(self, mention: MeasureMention) -> str | None:
+        """« délai de règlement maximum »: the number that a measure averages, where its least or greatest is wanted."""
+        options = mention.of("measure")
+        if mention.aggregate not in ("min", "max", "median") or len(options) != 1 or mention.count:
+            return None
+        if {"moyen", "average", "moyenn"} & set(phrase(mention.text)):
+            return None  # « le délai moyen maximum » is the highest of the averages
+        return self.k.averaged_dimension(options[0].ref)
+
+    def _taxed_field(self, field: str, tax: str | None) -> str:
+        """« montant moyen TTC »: the column that says so, or the one that differs by nothing else."""
+        if tax is None:
+            return field
+        said = self.layer.dimension(field)
+        if self._says_tax(said, tax):
+            self.tax_placed = True
+            return field
+        entity = field.partition(".")[0]
+        own = set(content(phrase(said.label))) - _TAX_WORDS
+        twins = [
+            f"{entity}.{name}" for name, other in self.layer.entities[entity].dimensions.items()
+            if other.type == "number" and not other.hidden and self._says_tax(other, tax)
+            and set(content(phrase(other.label))) - _TAX_WORDS == own
+        ]  # fmt: skip
+        if len(twins) != 1:
+            return field
+        self.tax_placed = True
+        return twins[0]
 
     def _taxed(self, options: list[Option], tax: str | None) -> list[Option]:
         """« hors taxes », « TTC » said beside a measure: keep it if it says so itself, else take the one that does."""

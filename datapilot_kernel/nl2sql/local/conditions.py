@@ -145,6 +145,8 @@ class ConditionBuilder(FilterBuilder):
         ]  # fmt: skip
         if not refs:
             raise NotSure(condition.text)
+        if self.draft.tax is not None:
+            refs = [r for r in refs if self._says_tax(self.layer.dimension(r), self.draft.tax)] or refs
         said = {
             o.ref
             for word in ("montant", "prix", "amount", "price")
@@ -153,8 +155,6 @@ class ConditionBuilder(FilterBuilder):
         }
         if len([r for r in refs if r in said]) == 1:
             return next(r for r in refs if r in said)
-        if self.draft.tax is not None:
-            refs = [r for r in refs if self._says_tax(self.layer.dimension(r), self.draft.tax)] or refs
         gross = [
             r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}
         ]

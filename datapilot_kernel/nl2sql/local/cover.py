@@ -107,6 +107,8 @@ def cover(
             add(0.8 + 0.08 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
     times = find_time(tokens, today=today, language=grammar.language)
     for time in times:
+        if time.end - time.start == 1 and _amount(tokens, time.start):
+            continue  # « plus de 2 000 € » is no year
         # A bare unit is weaker than anything longer that contains it; a year may as well be a number.
         cost = 0.85 if time.unit is not None else 0.7 + 0.1 * (time.end - time.start - 1)
         add(cost, Item("time", time.start, time.end, text_of(time.start, time.end), time=time))
@@ -159,6 +161,15 @@ def cover(
         items.append(last)
         place = last.start
     return Cover(items[::-1], tokens)
+
+
+def _amount(tokens: Sequence[Token], place: int) -> bool:
+    """Tell whether a number is written as an amount is, and no year ever: « 2 000 », « 2000 € »."""
+    token = tokens[place]
+    if token.kind != "number":
+        return False
+    after = tokens[place + 1].norm if place + 1 < len(tokens) else ""
+    return not token.text.isdigit() or after in ("€", "eur", "euro", "euros", "$", "%")
 
 
 def _beside(start: int, options: tuple[Option, ...], stems: Sequence[str], lexicon: Lexicon) -> bool:

@@ -42,7 +42,8 @@ class GroupBuilder(MeasureBuilder):
                 if mention.of("entity") or mention.start == ranked:
                     continue
                 head = draft.head is not None and mention.start == draft.head.start
-                if (self.items and (self._bare(mention) or head)) or (conditions and not groups):
+                number = all(self.layer.dimension(o.ref).type == "number" for o in mention.of("dimension"))
+                if (self.items and (self._bare(mention) or head) and not number) or (conditions and not groups):
                     groups.append(Group(mention))
                 else:
                     raise NotSure(mention.text)

@@ -17,6 +17,7 @@ from datapilot_kernel.semantic.model import Dimension, Layer, Measure
 _BRACED = re.compile(r"\{([a-z_][a-z0-9_.]*)\}")
 _COUNT = re.compile(r"^\s*count\s*\(\s*(?:\*|1|(?:distinct\s+)?\"?(\w+)\"?)\s*\)\s*$", re.IGNORECASE)
 _SUM = re.compile(r"^\s*sum\s*\(\s*\"?(\w+)\"?\s*\)\s*$", re.IGNORECASE)
+_AVG_OF = re.compile(r"^\s*avg\s*\(\s*\"?(\w+)\"?\s*\)\s*$", re.IGNORECASE)
 _AVERAGE = re.compile(r"^\s*avg\s*\(", re.IGNORECASE)
 _CODE_WORDS = {"code", "referenc", "numero", "matricul", "ref", "num", "identifi", "sku", "number", "id"}
 _FIRST_NAME = {"prenom", "first_nam", "firstnam", "first"}
@@ -182,6 +183,18 @@ class Knowledge:
             return None
         for name, dimension in self.layer.entities[entity].dimensions.items():
             if dimension.column == match.group(1) and dimension.type == "number":
+                return f"{entity}.{name}"
+        return None
+
+    def averaged_dimension(self, ref: str) -> str | None:
+        """Return the visible number that a plain AVG measure is the average of; None when there is none."""
+        entity = ref.partition(".")[0]
+        measure = self.layer.measure(ref)
+        match = _AVG_OF.match(measure.expression or "")
+        if match is None or measure.filter is not None:
+            return None
+        for name, dimension in self.layer.entities[entity].dimensions.items():
+            if dimension.column == match.group(1) and dimension.type == "number" and not dimension.hidden:
                 return f"{entity}.{name}"
         return None
 

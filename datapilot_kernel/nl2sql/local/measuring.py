@@ -124,8 +124,12 @@ class MeasureBuilder(SubjectBuilder):
         if mention.aggregate is None or mention.aggregate == "sum":
             return
         grouped = bool(self.draft.groups)
+        if mention.start == self.draft.of_rows and sum(m.start == mention.start for m in self.draft.measures) > 1:
+            return  # « montant minimum et maximum des commandes par mois »: of the orders of each month
         counts = mention.count
         measures = mention.of("measure")
+        if self.averaged_over(mention) is not None:
+            return
         additive = counts or any(not self.k.is_average(o.ref) for o in measures)
         if not additive and measures:
             if mention.aggregate != "avg":

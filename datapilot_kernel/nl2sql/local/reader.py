@@ -102,6 +102,10 @@ class Reader(RankReader):
             return one
         if item.is_op("gt", "lt", "ge", "le", "reach", "below") and (beyond := self._against(i)) is not None:
             return beyond
+        if item.is_op("avg", "min", "max", "median", "sum", "count", "amount", "top", "bottom", "most", "least"):
+            run = self._run(i)
+            if run is not None:
+                return run
         for name in item.ops:
             if name in self._handlers:
                 return self._handlers[name](i)
@@ -232,6 +236,8 @@ class Reader(RankReader):
     def _lex(self, i: int) -> int:
         item = self.items[i]
         draft = self.draft
+        if item.norm in ("montant", "montants", "valeur", "amount") and (run := self._run(i)) is not None:
+            return run
         following = self.next(i + 1)
         after = None if following is None else self.items[following]
         values, dims = item.of("value"), item.of("dimension")

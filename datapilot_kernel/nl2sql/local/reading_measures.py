@@ -123,6 +123,10 @@ class MeasureReader(ConditionReader):
             self.draft.count = True
             return i + 1
         item = self.items[place]
+        if item.is_op("and", "comma"):
+            # « nombre et … »: of what?
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
         bare = self.items[i].text.lower().split()[-1] in ("combien", "much")
         if bare and item.kind == "lex" and item.of("measure") and place == self.next(i + 1):
             # « de combien le CA a-t-il progressé », « combien le CA »: no count, the measure itself.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from datapilot_kernel.nl2sql.local.cover import Item
 from datapilot_kernel.nl2sql.local.draft import (
     Aggregate,
@@ -11,7 +13,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     Unit,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.lexicon import Option, is_participle
-from datapilot_kernel.nl2sql.local.reading_measures import MeasureReader
+from datapilot_kernel.nl2sql.local.reading_runs import RunReader
 from datapilot_kernel.nl2sql.local.tokens import stem
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
@@ -19,17 +21,24 @@ _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
+_ANNOUNCED = {"classement", "palmares", "palmarès", "top", "podium", "hit", "ranking", "liste"}
 
 
 def _mention(item: Item, options: tuple[Option, ...] | None = None) -> Mention:
     return Mention(item.options if options is None else options, item.text, item.start)
 
 
-class RankReader(MeasureReader):
+class RankReader(RunReader):
     """Reads superlatives."""
 
     def _rank(self, i: int) -> int:
         item = self.items[i]
+        if self.draft.rank is not None and self._goes_on(self.draft.rank, i):
+            # « classement des 5 meilleurs … », « palmarès des pires … »: one ranking.
+            rank = self.draft.rank
+            self.draft.rank, count, j = None, *self._take_number(i + 1)
+            self.draft.rank = Rank(count or rank.count, item.is_op("top"), plural=True, text=item.text)
+            return self._rank_by(j, allow_subject=True)
         if self.draft.rank is not None:
             self.draft.unexplained.append(item.text)
             return i + 1
@@ -51,8 +60,21 @@ class RankReader(MeasureReader):
         self.draft.rank = Rank(count, item.is_op("top"), plural=plural, text=item.text)
         return self._rank_by(j, allow_subject=True)
 
+    def _goes_on(self, rank: Rank, i: int) -> bool:
+        """Tell whether a ranking was only announced (« classement des », « top 5 des ») and this says of what kind."""
+        announced = rank.text.lower().split()[0] in _ANNOUNCED if rank.text else False
+        return announced and not (rank.by or rank.nouns or rank.time or rank.doing) and not self.items[i].is_op("first")
+
     def _most(self, i: int) -> int:
         item = self.items[i]
+        if self.draft.rank is not None and self._goes_on(self.draft.rank, i):
+            count = self.draft.rank.count
+            self.draft.rank = None
+            j = self._most(i)
+            rank = cast("Rank | None", self.draft.rank)
+            if rank is not None:
+                rank.count, rank.plural = rank.count or count, True
+            return j
         if self.draft.rank is not None:
             if self.draft.rank.by is None and not self.draft.rank.nouns and self.draft.rank.descending != item.is_op("most"):
                 self.draft.extremes = True
