@@ -20,12 +20,14 @@ from datapilot_kernel.sources.model import (
     RoleFinding,
     Source,
 )
+from datapilot_kernel.sources.tls import Tls, TlsMode
 
 if TYPE_CHECKING:
     from datapilot_kernel.sources.files_import.report import FilesOptions
 
 __all__ = [
     "CancelToken",
+    "DatabaseLocation",
     "Dialect",
     "Limits",
     "LogicalType",
@@ -34,6 +36,8 @@ __all__ = [
     "ResultTable",
     "RoleFinding",
     "Source",
+    "Tls",
+    "TlsMode",
     "cache_folder",
     "open_source",
     "redact",
@@ -41,7 +45,7 @@ __all__ = [
 
 
 def open_source(
-    location: str, *, files_options: FilesOptions | None = None, time_zone: str = "Europe/Paris"
+    location: str | DatabaseLocation, *, files_options: FilesOptions | None = None, time_zone: str = "Europe/Paris"
 ) -> OpenedSource:
     """Open a source.
 
@@ -49,7 +53,8 @@ def open_source(
     ----------
     location
         ``postgresql://…``, ``mysql://…`` or ``mariadb://…``; or the path of a CSV, Excel, Parquet or ``.duckdb`` file, or
-        of a folder of such files. A database is not asked anything yet: the first statement connects.
+        of a folder of such files. A database is not asked anything yet: the first statement connects. Or a
+        :class:`DatabaseLocation`, where the password is in no string.
     files_options
         What a person decided about files, by file name; see :mod:`datapilot_kernel.sources.files_import.report`.
     time_zone
@@ -64,7 +69,7 @@ def open_source(
     """
     # It becomes part of the sessions' settings: a zone that the machine knows, and no other text.
     ZoneInfo(time_zone)
-    where = parse_location(location)
+    where = parse_location(location) if isinstance(location, str) else location
     if isinstance(where, DatabaseLocation):
         if where.kind == "postgres":
             from datapilot_kernel.sources.postgres import PostgresSource

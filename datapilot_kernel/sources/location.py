@@ -6,18 +6,24 @@
 The standard library parses it (SQLAlchemy's ``make_url`` would cost its import before it is known whether a database is
 meant). Options after ``?`` are taken from a list: a connection string is a way into a driver's settings, and some of
 them read files or run commands.
+
+The platform makes a :class:`DatabaseLocation` itself, without a URL, and sets ``tls`` and ``addresses``: then nothing of the
+process's environment or home folder takes part in the connection (no ``PGPASSWORD``, ``.pgpass``, client certificate or
+Kerberos ticket of ours goes to a server that a tenant named), and the driver resolves no name.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from datapilot_kernel.errors import SourceProblem
+from datapilot_kernel.sources.tls import Tls
 
 Kind = Literal["postgres", "mysql", "files", "duckdb"]
 
@@ -40,7 +46,21 @@ _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*://")
 
 @dataclass(frozen=True)
 class DatabaseLocation:
-    """A database server and one database on it. ``repr`` shows neither the password nor the user."""
+    """A database server and one database on it. ``repr`` shows neither the password nor the user.
+
+    Attributes
+    ----------
+    host
+        The server's name (or literal address): what its certificate must carry.
+    options
+        Of a URL, from the list of what is allowed; not read where ``tls`` is set.
+    tls
+        What is demanded of the server; None: what the URL's options say, and the driver's own ways (a person's own
+        machine).
+    addresses
+        Called before every new connection: the addresses to connect to, in order, already checked; the driver resolves
+        nothing. It may raise SourceProblem: then there is no connection. None: the driver resolves ``host``.
+    """
 
     kind: Kind
     host: str
@@ -49,6 +69,8 @@ class DatabaseLocation:
     user: str = field(repr=False)
     password: str | None = field(repr=False)
     options: dict[str, str] = field(default_factory=dict, repr=False)
+    tls: Tls | None = None
+    addresses: Callable[[], Sequence[str]] | None = field(default=None, repr=False, compare=False)
 
     @property
     def connect_timeout_s(self) -> int:

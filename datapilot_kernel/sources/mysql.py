@@ -30,6 +30,7 @@ from datapilot_kernel.sources.model import (
     RoleFinding,
 )
 from datapilot_kernel.sources.pooled import CHUNK_ROWS, Fetched, PooledSource, Rows
+from datapilot_kernel.sources.tls import context
 
 _MODE = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _BINARY_CHARSET = 63
@@ -51,19 +52,64 @@ def connect_arguments(where: DatabaseLocation) -> dict[str, Any]:
         "port": where.port,
         "database": where.database,
         "user": where.user,
-        "password": where.password or "",
+        # As bytes: PyMySQL writes text as Latin-1, and fails with the password in its error where that cannot be.
+        "password": (where.password or "").encode(),
         "charset": "utf8mb4",
         "connect_timeout": where.connect_timeout_s,
         "local_infile": False,
         "client_flag": 0,
         "program_name": "datapilot",
     }
+    if where.tls is not None:
+        if where.tls.mode == "disable":
+            arguments["ssl_disabled"] = True
+        else:
+            # A context of its own also makes TLS obligatory: no falling back to plain text.
+            arguments["ssl"] = context(where.tls)
+        return arguments
     mode = where.options.get("ssl_mode", "").upper()
     if mode in {"REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"} or "ssl_ca" in where.options:
         arguments["ssl"] = {"ca": where.options.get("ssl_ca")}
         arguments["ssl_verify_cert"] = mode in {"VERIFY_CA", "VERIFY_IDENTITY"}
         arguments["ssl_verify_identity"] = mode == "VERIFY_IDENTITY"
     return arguments
+
+
+def connect(where: DatabaseLocation, *, address: str | None = None, **more: Any) -> Any:
+    """Open a connection, to a checked address when the location has some, and hold its certificate against the name.
+
+    Parameters
+    ----------
+    address
+        Only this one, already checked; None: those of the location, in order.
+    more
+        Arguments of PyMySQL on top of (or instead of) the location's.
+    """
+    import pymysql
+
+    # Without a limit here, a server that accepts and then says nothing is waited for without an end.
+    arguments = {"read_timeout": where.connect_timeout_s, **connect_arguments(where), **more}
+    if address is None and where.addresses is None:
+        return pymysql.connect(**arguments)
+    addresses = (address,) if address is not None else tuple(where.addresses()) if where.addresses else ()
+    failed: OSError | None = None
+    for one in addresses:
+        try:
+            plain = socket.create_connection((one, where.port), arguments["connect_timeout"])
+        except OSError as error:
+            failed = error
+            continue
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection: Any = pymysql.connect(**arguments, defer_connect=True)
+        try:
+            connection.connect(plain)
+        except BaseException:
+            plain.close()
+            raise
+        connection.datapilot_address = one
+        return connection
+    raise pymysql.err.OperationalError(2003, "unreachable") from failed
 
 
 class MysqlSource(PooledSource):
@@ -102,9 +148,7 @@ class MysqlSource(PooledSource):
         return (pymysql.MySQLError, OSError)
 
     def _connect(self) -> Any:
-        import pymysql
-
-        connection: Any = pymysql.connect(**connect_arguments(self._where), conv=_decoders(), autocommit=True)
+        connection: Any = connect(self._where, conv=_decoders(), autocommit=True)
         try:
             self._flavour = "mariadb" if "mariadb" in connection.get_server_info().lower() else "mysql"
             mode = _MODE if self._flavour == "mariadb" else f"ONLY_FULL_GROUP_BY,{_MODE}"
@@ -153,10 +197,9 @@ class MysqlSource(PooledSource):
         connection.query("ROLLBACK")
 
     def _kill(self, connection: Any) -> None:
-        import pymysql
-
-        arguments = {**connect_arguments(self._where), "connect_timeout": 4, "read_timeout": 4, "database": None}
-        with pymysql.connect(**arguments) as second:
+        # The same machine of a name that has several: a thread's number means nothing to another.
+        address = getattr(connection, "datapilot_address", None)
+        with connect(self._where, address=address, connect_timeout=4, read_timeout=4, database=None) as second:
             second.query(f"KILL QUERY {int(connection.thread_id())}")
 
     def _abort(self, connection: Any) -> None:

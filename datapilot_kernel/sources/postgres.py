@@ -25,6 +25,7 @@ from datapilot_kernel.sources.model import (
     RoleFinding,
 )
 from datapilot_kernel.sources.pooled import CHUNK_ROWS, Fetched, PooledSource, Rows
+from datapilot_kernel.sources.tls import authorities_file
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -66,10 +67,36 @@ def connect_arguments(where: DatabaseLocation) -> dict[str, Any]:
         arguments["user"] = where.user
     if where.password is not None:
         arguments["password"] = where.password
-    for option in ("sslmode", "sslrootcert"):
-        if option in where.options:
-            arguments[option] = where.options[option]
+    if where.tls is None:
+        for option in ("sslmode", "sslrootcert"):
+            if option in where.options:
+                arguments[option] = where.options[option]
+    else:
+        arguments.update(_NOTHING_OF_OURS)
+        arguments["user"], arguments["password"] = where.user, where.password or ""
+        arguments["sslmode"] = {"verify": "verify-full"}.get(where.tls.mode, where.tls.mode)
+        arguments["sslrootcert"] = authorities_file(where.tls) if where.tls.mode == "verify" else ""
+    if where.addresses is not None:
+        # libpq connects to hostaddr and holds the certificate against host. Several are tried in turn.
+        addresses = tuple(where.addresses())
+        arguments["host"] = ",".join([where.host] * len(addresses))
+        arguments["hostaddr"] = ",".join(addresses)
+        arguments["port"] = ",".join([str(where.port)] * len(addresses))
     return arguments
+
+
+# What libpq would otherwise take from the environment or the home folder, and show to a server that somebody else named.
+# An empty value is a value: the variable or file is not read.
+_NOTHING_OF_OURS = {
+    "passfile": os.devnull,
+    "options": "",
+    "sslcertmode": "disable",
+    "sslcrl": "",
+    "gssencmode": "disable",
+    "require_auth": "scram-sha-256,md5,password,none",
+    "target_session_attrs": "any",
+    "load_balance_hosts": "disable",
+}
 
 
 class PostgresSource(PooledSource):

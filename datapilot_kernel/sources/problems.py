@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -67,7 +68,7 @@ MYSQL_CODES: Final[dict[int, str]] = {
     1820: "wrong_password", 3118: "wrong_password", 4151: "wrong_password", 1130: "host_not_allowed",
     1129: "host_not_allowed", 1251: "authentication_method", 2059: "authentication_method", 1049: "database_missing",
     1040: "too_many_connections", 1203: "too_many_connections", 1226: "too_many_connections",
-    2002: "unreachable", 2003: "unreachable", 2005: "unknown_host", 2026: "encryption",
+    2002: "unreachable", 2003: "unreachable", 2005: "unknown_host", 2026: "tls_unsupported",
     2006: "connection_lost", 2013: "connection_lost", 2014: "connection_lost", 2055: "connection_lost",
     1053: "connection_lost", 1152: "connection_lost", 1158: "connection_lost", 1159: "connection_lost",
     1160: "connection_lost", 1161: "connection_lost", 1184: "connection_lost", 1927: "connection_lost",
@@ -120,6 +121,14 @@ DUCKDB_CLASSES: Final[dict[str, str]] = {
     "MemoryError": "out_of_resources", "UnicodeDecodeError": "bad_value",
 }  # fmt: skip
 
+# OpenSSL's numbers for why a certificate is not believed; the others are all about who signed it.
+_CERTIFICATE_CODES: Final[dict[int, str]] = {
+    9: "certificate_expired",
+    10: "certificate_expired",
+    62: "certificate_name",
+    64: "certificate_name",
+}
+
 FALLBACK: Final = "server_refused"
 
 # libpq's words for a connection that did not come about; the server's own part may be in the server's language.
@@ -134,6 +143,10 @@ _POSTGRES_CONNECT: Final[tuple[tuple[str, str], ...]] = (
     ("no_permission_database", r"permission denied for database|droit refus"),
     ("database_missing", r"not currently accepting connections|n.accepte plus (actuellement )?les connexions"),
     ("server_starting", r"is starting up|shutting down|in recovery mode|d[ée]marrage|arr[êe]t en cours"),
+    ("certificate_name", r"certificate for .* does not match host name|does not match host name"),
+    ("certificate_expired", r"certificate has expired|certificate is not yet valid"),
+    ("certificate_untrusted", r"certificate verify failed"),
+    ("tls_unsupported", r"does not support SSL"),
     ("encryption", r"\bSSL\b|\bTLS\b|certificate|certificat|GSSAPI"),
     ("connection_lost", r"closed the connection unexpectedly|connection reset|ferm[ée] la connexion"),
     ("unreachable", r"refused|timeout|timed out|unreachable|no route|could not connect|connection failed|refus[ée]e"),
@@ -166,6 +179,10 @@ def mysql_key(error: Exception) -> str:
     cause = getattr(error, "original_exception", None)
     if isinstance(cause, socket.gaierror):
         return "unknown_host"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return _CERTIFICATE_CODES.get(cause.verify_code, "certificate_untrusted")
+    if isinstance(cause, ssl.SSLError):
+        return "encryption"
     code = error.args[0] if error.args and isinstance(error.args[0], int) else None
     if code in MYSQL_CODES:
         return MYSQL_CODES[code]
