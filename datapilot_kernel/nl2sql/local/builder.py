@@ -33,6 +33,7 @@ class Builder:
     """Decides about measures, dimensions and ways; the shapes of plans are in :mod:`.shapes`."""
 
     tax_placed = False
+    sort_key: str | None = None
 
     def __init__(self, knowledge: Knowledge, draft: Draft, pick: Pick) -> None:
         self.k, self.layer, self.draft, self.pick = knowledge, knowledge.layer, draft, pick

@@ -30,11 +30,15 @@ class Mention:
 
 @dataclass
 class MeasureMention(Mention):
-    """A measure (or a column, or rows) asked for, perhaps aggregated in a way that was said."""
+    """A measure (or a column, or rows) asked for, perhaps aggregated in a way that was said.
+
+    ``beside``: shown with what is ranked, never what it is ranked by (« top 5 des clients avec leur marge »).
+    """
 
     aggregate: Aggregate | None = None
     count: bool = False
     tax: Literal["net_of_tax", "with_tax", None] = None
+    beside: bool = False
 
 
 @dataclass
@@ -102,7 +106,9 @@ class Presence:
 
 @dataclass
 class Rank:
-    """The first or last so many. ``by``: what they are ranked by; None: what is measured. ``time``: by date."""
+    """The first or last so many. ``by``: what they are ranked by; None: what is measured. ``time``: by date; ``whole``:
+    all of them, in that order (« classement des magasins »).
+    """
 
     count: int | None = None
     descending: bool = True
@@ -112,6 +118,7 @@ class Rank:
     plural: bool = True
     text: str = ""
     doing: RelatedMention | None = None
+    whole: bool = False
 
 
 @dataclass
@@ -168,6 +175,8 @@ class Draft:
     when: bool = False
     new: bool = False
     sort: bool = False
+    sort_by: int | None = None
+    alphabetical: bool = False
     ascending: bool | None = None
     only: bool = False
     again: bool = False

@@ -39,11 +39,12 @@ class GroupBuilder(MeasureBuilder):
         ranked = target.mention.start if target is not None and target.mention is not None else None
         if not folded:
             for mention in draft.subjects:
-                if mention.of("entity") or mention.start == ranked:
+                if mention.of("entity") or mention.start in (ranked, draft.sort_by):
                     continue
                 head = draft.head is not None and mention.start == draft.head.start
                 number = all(self.layer.dimension(o.ref).type == "number" for o in mention.of("dimension"))
-                if (self.items and (self._bare(mention) or head) and not number) or (conditions and not groups):
+                sorted_too = draft.sort and not groups and mention.start == draft.subjects[0].start
+                if (self.items and (self._bare(mention) or head or sorted_too) and not number) or (conditions and not groups):
                     groups.append(Group(mention))
                 else:
                     raise NotSure(mention.text)
@@ -211,9 +212,11 @@ class GroupBuilder(MeasureBuilder):
                 item.model_copy(update={"alias": self.alias(f"cumul_{item.alias}"), "transform": "running_total"})
             )
 
-    def _limit(self) -> int:
+    def _limit(self) -> int | None:
         rank = self.draft.rank
         assert rank is not None
+        if rank.whole and rank.count is None:
+            return None
         if rank.count is not None:
             return rank.count
         head_singular = self.draft.which and not self.draft.head_plural
@@ -229,6 +232,8 @@ class GroupBuilder(MeasureBuilder):
     def _several(self, mention: Mention) -> bool:
         """Tell whether a thing was named in the plural, by its article."""
         place = mention.start - 1
+        if place > 0 and self.words[place - 1] in ("parmi", "entre", "among", "of"):
+            return False  # « le meilleur taux parmi les vendeurs » is one of them
         return 0 <= place < len(self.words) and self.words[place] in ("les", "des", "nos", "mes", "vos", "ces")
 
     def _order(self, split: list[list[DimensionItem]]) -> tuple[tuple[Order, ...], int | None, str | None]:
@@ -250,8 +255,10 @@ class GroupBuilder(MeasureBuilder):
             return tuple(orders), self._limit(), per
         if draft.rank is not None and not self.dims:
             raise NotSure(draft.rank.text)
+        if draft.alphabetical and (named := [d for d in self.dims if d.grain is None]):
+            return tuple(Order(by=d.alias, descending=draft.ascending is False) for d in named), None, None
         if draft.sort and visible:
-            return (Order(by=visible[0].alias, descending=not draft.ascending),), None, None
+            return (Order(by=self.sort_key or visible[0].alias, descending=not draft.ascending),), None, None
         if times:
             others = [Order(by=d.alias, descending=False) for d in self.dims if d.grain is None]
             return (Order(by=times[0].alias, descending=False), *others), None, None

@@ -14,6 +14,7 @@ from itertools import pairwise
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, content
+from datapilot_kernel.nl2sql.local.ordering import from_end_to_end
 from datapilot_kernel.nl2sql.local.tokens import Token, stem, tokenize
 from datapilot_kernel.plan.model import CalendarPeriod
 from datapilot_kernel.semantic.model import Measure
@@ -49,6 +50,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _end_of_month(found, lexicon)
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
+    from_end_to_end(found, lexicon, words)
     _in_order(found)
     _top_and_most(found)
     _by_whom(found)

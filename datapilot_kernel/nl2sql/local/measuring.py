@@ -23,7 +23,9 @@ class MeasureBuilder(SubjectBuilder):
 
     def _measures(self, subject: str | None) -> None:
         draft = self.draft
-        mentions = list(draft.measures)
+        mentions = sorted(draft.measures, key=lambda m: m.beside)
+        if draft.rank is not None and mentions and all(m.beside for m in mentions):
+            self._ranked_alone()
         if draft.rank is not None and draft.rank.by is not None:
             mentions.insert(0, draft.rank.by)
         elif draft.rank is not None and draft.rank.doing is not None:
@@ -53,6 +55,23 @@ class MeasureBuilder(SubjectBuilder):
                 for i in self.items
             ):
                 self.items.append(item)
+            if mention.start == draft.sort_by:
+                self.sort_key = next(
+                    (
+                        i.alias
+                        for i in self.items
+                        if i.measure == item.measure and (i.field, i.entity) == (item.field, item.entity)
+                    ),
+                    item.alias,
+                )
+
+    def _ranked_alone(self) -> None:
+        """« top 5 des clients avec leur marge »: ranked by what, where only what stands beside is said?"""
+        rank = self.draft.rank
+        if rank is None or rank.by is not None or rank.nouns or rank.time or rank.doing is not None:
+            return
+        entities = frozenset(o.ref for m in self.draft.subjects for o in m.of("entity"))
+        self.items.append(self._ranking_measure(entities))
 
     def _counted_rows(self) -> MeasureItem:
         """« les motifs les plus fréquents »: by the number of rows that have them."""

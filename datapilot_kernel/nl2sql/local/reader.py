@@ -128,6 +128,9 @@ class Reader(RankReader):
                     draft.versus = name
                     self.versus_next = False
                     return i + 1
+                case "alphabetical":
+                    draft.alphabetical = draft.sort = True
+                    return i + 1
                 case "ascending" | "descending":
                     draft.ascending = name == "ascending"
                     return i + 1
@@ -423,6 +426,14 @@ class Reader(RankReader):
 
     def _sort(self, i: int) -> int:
         self.draft.sort = True
+        place = self.next(i + 1)
+        if place is not None and self.items[place].is_op("by"):
+            place = self.next(place + 1)
+        item = None if place is None else self.items[place]
+        if item is not None and item.kind == "lex" and item.of("measure", "dimension"):
+            kind = self._kind(self.items.index(item))
+            if kind in ("measure", "dimension") and not (kind == "dimension" and item.of("entity")):
+                self.draft.sort_by = item.start
         return i + 1
 
     def _finish(self) -> None:

@@ -215,6 +215,15 @@ class ConditionReader(ReaderBase):
         if item.of("entity") and kind == "entity":
             self.draft.related.append(RelatedMention(item.of("entity"), item.text, item.start))
             return place + 1
+        superlative = self.peek(place + 1)
+        if superlative is not None and superlative.is_op("most", "least", "top", "bottom"):
+            return i + 1  # « avec le taux de marge le plus faible »
+        theirs = any(x.norm in _POSSESSIVES for x in self.items[i + 1 : place])
+        if kind == "measure" and (theirs or self.draft.rank is not None or self.draft.groups):
+            # « top 5 des clients avec leur marge »: shown beside.
+            shown = MeasureMention(item.of("measure"), item.text, item.start, beside=True)
+            self.draft.measures.append(shown)
+            return place + 1
         # « CA avec la marge » adds a measure; « nombre de commandes avec frais de port » is a condition that is not known.
         counting = any(
             self.lexicon.layer.measure(o.ref).format.kind == "integer"

@@ -55,6 +55,7 @@ class MeasureReader(ConditionReader):
             elif not taken and item.kind == "lex" and self._by_value(item):
                 return self._value(place, self._by_value(item))
             elif not taken and item.kind == "lex" and item.of("measure") and self.draft.sort:
+                self.draft.sort_by = item.start
                 return self._lex(place)
             elif not taken and item.is_op("top", "bottom"):
                 return self._op(place)
@@ -70,7 +71,7 @@ class MeasureReader(ConditionReader):
                 return place + 1
             elif not taken and item.kind == "lex" and item.of("measure") and not self.draft.measures:
                 # « magasins par CA »: in the order of it.
-                self.draft.sort = True
+                self.draft.sort, self.draft.sort_by = True, item.start
                 return self._lex(place)
             else:
                 break
@@ -229,6 +230,20 @@ class MeasureReader(ConditionReader):
     def _share(self, i: int) -> int:
         before = self.before(i)
         last = self.draft.measures[-1] if self.draft.measures else None
+        percent = self.items[i].text.lower() in (
+            "%",
+            "en %",
+            "pct",
+            "en pourcentage",
+            "in %",
+            "as a percentage",
+            "in percent",
+        )
+        if percent and before is not None and before.is_op("growth", "trend", "previous_year", "previous_period"):
+            # « l'évolution en % » is a growth rate, and every comparison shows one.
+            if before.is_op("trend"):
+                self.draft.trend, self.draft.growth = False, True
+            return i + 1
         if (
             last is not None
             and before is not None

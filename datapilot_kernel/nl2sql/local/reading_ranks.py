@@ -21,6 +21,8 @@ _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
+_LENGTHS = {stem(w): long for w, long in (("long", True), ("lent", True), ("court", False), ("rapide", False), ("bref", False))}
+_WHOLE = {"classement", "palmares", "ranking"}
 _ANNOUNCED = {"classement", "palmares", "palmarès", "top", "podium", "hit", "ranking", "liste"}
 
 
@@ -57,7 +59,7 @@ class RankReader(RunReader):
         )
         if item.norm == "podium" and count is None:
             count = 3
-        self.draft.rank = Rank(count, item.is_op("top"), plural=plural, text=item.text)
+        self.draft.rank = Rank(count, item.is_op("top"), plural=plural, text=item.text, whole=item.norm in _WHOLE)
         return self._rank_by(j, allow_subject=True)
 
     def _goes_on(self, rank: Rank, i: int) -> bool:
@@ -96,6 +98,12 @@ class RankReader(RunReader):
         active = i > 0 and (
             self.items[i - 1].norm in ("ont", "a", "avons", "have", "has") or self.items[i - 1].is_op("have")
         )
+        length = _LENGTHS.get(stem(after.norm)) if after.kind in ("verb", "unknown") else None
+        before = self.before(i)
+        if length is not None and before is not None and before.kind == "lex" and before.of("measure"):
+            # « le délai de paiement le plus long »
+            rank.descending = rank.descending == length
+            return place + 1
         if after.kind == "verb":
             # « ont le plus acheté » speaks of who buys; « les plus achetés » of what is bought.
             rank.nouns = (after.nouns or after.ranked_by) if active else (after.ranked_by or after.nouns)

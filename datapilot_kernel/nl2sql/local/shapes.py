@@ -79,7 +79,8 @@ class Shaper(GroupBuilder):
         for dropped, word in (
             (draft.distinct and not any(m.count for m in draft.measures), text("nl2sql.said.distinct")),
             (draft.new and not self.new_placed, text("nl2sql.said.new")),
-            (draft.rank is not None and plan.limit is None and not moment, rank),
+            (draft.rank is not None and plan.limit is None and not moment and not draft.rank.whole, rank),
+            (draft.sort and not plan.order, text("nl2sql.said.order")),
             (draft.growth and not compared, text("nl2sql.said.growth")),
             (draft.versus is not None and not compared, text("nl2sql.comparison")),
             (draft.compare and not compared and not plan.dimensions and len(plan.measures) < 2, text("nl2sql.comparison")),
