@@ -51,13 +51,13 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
         # Nothing leaves the machine, whatever the environment says.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         redirect_slashes=False,
-        max_body_size=settings.body_max_bytes,
     )
     app.state.platform = the_platform
     app.state.settings = settings
     errors.install(app)
     for router in _routers():
-        app.include_router(router)
+        # Here and not on the application, whose own limit would answer outside of our middleware. A route may say more.
+        app.include_router(router, max_body_size=settings.body_max_bytes)
     from hub_config.operations import middleware
 
     middleware.install(app, settings)

@@ -105,18 +105,12 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, error.status_code, headers=dict(error.headers or {}))
 
 
-async def _anything(request: Request, error: Exception) -> JSONResponse:
-    return response_of(fault_of(error, f"{request.method} {_route_of(request)}"))
-
-
-def _route_of(request: Request) -> str:
-    """Return the route's template, never the path itself: it may hold what a person typed."""
-    return str(getattr(request.scope.get("route"), "path", "unknown route"))
-
-
 def install(app: FastAPI) -> None:
-    """Give the application the one error shape."""
+    """Give the application the one error shape.
+
+    Whatever else is raised is caught by :mod:`hub_config.operations.middleware`: a handler of ``Exception`` here would have
+    Starlette raise it again for the server to log, text and all.
+    """
     app.add_exception_handler(DataPilotError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _anything)

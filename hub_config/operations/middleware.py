@@ -1,4 +1,5 @@
-"""What holds for every request: an id, a language, a time limit, headers, a line in the log, a count in the metrics.
+"""What holds for every request: an id, a language, a time limit, headers, a line in the log, a count in the metrics, and the
+one error shape for what the application itself did not catch or answered in plain text.
 
 Pure ASGI, so that streams pass through untouched. The order is: context (outermost), CORS, time limit, application. The
 id is ours, never the client's: a log must not be written by whoever calls.
@@ -15,9 +16,12 @@ import structlog
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from datapilot_kernel.messages import Language, set_language, text
+from hub_config.api.errors import error_body, fault_of, response_of
 from hub_config.operations.metrics import Metrics
 from hub_config.settings import Settings
 
@@ -47,7 +51,12 @@ def install(app: FastAPI, settings: Settings) -> None:
             expose_headers=["X-Request-Id", "Retry-After", "ETag"],
             max_age=600,
         )
-    app.add_middleware(Context, metrics=app.state.platform.metrics, https=settings.public_url.startswith("https:"))
+    app.add_middleware(
+        Context,
+        metrics=app.state.platform.metrics,
+        https=settings.public_url.startswith("https:"),
+        body_max_bytes=settings.body_max_bytes,
+    )
 
 
 def language_of(accepted: str) -> Language:
@@ -66,8 +75,9 @@ def language_of(accepted: str) -> Language:
 class Context:
     """Request id, language, headers, access log, metrics."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, https: bool, body_max_bytes: int) -> None:
         self.app = app
+        self.body_max_bytes = body_max_bytes
         self.metrics = metrics
         self.headers = dict(_SECURITY)
         if https:
@@ -84,22 +94,36 @@ class Context:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
-        status = 500
+        status = 0
+        replaced: JSONResponse | None = None
 
         async def with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, replaced
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                if status in _PLAIN and headers.get("content-type", "").startswith("text/plain"):
+                    replaced = _in_shape(status, self.body_max_bytes)
+                    return
                 headers["X-Request-Id"] = request_id
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
+            elif replaced is not None:
+                answer, replaced = replaced, None
+                await answer(scope, receive, with_headers)
+                return
             await send(message)
 
         try:
             await self.app(scope, receive, with_headers)
+        except Exception as error:  # noqa: BLE001 -- the edge: whatever broke becomes a 500 with an incident id
+            if isinstance(error, ClientDisconnect):
+                return
+            fault = fault_of(error, f"{scope['method']} {getattr(scope.get('route'), 'path', 'unknown route')}")
+            if not status:
+                await response_of(fault)(scope, receive, with_headers)
         finally:
-            self._record(scope, status, time.perf_counter() - started)
+            self._record(scope, status or 499, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = str(getattr(scope.get("route"), "path", "unknown"))
@@ -110,6 +134,16 @@ class Context:
         extra = {"tenant_id": principal.tenant_id, "user_id": principal.user_id} if principal else {}
         with structlog.contextvars.bound_contextvars(**extra):
             log.info("%s %s %s %.1f ms", method, route, status, seconds * 1000)
+
+
+_PLAIN = {413: "hub.too_large", 405: "hub.method_not_allowed", 404: "hub.not_found", 400: "hub.bad_json"}
+"""Statuses that Starlette answers by itself in plain text (its body limit, its CORS), and our words for them."""
+
+
+def _in_shape(status: int, body_max_bytes: int) -> JSONResponse:
+    key = _PLAIN[status]
+    limit = f"{body_max_bytes // 1024} Kio" if status == 413 else ""
+    return JSONResponse(error_body(key.rpartition(".")[2], text(key, limit=limit)), status)
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -139,9 +173,5 @@ class TimeLimit:
         if limit.cancelled_caught:
             log.warning("request stopped after %s s", self.seconds)
             if not begun:
-                from starlette.responses import JSONResponse
-
-                from hub_config.api.errors import error_body
-
                 answer = JSONResponse(error_body("request_timeout", text("hub.request_timeout")), 503)
                 await answer(scope, receive, send)
