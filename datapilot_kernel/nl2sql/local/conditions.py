@@ -146,7 +146,9 @@ class ConditionBuilder(FilterBuilder):
         if not refs:
             raise NotSure(condition.text)
         if self.draft.tax is not None:
-            refs = [r for r in refs if self._says_tax(self.layer.dimension(r), self.draft.tax)] or refs
+            saying = [r for r in refs if self._says_tax(self.layer.dimension(r), self.draft.tax)]
+            self.tax_placed = self.tax_placed or bool(saying)
+            refs = saying or refs
         said = {
             o.ref
             for word in ("montant", "prix", "amount", "price")

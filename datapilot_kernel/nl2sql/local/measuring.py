@@ -91,6 +91,18 @@ class MeasureBuilder(SubjectBuilder):
                 rank.by.aggregate = "max" if rank.descending else "min"
                 draft.rank = None
             return
+        thing = draft.subjects[0].of("entity")[:1] if draft.subjects and draft.groups and not mentions else ()
+        if rank is not None and thing and rank.by is None and not (rank.nouns or rank.time or rank.doing or rank.plural):
+            field = self.size_of_rows(thing[0].ref) if rank.count is None and len(draft.subjects) == 1 else None
+            if field is not None:
+                # « la plus grosse commande de chaque magasin »: how much it was.
+                how: Literal["min", "max"] = "max" if rank.descending else "min"
+                self.items.append(
+                    MeasureItem(alias=self.alias(f"{how}_{field.partition('.')[2]}"), aggregate=how, field=field)
+                )
+                draft.rank = None
+                draft.subjects.clear()
+                return
         if (
             rank is None
             or rank.time
@@ -176,6 +188,15 @@ class MeasureBuilder(SubjectBuilder):
             if self.draft.aggregate not in (None, mention.aggregate):
                 raise NotSure(mention.text)
             self.draft.aggregate, mention.aggregate = mention.aggregate, None
+
+    def size_of_rows(self, subject: str) -> str | None:
+        """« les 5 plus grosses commandes »: the amount of each; None where rows are no amounts (clients, products)."""
+        if self.k.is_master(subject):
+            return None
+        try:
+            return self._money_column(Condition("gt", ()), frozenset({subject}))
+        except NotSure:
+            return None
 
     def _noun_dimension(self, nouns: tuple[str, ...], subject: str) -> str | None:
         """Return the subject's own number that an adjective stands for (« les plus chers »: the price)."""

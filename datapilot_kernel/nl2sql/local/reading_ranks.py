@@ -22,6 +22,7 @@ _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
 _LENGTHS = {stem(w): long for w, long in (("long", True), ("lent", True), ("court", False), ("rapide", False), ("bref", False))}
+_SEVERAL = {"les", "nos", "mes", "ses", "vos", "leurs", "ces", "des", "the"}
 _WHOLE = {"classement", "palmares", "ranking"}
 _ANNOUNCED = {"classement", "palmares", "palmarès", "top", "podium", "hit", "ranking", "liste"}
 
@@ -57,10 +58,19 @@ class RankReader(RunReader):
             "classement",
             "podium",
         )
+        if plural and {w for w in item.text.lower().split() if w.endswith("s")} <= {"plus", "moins", "gros", "bas"}:
+            plural = self._said_in_plural(i, j)  # « le plus gros règlement », « nos plus gros clients »
         if item.norm == "podium" and count is None:
             count = 3
         self.draft.rank = Rank(count, item.is_op("top"), plural=plural, text=item.text, whole=item.norm in _WHOLE)
         return self._rank_by(j, allow_subject=True)
+
+    def _said_in_plural(self, i: int, j: int) -> bool:
+        article = self.items[i - 1].norm if i else ""
+        following = self.peek(j)
+        if article in ("le", "la", "l", "un", "une", "du", "son", "sa", "notre"):
+            return False
+        return article in _SEVERAL or (following is not None and following.text[-1:].lower() in "sx")
 
     def _goes_on(self, rank: Rank, i: int) -> bool:
         """Tell whether a ranking was only announced (« classement des », « top 5 des ») and this says of what kind."""

@@ -183,7 +183,9 @@ class Shaper(GroupBuilder):
             return True
         if rank.by is not None or rank.doing is not None:
             return False
-        return bool(rank.nouns and self._noun_dimension(rank.nouns, subject) is not None)
+        if not rank.nouns:
+            return self.size_of_rows(subject) is not None
+        return self._noun_dimension(rank.nouns, subject) is not None
 
     def _rows(self, subject: str) -> Plan:
         draft = self.draft
@@ -232,7 +234,7 @@ class Shaper(GroupBuilder):
                 if by is None:
                     raise Missing("missing_time", self._subject_label(subject))
             else:
-                by = self._noun_dimension(rank.nouns, subject)
+                by = self._noun_dimension(rank.nouns, subject) if rank.nouns else self.size_of_rows(subject)
             descending = rank.descending
             limit = self._limit()
         self._narrow_related(subject)
