@@ -124,7 +124,26 @@ def missing(dialect: str) -> str | None:
     return None if _mariadb_bin() else "MariaDB: not installed (apt-get install mariadb-server)"
 
 
-def start_postgres() -> Server:
+@dataclass(frozen=True)
+class Certificate:
+    """A server's certificate and key, as PEM."""
+
+    chain: bytes
+    key: bytes = field(repr=False)
+
+    def written(self, folder: Path) -> tuple[Path, Path]:
+        """Write both where the server's account alone may read the key."""
+        chain, key = folder / "server.crt", folder / "server.key"
+        chain.write_bytes(self.chain)
+        key.touch(0o600)
+        key.write_bytes(self.key)
+        user = _servant()
+        if user:
+            shutil.chown(key, user)
+        return chain, key
+
+
+def start_postgres(certificate: Certificate | None = None) -> Server:
     binaries = _postgres_bin()
     assert binaries is not None, missing("postgres")
     folder, port, user = _folder("dp-pg-"), free_port(), _servant()
@@ -137,9 +156,13 @@ def start_postgres() -> Server:
         [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8"],
         check=True, capture_output=True, user=user, cwd=folder,
     )  # fmt: skip
+    encryption: list[str] = []
+    if certificate is not None:
+        chain, key = certificate.written(folder)
+        encryption = ["-c", "ssl=on", "-c", f"ssl_cert_file={chain}", "-c", f"ssl_key_file={key}"]
     process = subprocess.Popen(
         [binaries / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder,
-         "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "log_min_messages=fatal"],
+         "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "log_min_messages=fatal", *encryption],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder, start_new_session=True,
     )  # fmt: skip
     server = Server("postgres", port, folder, process)
@@ -149,7 +172,7 @@ def start_postgres() -> Server:
     return server
 
 
-def start_mariadb() -> Server:
+def start_mariadb(certificate: Certificate | None = None) -> Server:
     binary = _mariadb_bin()
     assert binary is not None, missing("mysql")
     folder, port, user = _folder("dp-my-"), free_port(), _servant()
@@ -168,10 +191,14 @@ def start_mariadb() -> Server:
         "FLUSH PRIVILEGES;\n"
     )
     first.chmod(0o644)
+    encryption: list[str] = []
+    if certificate is not None:
+        chain, key = certificate.written(folder)
+        encryption = [f"--ssl-cert={chain}", f"--ssl-key={key}"]
     process = subprocess.Popen(
         [binary, "--no-defaults", f"--datadir={data}", f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder}/s.sock",
          f"--pid-file={folder}/pid", f"--init-file={first}", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=256M",
-         "--character-set-server=utf8mb4", "--max-connections=200"],
+         "--character-set-server=utf8mb4", "--max-connections=200", *encryption],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd=folder, start_new_session=True,
     )  # fmt: skip
     server = Server("mysql", port, folder, process)
