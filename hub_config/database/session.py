@@ -1,0 +1,153 @@
+"""A session that works for one tenant, or for one sign-in, or lists tenants.
+
+What it does by itself: every ORM query gets ``tenant_id = :current`` on every table it touches (also in joins,
+subqueries, aliases and relationship loads), every new row gets the tenant, and an object of another tenant can be
+neither added nor saved. What is written by hand (Core, ``text()``) must bind the tenant itself (``Model.tenant_id ==
+session.tenant_id``), or the wall (:mod:`hub_config.database.wall`) refuses it.
+
+A session lives in one ``with`` block and one transaction, which the block ends: ``commit`` is refused, ``flush`` and
+``begin_nested`` are there. It hands out no connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from sqlalchemy import CompoundSelect, event, inspect
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm.session import _EntityBindKey, _PKIdentityArgument
+
+from hub_config.database.base import SCOPE_OPTION, Tenanted
+from hub_config.database.tables import User
+from hub_config.database.wall import Scope, refuse, set_up
+
+
+class ScopedSession(Session):
+    """A session with a scope. Made by :class:`hub_config.database.Database` alone."""
+
+    def __init__(self, *args: Any, scope: Scope, **options: Any) -> None:
+        super().__init__(*args, autoflush=True, expire_on_commit=False, **options)
+        self.scope = scope
+
+    @property
+    def tenant_id(self) -> str:
+        """The tenant this session works for.
+
+        Raises
+        ------
+        Unscoped
+            It works for none.
+        """
+        if self.scope.tenant_id is None:
+            raise refuse(f"a session of kind {self.scope.kind} has no tenant")
+        return self.scope.tenant_id
+
+    def connection(self, *args: Any, **options: Any) -> Connection:
+        """Refused: statements go through the session."""
+        raise refuse("a connection taken out of a session")
+
+    def commit(self) -> None:
+        """Refused: one block, one transaction. ``flush`` sends what is pending."""
+        raise refuse("commit inside the block of a transaction")
+
+    def rollback(self) -> None:
+        """Refused: an error that leaves the block rolls it back; ``begin_nested`` takes back a part."""
+        raise refuse("rollback inside the block of a transaction")
+
+    def end(self) -> None:
+        """Send what is pending: the block's end, which then commits."""
+        super().commit()
+
+    def get(self, entity: _EntityBindKey[Any], ident: _PKIdentityArgument, **options: Any) -> Any:
+        """Return a row by its identifier (the tenant in front of it may be left out), or None."""
+        mapper: Mapper[Any] = inspect(entity).mapper
+        parts = ident if isinstance(ident, (tuple, list)) else () if isinstance(ident, dict) else (ident,)
+        if not isinstance(ident, dict):
+            full = len(mapper.primary_key)
+            ident = (self.tenant_id, *parts) if len(parts) == full - 1 else tuple(parts)
+        row = super().get(entity, ident, **options)
+        if row is not None and row.tenant_id != self.tenant_id:
+            raise refuse(f"an object of another tenant in {mapper.local_table}")
+        return row
+
+
+def _criteria(scope: Scope) -> list[Any]:
+    value = scope.value
+    if scope.kind == "tenant":
+        return [with_loader_criteria(Tenanted, lambda cls: cls.tenant_id == value, include_aliases=True)]
+    if scope.kind == "sign_in":
+        return [with_loader_criteria(User, lambda cls: cls.email_key == value, include_aliases=True)]
+    return []
+
+
+@event.listens_for(ScopedSession, "do_orm_execute")
+def _add_criteria(state: ORMExecuteState) -> None:
+    session = state.session
+    if not isinstance(session, ScopedSession):
+        return
+    if state.is_select or state.is_update or state.is_delete:
+        options = _criteria(session.scope)
+        if options:
+            state.statement = _with_options(state.statement, options)
+
+
+def _with_options(statement: Any, options: list[Any]) -> Any:
+    if isinstance(statement, CompoundSelect):
+        # The arms of a union are compiled each for itself: options of the whole would not reach them.
+        copy = statement._generate()
+        copy.selects = [_with_options(arm, options) for arm in statement.selects]
+        return copy
+    return statement.options(*options) if hasattr(statement, "options") else statement
+
+
+def _foreign(session: ScopedSession, instance: Any) -> bool:
+    if not isinstance(instance, Tenanted):
+        return True
+    state = inspect(instance)
+    loaded = state.dict.get("tenant_id")
+    key = state.identity[0] if state.identity else loaded
+    return any(tenant is not None and tenant != session.scope.tenant_id for tenant in (loaded, key))
+
+
+@event.listens_for(ScopedSession, "after_attach")
+def _check_attached(session: Session, instance: Any) -> None:
+    if isinstance(session, ScopedSession) and session.scope.kind == "tenant" and _foreign(session, instance):
+        raise refuse(f"an object of another tenant ({type(instance).__name__})")
+
+
+@event.listens_for(ScopedSession, "before_flush")
+def _check_flushed(session: Session, context: Any, instances: Any) -> None:
+    if not isinstance(session, ScopedSession):
+        return
+    if session.scope.kind != "tenant" or session.scope.read_only:
+        if session.new or session.deleted or any(session.is_modified(instance) for instance in session.dirty):
+            raise refuse("a write in a read-only session")
+        return
+    for instance in session.new:
+        if isinstance(instance, Tenanted) and inspect(instance).dict.get("tenant_id") is None:
+            instance.tenant_id = session.tenant_id
+    for instance in _all(session):
+        if _foreign(session, instance):
+            raise refuse(f"an object of another tenant ({type(instance).__name__})")
+
+
+def _all(session: Session) -> Iterator[Any]:
+    yield from session.new
+    yield from session.dirty
+    yield from session.deleted
+
+
+@contextmanager
+def owner_function(session: ScopedSession) -> Iterator[None]:
+    """Let the call of one of the owner's functions pass: they bind themselves to the session's tenant."""
+    session.tenant_id  # noqa: B018 (refuses a session without one)
+    with set_up(cast("Connection", session.get_bind())):
+        yield
+
+
+def bind_scope(connection: Connection, scope: Scope) -> Connection:
+    """Let a connection work for a scope until it is given back."""
+    return connection.execution_options(**{SCOPE_OPTION: scope})
