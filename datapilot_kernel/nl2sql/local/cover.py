@@ -8,6 +8,7 @@ recognises costs so much that it is left only when there is no other way, and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -66,6 +67,7 @@ class Cover:
 
 
 _UNKNOWN = 8.0
+_QUARTER = re.compile(r"[ts][1-4]$")
 
 
 def _quoted(tokens: Sequence[Token], start: int, end: int) -> bool:
@@ -106,16 +108,19 @@ def cover(
         for end, names in grammar.operators.at(stems, i):
             add(0.8 + 0.08 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
     times = find_time(tokens, today=today, language=grammar.language)
+    kinds, undecided = _kinds_not_quarters(tokens, stems, lexicon)
     for time in times:
         if time.end - time.start == 1 and _amount(tokens, time.start):
             continue  # « plus de 2 000 € » is no year
+        if time.end - 1 in kinds | undecided and time.end - time.start <= 2:
+            continue
         # A bare unit is weaker than anything longer that contains it; a year may as well be a number.
         cost = 0.85 if time.unit is not None else 0.7 + 0.1 * (time.end - time.start - 1)
         add(cost, Item("time", time.start, time.end, text_of(time.start, time.end), time=time))
     grains = {(t.start, t.end) for t in times if t.grain is not None}
     for span in lexicon.spans(tokens, stems):
         options = span.options
-        if (span.start, span.end) == without:
+        if (span.start, span.end) == without or (span.start in undecided and span.end == span.start + 1):
             continue
         if (
             (span.start, span.end) in grains
@@ -161,6 +166,28 @@ def cover(
         items.append(last)
         place = last.start
     return Cover(items[::-1], tokens)
+
+
+def _kinds_not_quarters(
+    tokens: Sequence[Token], stems: Sequence[str], lexicon: Lexicon
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Return where « T2 » is no quarter, in data that has a value of that name (« le loyer des T2 et des T3 »),
+    and where nothing says which it is. A quarter is singular: « au T2 », « du T2 », « T2 2026 ».
+    """
+    found: dict[int, str] = {}
+    for i, token in enumerate(tokens):
+        if not _QUARTER.match(token.norm):
+            continue
+        known = any(o.kind == "value" and o.quality >= 0.9 for o in lexicon.knows((stems[i],)))
+        if not known and not any(h for s, e, hits in lexicon.values.spans([token.norm]) for h in hits):
+            continue
+        before = tokens[i - 1].norm if i else ""
+        year = i + 1 < len(tokens) and tokens[i + 1].kind == "number"
+        dated = year or before in ("au", "du", "le", "ce", "en", "depuis", "in", "since", "dernier")
+        found[i] = "kind" if before in ("des", "les", "aux", "ces", "nos") else "quarter" if dated else ""
+    default = next((v for v in found.values() if v), "")
+    said = {i: one or default for i, one in found.items()}
+    return frozenset(i for i in said if said[i] == "kind"), frozenset(i for i in said if not said[i])
 
 
 def _amount(tokens: Sequence[Token], place: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import Builder
@@ -172,6 +173,9 @@ class FilterBuilder(Builder):
                 made = Filter(field=ref, op="ne" if negated else "eq", values=values[:1], typed=typed, via=via)
             elif len(values) == 1:
                 made = Filter(field=ref, op="ne" if negated else "eq", values=values, typed=typed, via=via)
+            elif not negated and self._side_by_side([m for m, _ in entries], ref):
+                # « préavis en cours »: no row is in two states at once, and neither « et » nor « ou » was said.
+                raise NotSure(*(m.text for m, _ in entries))
             else:
                 made = Filter(field=ref, op="not_in" if negated else "in", values=values, typed=typed, via=via)
             if not negated and any(m.joined_by == "or" for m, _ in entries) and len(by_field) > 1:
@@ -183,6 +187,16 @@ class FilterBuilder(Builder):
             first = filters.pop() if filters else None
             return filters, [tuple(f for f in (first, *alternatives) if f is not None)]
         return filters, []
+
+    def _side_by_side(self, mentions: list[ValueMention], ref: str) -> bool:
+        """Tell whether two states of one thing were said in one breath, nothing between them."""
+        states = self.layer.dimension(ref).values
+        ordered = sorted(mentions, key=lambda m: m.start)
+        return any(
+            not later.joined_by and later.start == first.end and later.text != first.text
+            and any(str(o.value) in states for o in later.of("value") if o.ref == ref)
+            for first, later in pairwise(ordered)
+        )  # fmt: skip
 
     @staticmethod
     def numbers(values: tuple[Decimal, ...], *, percent: bool) -> tuple[int | Decimal, ...]:

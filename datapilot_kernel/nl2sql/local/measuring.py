@@ -240,6 +240,8 @@ class MeasureBuilder(SubjectBuilder):
                 {subject} if subject else ()
             )
             self.items.append(self._ranking_measure(entities))
+        elif subject is not None and draft.aggregate is not None and not draft.count and not draft.units:
+            self.items.append(self._of_each_row(subject))
         elif subject is not None and (asked_of_subject or draft.count) and not draft.sum:
             self.items.append(self.count_of(subject))
         elif self._leftover_subjects():
@@ -259,6 +261,24 @@ class MeasureBuilder(SubjectBuilder):
             self.items.append(self._any_measure())
         else:
             raise NotSure(*[m.text for m in draft.subjects] or ["?"])
+
+    def _of_each_row(self, subject: str) -> MeasureItem:
+        """« don moyen », « facture médiane »: of the one amount that each has; the mean of a count it never is."""
+        amounts = {
+            column for name, m in self.layer.entities[subject].measures.items()
+            if not m.hidden and m.format.kind == "currency" and m.additivity == "additive"
+            and (column := self.k.summed_dimension(f"{subject}.{name}")) is not None
+        }  # fmt: skip
+        own = next((m for m in self.draft.subjects if any(o.ref == subject for o in m.of("entity"))), None)
+        after = own.start + len(own.text.split()) if own is not None else len(self.words)
+        qualified = after < len(self.words) and self.words[after].startswith(("moyen", "median", "average"))
+        qualified = qualified or (own is not None and own.start > 0 and self.words[own.start - 1] in ("average", "median"))
+        if len(amounts) != 1 or self.draft.aggregate is None or not qualified:
+            # « moyenne des locations » does not say of what.
+            raise NotSure(*(m.text for m in self.draft.subjects))
+        field, how = next(iter(amounts)), self.draft.aggregate
+        self.draft.aggregate = None
+        return MeasureItem(alias=self.alias(f"{how}_{field.partition('.')[2]}"), aggregate=how, field=field)
 
     def _ranking_measure(self, entities: frozenset[str]) -> MeasureItem:
         """« meilleur client », « top 5 des produits »: best at what? Ask, unless there is one main measure only."""

@@ -36,6 +36,10 @@ _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGAINST = re.compile(r"^\s*\{[\w.]+\}\s*([-/])\s*\{([\w.]+)\}\s*$")
+_HAS_ONE = re.compile(
+    r"\b(?:ont|a|avaient|have|had|has)(?: (?:eu|fait|effectue|realise|recu|signe|depose|subi|connu|made|placed|signed))?"
+    r"(?: au moins| at least)? (?:un|une|des|a|an|one)$"
+)
 _FIGURES = {"chiffres", "résultats", "resultats", "indicateurs", "kpi", "figures", "results"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
 
@@ -236,6 +240,14 @@ class Reader(RankReader):
         self.negated = False
         return place + 1
 
+    def _has_one(self, i: int) -> bool:
+        """Tell whether those asked for are said to have one: « combien de clients ont (fait) une réservation »."""
+        item = self.items[i]
+        theirs = {o.ref for o in item.of("entity") if o.quality >= 0.9}
+        whose = {o.ref for m in (*self.draft.subjects, *self.draft.measures) for o in m.of("entity")}
+        said = " ".join(t.norm for t in self.tokens[max(0, item.start - 6) : item.start])
+        return bool(theirs) and bool(whose) and not theirs & whose and not self.draft.related and bool(_HAS_ONE.search(said))
+
     def _lex(self, i: int) -> int:
         item = self.items[i]
         draft = self.draft
@@ -298,6 +310,9 @@ class Reader(RankReader):
             return i + 1
         if self.negated:
             return self._negated_lex(i)
+        if self._has_one(i):
+            draft.related.append(RelatedMention(item.of("entity"), item.text, item.start))
+            return i + 1
         kind = self._kind(i)
         if kind == "value":
             return self._value(i, values)
@@ -397,6 +412,11 @@ class Reader(RankReader):
         item = self.items[i]
         self.draft.head_plural = item.norm.endswith("s") or item.text.split()[-1].lower() in ("are", "were", "sont")
         following = self.next(i + 1)
+        pronoun = item.norm in ("lesquels", "lesquelles", "lequel", "laquelle") or (
+            item.norm == "which" and self.tokens[item.end : item.end + 1] and self.tokens[item.end].norm in ("ones", "one")
+        )
+        if pronoun and (following is None or not self.items[following].of("entity", "dimension")):
+            self.draft.pointing = True  # « lesquels ? », never « lesquels de nos clients »
         if following is not None:
             after = self.items[following]
             if (

@@ -152,7 +152,24 @@ class MeasureReader(ConditionReader):
         if item.kind == "lex" and item.of("measure"):
             self.draft.measures.append(MeasureMention(item.of("measure"), item.text, item.start, count=True))
             return place + 1
+        if item.kind == "lex" and (kind := self._kind_counted(place)) is not None:
+            self.draft.measures.append(MeasureMention((kind,), item.text, item.start, count=True))
+            return self._value(place, item.of("value"))
         return i + 1
+
+    def _kind_counted(self, place: int) -> Option | None:
+        """« combien d'entreprises ont fait un don »: a kind of giver stands for the givers, and they are who is counted."""
+        layer, values = self.lexicon.layer, self.items[place].of("value")
+        owners = {o.entity for o in values}
+        if not self.draft.count_of or len(owners) != 1 or any(isinstance(o.value, bool) for o in values):
+            return None
+        owner = next(iter(owners))
+        named = f"{owner}.{layer.entities[owner].name_dimension}"
+        beyond = any(
+            x.kind == "verb" or (x.kind == "lex" and any(o.ref != owner for o in x.of("entity")))
+            for x in self.items[place + 1 :]
+        )
+        return Option("entity", owner) if beyond and all(o.ref != named for o in values) else None
 
     def _volumes(self, item: Item) -> tuple[Option, ...]:
         """Return what the volume of an entity may be: its rows, or a quantity of theirs; () where there is one answer."""

@@ -46,6 +46,7 @@ class Shaper(GroupBuilder):
         self.having: list[Having] = []
         self.related: list[Related] = []
         self.ignored: set[str] = set()
+        self._dated_by_what_happened()
         self._which_of_two()
         self._first_date()
         self._listing()

@@ -17,7 +17,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     ValueMention,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import phrase
-from datapilot_kernel.nl2sql.local.lexicon import Option, content
+from datapilot_kernel.nl2sql.local.lexicon import Option, content, is_participle
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.plan.model import (
     Filter,
@@ -100,6 +100,20 @@ class SubjectBuilder(DefaultsBuilder):
         elif rank.nouns and (options := self._noun_options(rank.nouns)):
             draft.measures.insert(0, MeasureMention(options, rank.text, -1))
         draft.rank = None
+
+    def _dated_by_what_happened(self) -> None:
+        """« ordres lancés en 2025 »: a state called « lancé » as well as what dates every order. The year says which."""
+        starts = {p.start for p in self.draft.periods if p.time is None}
+        for value in list(self.draft.values):
+            own = {self.k.time_of(o.entity) for o in value.of("value")}
+            time = next(iter(own)) if len(own) == 1 else None
+            if value.negated or value.joined_by or value.end not in starts or time is None:
+                continue
+            if any(time.partition(".")[0] != o.entity for o in value.of("value")) or not is_participle(value.text):
+                continue
+            dated = {w[:4] for w in phrase(self.layer.dimension(time).label) if len(w) >= 4 and w != "date"}
+            if {w[:4] for w in phrase(value.text) if len(w) >= 4} & dated:
+                self.draft.values.remove(value)
 
     def _first_date(self) -> None:
         """« première date de commande », « dernière date de facture »: the earliest, the latest."""
