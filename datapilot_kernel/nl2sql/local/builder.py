@@ -177,7 +177,8 @@ class Builder:
             own = content(phrase(self.layer.measure(option.ref).label))
             for name, measure in self.layer.entities[option.entity].measures.items():
                 other = content(phrase(measure.label))
-                if not measure.hidden and other[: len(own)] == own and self._says_tax(measure, tax):
+                same = other[: len(own)] == own or set(other) - _TAX_WORDS == set(own) - _TAX_WORDS
+                if not measure.hidden and same and self._says_tax(measure, tax):
                     twins.append(Option("measure", f"{option.entity}.{name}"))
         if not twins:
             # « marge HT »: nothing says so but the columns it is made of.

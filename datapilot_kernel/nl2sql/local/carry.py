@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from datapilot_kernel.nl2sql.local.tokens import fold
 from datapilot_kernel.plan.model import Between, CalendarPeriod, LastPeriod, Period, ToDate
 from datapilot_kernel.plan.periods import resolve, shift_year
 from datapilot_kernel.semantic.model import Calendar
@@ -21,7 +22,12 @@ def carried(base: Period | None, said: Period, typed: str, *, today: date, calen
     typed
         The words of ``said``: « le mois d'avant » counts back from the base, « le mois dernier » from today.
     """
-    if base is None or not isinstance(said, CalendarPeriod):
+    if base is None:
+        return said
+    if said == ToDate(unit="year", offset=-1) and fold(typed) and {"meme", "same"} & set(fold(typed).split()):
+        # « l'an dernier à la même époque »: as far as the base has come, a year before.
+        return _as_far_a_year_before(base, today, calendar)
+    if not isinstance(said, CalendarPeriod):
         return said
     start = resolve(base, today=today, calendar=calendar).start
     if start is None:
@@ -42,6 +48,8 @@ def carried(base: Period | None, said: Period, typed: str, *, today: date, calen
             return CalendarPeriod(unit=base.unit, number=base.number, year=(base.year or start.year) - 1)
         return _dates_a_year_before(base, today, calendar)
     counted_back = any(word in typed.lower() for word in ("avant", "précéd", "preced", "previous", "before"))
+    if counted_back and isinstance(base, CalendarPeriod) and base.unit == said.unit and base.offset is not None:
+        return base.model_copy(update={"offset": base.offset - 1})
     if counted_back and isinstance(base, CalendarPeriod) and base.unit == said.unit and base.offset is None:
         before = resolve(base, today=today, calendar=calendar).start
         assert before is not None
@@ -55,6 +63,16 @@ def carried(base: Period | None, said: Period, typed: str, *, today: date, calen
         if base.unit == "semester":
             return CalendarPeriod(unit="semester", number=1 if day.month <= 6 else 2, year=day.year)
     return said
+
+
+def _as_far_a_year_before(base: Period, today: date, calendar: Calendar) -> Period:
+    stretch = resolve(base, today=today, calendar=calendar)
+    before = _dates_a_year_before(base, today, calendar)
+    if stretch.start is None or stretch.end is None or not stretch.start <= today < stretch.end:
+        return carried(base, CalendarPeriod(unit="year", offset=-1), "", today=today, calendar=calendar)
+    end = before.end if isinstance(before, Between) else None
+    day = (stretch.end - timedelta(days=1) - today).days
+    return Between(start=before.start, end=end - timedelta(days=day)) if isinstance(before, Between) and end else before
 
 
 def _dates_a_year_before(base: Period, today: date, calendar: Calendar) -> Period:

@@ -172,6 +172,7 @@ class Draft:
     day_type_negated: bool = False
     listed: bool = False
     which: bool = False
+    pointing: bool = False
     when: bool = False
     new: bool = False
     sort: bool = False

@@ -157,7 +157,9 @@ class LocalEngine:
                     return self._settle(lambda pick: self._follow(draft, found, last, pick, today), notes)
                 except NotSure:
                     # It may still stand on its own.
-                    if not (draft.measures or draft.subjects):
+                    if not (draft.measures or draft.subjects) or draft.remove_filter or draft.pointing:
+                        raise
+                    if draft.again_first and not draft.measures:
                         raise
             return self._settle(lambda pick: self._build(draft, found, pick, today), notes)
         except NotSure as unsure:

@@ -17,7 +17,8 @@ from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.timing import Timing
-from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, MeasureItem, Order, Plan
+from datapilot_kernel.nl2sql.local.turns import Turner
+from datapilot_kernel.plan.model import ColumnItem, Comparison, MeasureItem, Order, Plan
 
 _ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
 
@@ -29,7 +30,12 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
     if last is None or draft.unexplained:
         return False
     complete = bool(draft.measures) or any(m.of("entity") for m in draft.subjects)
-    if draft.again_first or draft.remove_filter or (not complete and (draft.again or draft.only or draft.sort)):
+    if (
+        draft.again_first
+        or draft.remove_filter
+        or draft.pointing
+        or (not complete and (draft.again or draft.only or draft.sort))
+    ):
         # « et le CA par mois en 2024 » names everything itself, and still keeps what it does not name.
         return True
     if draft.share and not draft.groups and not draft.values and not draft.measures:
@@ -38,9 +44,19 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
         return True  # « trie par marge »
     if (draft.figures and draft.listed) or (draft.sum and draft.groups and not draft.again):
         return False  # « donne-moi les chiffres du mois », « montant total par région »: of what, is asked
+    if _of_those(draft) and any(d.grain is None for d in last.dimensions):
+        return True
     if stands_alone(draft) and draft.rank is not None and draft.which:
         return False  # « à quelle heure vend-on le plus » asks something of its own, even where it must be asked back
     return not complete and not (draft.subjects and draft.groups)
+
+
+def _of_those(draft: Draft) -> bool:
+    """« quelle est la plus rentable ? »: a superlative of nothing that is named."""
+    rank = draft.rank
+    bare = rank is not None and not rank.time and rank.by is None and rank.doing is None
+    named = draft.subjects or draft.measures or draft.groups or draft.head or draft.head_unit or draft.units or draft.values
+    return bare and not named
 
 
 def stands_alone(draft: Draft) -> bool:
@@ -48,8 +64,10 @@ def stands_alone(draft: Draft) -> bool:
 
     Such a question is read on its own whenever it can be: conversations last for hours, and most of their questions are new.
     """
-    if draft.again_first or draft.again or draft.only or draft.sort or draft.remove_filter:
+    if draft.again_first or draft.again or draft.only or draft.sort or draft.remove_filter or draft.pointing:
         return False
+    if draft.share and not draft.measures and draft.rank is None and not draft.subjects and not draft.groups:
+        return False  # « quelle part pour le web ? »: of what was asked just before
     rank = draft.rank
     ranked = rank is not None and (rank.by is not None or bool(rank.nouns) or rank.doing is not None)
     asked = draft.which or draft.listed or draft.when
@@ -68,7 +86,7 @@ def follow(
     return _Follower(k, draft, pick).change(last, today, words)
 
 
-class _Follower(Shaper):
+class _Follower(Turner):
     def change(self, last: Plan, today: date, words: tuple[str, ...]) -> tuple[Plan, list[str]]:
         self.today, self.words, self.last = today, words, last
         self.filters_out, self.having, self.related = [], [], []
@@ -77,21 +95,37 @@ class _Follower(Shaper):
             {m.alias for m in last.measures} | {d.alias for d in last.dimensions} | {c.alias for c in last.columns}
         )
         self.items, self.dims = list(last.measures), list(last.dimensions)
-        self.changed = False
         draft = self.draft
         subject = last.entity
         plan = last
         if draft.related or (draft.conditions and plan.kind == "aggregate" and not plan.measures):
             raise NotSure(*(r.text for r in draft.related))
         self.adding = any(w in _ADDING for w in words)
+        if draft.same_period:
+            self._same_stretch(plan)
         for mention in draft.periods:
             if not mention.versus:
                 mention.period = carried(
                     plan.period, mention.period, mention.text, today=today, calendar=self.layer.calendar
                 )
-        if draft.remove_filter or (draft.all and draft.subjects and not draft.measures):
+        if draft.remove_filter and plan.kind == "aggregate" and draft.measures:
+            plan = self._without_measures(plan)
+        if draft.remove_filter and draft.values:
+            plan = self._without_values(plan)
+        elif (draft.remove_filter and not self.changed) or (draft.all and not draft.measures and not draft.groups):
             plan = self._without_filters(plan)
-        if draft.sum and any(self.k.is_count(m.measure) for m in plan.measures if m.measure is not None):
+        if draft.pointing and draft.measures:
+            raise NotSure(*(m.text for m in draft.measures))
+        if draft.pointing and plan.kind == "aggregate" and draft.rank is None:
+            plan = self._listed(plan)
+            subject = plan.entity
+        if (counted := self._entity_counted_too()) is not None and plan.kind == "aggregate":
+            draft.measures.append(MeasureMention(counted.of("entity"), counted.text, counted.start, count=True))
+            draft.subjects = []
+        self._retaxed(plan)
+        if draft.sum and not (draft.measures or draft.groups or draft.values or draft.periods or draft.subjects):
+            plan = self._in_all(plan)
+        if draft.sum and self.dims and any(self.k.is_count(m.measure) for m in plan.measures if m.measure is not None):
             raise NotSure(text("nl2sql.follow_up"))  # « montant total » after a count: of what?
         if draft.count and not draft.measures and plan.kind == "rows" and not plan.distinct:
             return self._counted(plan), self.notes
@@ -106,10 +140,14 @@ class _Follower(Shaper):
         plan = self._period_of(plan, subject)
         plan = self._rank_of(plan)
         if draft.share and plan.kind == "aggregate":
-            self._shares_of(plan)
+            plan = self._shares_of(plan)
+        if draft.aggregate is not None and not draft.measures:
+            plan = self._folded(plan)
         if draft.cumul:
             self._running()
             self.changed = True
+        if draft.tax is not None and not self.tax_placed:
+            raise NotSure("HT" if draft.tax == "net_of_tax" else "TTC")
         if not self.changed:
             raise NotSure(text("nl2sql.follow_up"))
         if plan.kind == "rows":
@@ -161,26 +199,12 @@ class _Follower(Shaper):
         fresh.words = self.words
         return fresh.plan(self.today), fresh.notes
 
-    def _without_filters(self, plan: Plan) -> Plan:
-        self.changed = True
-        draft = self.draft
-        targets = {o.ref for s in draft.subjects for o in s.of("dimension")} | {
-            o.ref for v in draft.values for o in v.of("value")
-        }
-        entities = {o.ref for s in draft.subjects for o in s.of("entity")}
-        if not targets and not entities:
-            bare: dict[str, object] = {"filters": (), "any_of": (), "having": ()}
-            if not (plan.filters or plan.any_of or plan.having):
-                bare = {"period": None, "comparison": None}
-            return plan.model_copy(update=bare)
-        kept = tuple(f for f in plan.filters if f.field not in targets and f.field.partition(".")[0] not in entities)
-        if kept == plan.filters:
-            raise NotSure(*(s.text for s in draft.subjects))
-        draft.subjects, draft.values = [], []
-        return plan.model_copy(update={"filters": kept})
-
     def _new_measures(self, plan: Plan) -> None:
-        if (plan.rollup is not None and plan.rollup.measure is not None) or plan.having:
+        if (
+            (plan.rollup is not None and plan.rollup.measure is not None)
+            or plan.having
+            or any(i.filters for i in plan.measures)
+        ):
             raise NotSure(*(m.text for m in self.draft.measures))
         if not self.adding:
             self._aliases -= {m.alias for m in plan.measures}
@@ -197,6 +221,7 @@ class _Follower(Shaper):
             items += [
                 i.model_copy(update={"alias": self.alias(f"{transform}_{i.alias}"), "transform": transform})
                 for i in list(items)
+                if not (transform == "share" and (i.aggregate not in (None, "sum", "count") or self._averages(i)))
             ]
         self.items = [*self.items, *items] if self.adding else items
         axis = self.time_axis(items)
@@ -206,6 +231,9 @@ class _Follower(Shaper):
             for d in self.dims
         ]  # fmt: skip
         self.changed = True
+
+    def _averages(self, item: MeasureItem) -> bool:
+        return item.measure is not None and self.k.is_average(item.measure)
 
     def _groups_of(self, plan: Plan) -> Plan:
         draft = self.draft
@@ -267,6 +295,10 @@ class _Follower(Shaper):
             if inside and not value.named:
                 # « et pour Paris ? » after « à Lyon »: the same dimension.
                 value.options = inside
+            elif not value.named and aggregate and (of_groups := self._of_groups(list(value.of("value")))):
+                value.options = of_groups
+        if draft.share and aggregate and draft.values:
+            return plan  # « quelle part pour le web ? »: the part is one of the whole that was asked
         made, any_of = self.filters(self.items if aggregate else [], subject)
         for condition in draft.conditions:
             if self._is_group_condition(condition, subject) and aggregate and self.dims:
@@ -276,8 +308,7 @@ class _Follower(Shaper):
         self._presences(None if aggregate else subject)
         self._text_conditions(None if aggregate else subject)
         made += self.filters_out
-        replaced = {f.field for f in made if f.op in ("eq", "in")}
-        kept: list[Filter] = [f for f in plan.filters if f.field not in replaced]
+        kept = self._replaced(made, plan.filters)
         self.filters_out = made
         roots = (
             frozenset[str]().union(*(self.item_roots(i) for i in self.items)) if aggregate else frozenset({subject or ""})
@@ -329,7 +360,12 @@ class _Follower(Shaper):
                 raise NotSure(*(s.text for s in draft.subjects))
             self.changed = True
             return plan.model_copy(update={"order": (Order(by=column.alias, descending=not draft.ascending),)})
+        if draft.alphabetical and (named := [d for d in self.dims if d.grain is None]):
+            self.changed = True
+            return plan.model_copy(update={"order": tuple(Order(by=d.alias, descending=False) for d in named)})
         if draft.sort or draft.ascending is not None:
+            if draft.alphabetical:
+                raise NotSure(text("nl2sql.said.order"))
             wanted = draft.rank.by if draft.rank else None
             by = self._sort_key(wanted)
             self.changed = True
@@ -338,8 +374,10 @@ class _Follower(Shaper):
             )
         if draft.rank is None:
             return plan
-        if draft.rank.time or draft.rank.nouns:
+        if draft.rank.time:
             raise NotSure(draft.rank.text)
+        if draft.rank.nouns:
+            return self._ranked_by_nouns(plan)
         self.changed = True
         if plan.kind == "rows":
             return plan.model_copy(update={"limit": self._limit()})
@@ -354,6 +392,34 @@ class _Follower(Shaper):
             return plan.model_copy(update={"limit": self._limit()})
         by = self._sort_key(draft.rank.by)
         return plan.model_copy(update={"order": (Order(by=by, descending=draft.rank.descending),), "limit": self._limit()})
+
+    def _ranked_by_nouns(self, plan: Plan) -> Plan:
+        """« quelle est la plus rentable ? », « plutôt les moins vendus »: of the groups there are, by what that means."""
+        rank = self.draft.rank
+        assert rank is not None
+        if plan.kind != "aggregate" or not any(d.grain is None for d in self.dims) or rank.nouns == ("*",):
+            raise NotSure(rank.text)
+        refs = {o.ref for noun in rank.nouns for o in self.k.lexicon.lookup(noun) if o.quality >= 0.94}
+        by = next((i.alias for i in self.items if i.measure in refs and not i.transform), None)
+        if by is None:
+            item = self._noun_measure(rank.nouns, rank.text)
+            for dimension in self.dims:
+                if dimension.grain is None and not self.reaches(item, dimension.field.partition(".")[0]):
+                    raise NotSure(rank.text)
+            self.items.append(item)
+            by = item.alias
+        self.changed = True
+        count = rank.count or (plan.limit if rank.plural and plan.limit is not None else self._limit())
+        return plan.model_copy(
+            update={"order": (Order(by=by, descending=rank.descending),), "limit": count, "limit_per": None}
+        )
+
+    def _same_stretch(self, plan: Plan) -> None:
+        """« et l'an dernier à la même époque ? »: the period of before, a year earlier."""
+        draft = self.draft
+        if plan.period is None or len(draft.periods) != 1 or draft.periods[0].versus:
+            raise NotSure(text("nl2sql.follow_up"))
+        draft.same_period = False
 
     def _sort_key(self, wanted: MeasureMention | None) -> str:
         if wanted is not None:
@@ -372,10 +438,24 @@ class _Follower(Shaper):
             return known.alias
         return next(i.alias for i in self.items if not i.hidden)
 
-    def _shares_of(self, plan: Plan) -> None:
+    def _shares_of(self, plan: Plan) -> Plan:
         if any(i.transform == "share" for i in self.items):
             raise NotSure("%")
+        if self.draft.values:
+            if plan.having or plan.limit is not None:
+                raise NotSure("%")
+            made, any_of = self.filters(self.items, None)
+            if len(made) != 1 or any_of or any(f.field == made[0].field for f in plan.filters):
+                raise NotSure("%")
+            if [d for d in self.dims if d.field != made[0].field]:
+                raise NotSure("%")
+            self._aliases -= {i.alias for i in self.items}
+            self.dims = []
+            self._shares(made)
+            self.changed = True
+            return plan
         if not self.dims:
             raise NotSure("%")
         self._shares([])
         self.changed = True
+        return plan

@@ -44,7 +44,9 @@ class GroupBuilder(MeasureBuilder):
                 head = draft.head is not None and mention.start == draft.head.start
                 number = all(self.layer.dimension(o.ref).type == "number" for o in mention.of("dimension"))
                 sorted_too = draft.sort and not groups and mention.start == draft.subjects[0].start
-                if (self.items and (self._bare(mention) or head or sorted_too) and not number) or (conditions and not groups):
+                if (self.items and (self._bare(mention) or head or sorted_too) and not number) or (
+                    conditions and not groups
+                ):
                     groups.append(Group(mention))
                 else:
                     raise NotSure(mention.text)

@@ -21,7 +21,9 @@ _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
-_LENGTHS = {stem(w): long for w, long in (("long", True), ("lent", True), ("court", False), ("rapide", False), ("bref", False))}
+_LENGTHS = {
+    stem(w): long for w, long in (("long", True), ("lent", True), ("court", False), ("rapide", False), ("bref", False))
+}
 _SEVERAL = {"les", "nos", "mes", "ses", "vos", "leurs", "ces", "des", "the"}
 _WHOLE = {"classement", "palmares", "ranking"}
 _ANNOUNCED = {"classement", "palmares", "palmarès", "top", "podium", "hit", "ranking", "liste"}

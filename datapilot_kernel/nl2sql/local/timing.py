@@ -332,7 +332,8 @@ class Timing:
             else:
                 self.comparison = self._with_period(other, grain)
                 return
-        if kind is None and (draft.growth or draft.compare) and grain is None and self.period is not None:
+        apart = draft.trend and bool(dims) and _two_years(self.period)  # « évolution entre 2024 et 2025 par région »
+        if kind is None and (draft.growth or draft.compare or apart) and grain is None and self.period is not None:
             self._split(self.period)
             if self.comparison is not None:
                 return
@@ -342,7 +343,7 @@ class Timing:
             if draft.compare and not dims and len(self.s.items) < 2:
                 raise NotSure(text("nl2sql.comparison"))
             return
-        if self.period is None and grain is None:
+        if self.period is None and (grain is None or (kind == "previous_year" and grain in ("month", *_OFFSETS))):
             self.period = _THIS_YEAR
             self.s.note("assumed_period")
         self.comparison = Comparison(kind=kind)
@@ -468,6 +469,14 @@ class Timing:
         labels = [self.s.item_label(i) for i in items] + ([self.s.layer.dimension(time).label] if time else [])
         if not any(set(phrase(label)) & _PLANNED for label in labels):
             raise Missing("forecast", labels[0] if labels else "")
+
+
+def _two_years(period: Period | None) -> bool:
+    """Tell whether a stretch is two whole years, the second just after the first."""
+    if not isinstance(period, Between) or period.start is None or period.end is None:
+        return False
+    whole = (period.start.month, period.start.day, period.end.month, period.end.day) == (1, 1, 12, 31)
+    return whole and period.end.year - period.start.year == 1
 
 
 def _is_year(period: Period | None) -> bool:
