@@ -2,8 +2,9 @@
 
 What it does by itself: every ORM query gets ``tenant_id = :current`` on every table it touches (also in joins,
 subqueries, aliases and relationship loads), every new row gets the tenant, and an object of another tenant can be
-neither added nor saved. What is written by hand (Core, ``text()``) must bind the tenant itself (``Model.tenant_id ==
-session.tenant_id``), or the wall (:mod:`hub_config.database.wall`) refuses it.
+neither added nor saved. What SQLAlchemy adds no criteria to must bind the tenant itself (``Model.tenant_id ==
+session.tenant_id``), or the wall (:mod:`hub_config.database.wall`) refuses it: Core tables, ``text()``, the SELECT of
+an INSERT … SELECT, the second table of an UPDATE … FROM, and a window function without ``select_from``.
 
 A session lives in one ``with`` block and one transaction, which the block ends: ``commit`` is refused, ``flush`` and
 ``begin_nested`` are there. It hands out no connection.
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from sqlalchemy import CompoundSelect, event, inspect
+from sqlalchemy import Executable, event, inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.session import _EntityBindKey, _PKIdentityArgument
@@ -90,17 +91,8 @@ def _add_criteria(state: ORMExecuteState) -> None:
         return
     if state.is_select or state.is_update or state.is_delete:
         options = _criteria(session.scope)
-        if options:
-            state.statement = _with_options(state.statement, options)
-
-
-def _with_options(statement: Any, options: list[Any]) -> Any:
-    if isinstance(statement, CompoundSelect):
-        # The arms of a union are compiled each for itself: options of the whole would not reach them.
-        copy = statement._generate()
-        copy.selects = [_with_options(arm, options) for arm in statement.selects]
-        return copy
-    return statement.options(*options) if hasattr(statement, "options") else statement
+        if options and isinstance(state.statement, Executable):
+            state.statement = state.statement.options(*options)
 
 
 def _foreign(session: ScopedSession, instance: Any) -> bool:

@@ -88,10 +88,10 @@ def refuse(what: str) -> Unscoped:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """What a statement's text needs in order to pass: the parameters that must hold the scope's value."""
+    """What a statement's text needs in order to pass: of each group of parameters, one must hold the scope's value."""
 
     problem: str | None
-    bound: tuple[str, ...] = ()
+    bound: tuple[tuple[str, ...], ...] = ()
 
 
 _SET_UP_OPTION = "datapilot_set_up"
@@ -144,9 +144,9 @@ def check(statement: str, rows: Iterable[Mapping[str, Any]], scope: Scope, diale
     if not verdict.bound:
         return
     for row in rows:
-        for name in verdict.bound:
-            if not isinstance(row, Mapping) or name not in row or row[name] != scope.value:
-                raise refuse(f"parameter {name} is not the current {scope.kind}")
+        for names in verdict.bound:
+            if not isinstance(row, Mapping) or not any(row.get(name) == scope.value for name in names):
+                raise refuse(f"parameter {' or '.join(names)} is not the current {scope.kind}")
 
 
 @lru_cache(maxsize=4096)
@@ -176,8 +176,8 @@ class _Examiner:
         self.column = "email_key" if kind == "sign_in" else "tenant_id"
         self.ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
 
-    def run(self) -> Iterable[str]:
-        """Yield the names of the parameters that must hold the scope's value."""
+    def run(self) -> Iterable[tuple[str, ...]]:
+        """Yield groups of parameters, one a table: a conjunct with either binds it."""
         known = Base.metadata.tables
         if clash := {name for name in self.ctes if name.lower() in known}:
             raise _Refusal(f"a CTE is named like a table: {sorted(clash)}")
@@ -195,7 +195,7 @@ class _Examiner:
             elif isinstance(node, exp.Table):
                 yield from self._table(node)
 
-    def _table(self, table: exp.Table) -> Iterable[str]:
+    def _table(self, table: exp.Table) -> Iterable[tuple[str, ...]]:
         if isinstance(table.parent, exp.Schema) or (table.parent_select is None and isinstance(table.parent, exp.Insert)):
             self._known(table)
             return
@@ -206,20 +206,22 @@ class _Examiner:
             return
         if self.kind not in ("tenant", "sign_in") or (self.kind == "sign_in" and name != "users"):
             raise _Refusal(f"table {name} in a session of kind {self.kind}")
-        for condition, alone in _governing(table):
-            bound = self._binding(condition, table.alias_or_name, alone)
-            if bound:
-                yield bound
-                return
-        raise _Refusal(f"table {name} is not bound to the current {self.kind}")
+        bound = tuple(
+            parameter
+            for condition, alone in _governing(table)
+            for parameter in self._binding(condition, table.alias_or_name, alone)
+        )
+        if not bound:
+            raise _Refusal(f"table {name} is not bound to the current {self.kind}")
+        yield bound
 
     def _known(self, table: exp.Table) -> str:
         if table.db or table.catalog or not isinstance(table.this, exp.Identifier) or table.name not in Base.metadata.tables:
             raise _Refusal(f"{table.sql()} is not a table of the platform")
         return table.name
 
-    def _binding(self, condition: exp.Expr | None, source: str, alone: bool) -> str | None:
-        """Return the parameter that a conjunct compares with the source's column; None: no conjunct does."""
+    def _binding(self, condition: exp.Expr | None, source: str, alone: bool) -> Iterable[str]:
+        """Yield the parameters that conjuncts compare with the source's column."""
         for conjunct in _conjuncts(condition):
             if not isinstance(conjunct, exp.EQ):
                 continue
@@ -228,8 +230,7 @@ class _Examiner:
                     continue
                 parameter = _parameter(value)
                 if parameter and (column.table == source or (alone and not column.table)):
-                    return parameter
-        return None
+                    yield parameter
 
     def _assignments(self, assignments: Iterable[exp.Expr]) -> None:
         for assignment in assignments:
@@ -240,7 +241,7 @@ class _Examiner:
             ):
                 raise _Refusal("a row's tenant does not change")
 
-    def _insert(self, insert: exp.Insert) -> Iterable[str]:
+    def _insert(self, insert: exp.Insert) -> Iterable[tuple[str, ...]]:
         target = insert.this
         if insert.args.get("alternative") or insert.args.get("overwrite") or not isinstance(target, exp.Schema):
             raise _Refusal("an INSERT that names no columns, or replaces")
@@ -268,11 +269,11 @@ class _Examiner:
                 raise _Refusal("an upsert over a key that is not the tenant's")
             self._assignments(conflict.expressions)
 
-    def _inserted(self, value: exp.Expr) -> str:
+    def _inserted(self, value: exp.Expr) -> tuple[str]:
         parameter = _parameter(value)
         if parameter is None:
             raise _Refusal("an INSERT whose tenant_id is not a parameter")
-        return parameter
+        return (parameter,)
 
 
 def _governing(table: exp.Table) -> Iterable[tuple[exp.Expr | None, bool]]:
