@@ -23,6 +23,8 @@ from datapilot_kernel.sources.model import (
 from datapilot_kernel.sources.tls import Tls, TlsMode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from datapilot_kernel.sources.files_import.report import FilesOptions
 
 __all__ = [
@@ -45,7 +47,11 @@ __all__ = [
 
 
 def open_source(
-    location: str | DatabaseLocation, *, files_options: FilesOptions | None = None, time_zone: str = "Europe/Paris"
+    location: str | DatabaseLocation,
+    *,
+    files_options: FilesOptions | None = None,
+    time_zone: str = "Europe/Paris",
+    files_cache: Path | None = None,
 ) -> OpenedSource:
     """Open a source.
 
@@ -57,6 +63,8 @@ def open_source(
         :class:`DatabaseLocation`, where the password is in no string.
     files_options
         What a person decided about files, by file name; see :mod:`datapilot_kernel.sources.files_import.report`.
+    files_cache
+        Folder where databases made of files are kept; None: the person's own cache folder.
     time_zone
         In which the source's times with a zone are computed and shown.
 
@@ -82,4 +90,4 @@ def open_source(
 
     if where.kind == "duckdb":
         return files.open_duckdb(where.path, time_zone=time_zone)
-    return files.open_files(where.path, files_options or {}, time_zone=time_zone)
+    return files.open_files(where.path, files_options or {}, time_zone=time_zone, cache=files_cache)

@@ -345,8 +345,12 @@ def open_duckdb(path: Path, *, time_zone: str = "Europe/Paris") -> FilesSource:
     return FilesSource(path.absolute(), path.stem, time_zone=time_zone)
 
 
-def open_files(path: Path, options: FilesOptions, *, time_zone: str = "Europe/Paris") -> FilesSource:
+def open_files(
+    path: Path, options: FilesOptions, *, time_zone: str = "Europe/Paris", cache: Path | None = None
+) -> FilesSource:
     """Read a file or a folder of files (or find that it was read before), and open what came of it.
+
+    ``cache`` is where the imported database is kept; None: the person's own cache folder.
 
     Raises
     ------
@@ -360,7 +364,7 @@ def open_files(path: Path, options: FilesOptions, *, time_zone: str = "Europe/Pa
     # It starts while the files are read, and is ready for the first question.
     process = _Process()
     try:
-        database, report = imported(path, options)
+        database, report = imported(path, options, cache)
     except BaseException:
         process.end()
         raise

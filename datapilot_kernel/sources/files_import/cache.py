@@ -56,8 +56,13 @@ def files_at(path: Path) -> list[Path]:
     return [path]
 
 
-def imported(path: Path, options: FilesOptions) -> tuple[Path, ImportReport]:
+def imported(path: Path, options: FilesOptions, cache: Path | None = None) -> tuple[Path, ImportReport]:
     """Return the database made of a file or folder, and its report; import it if that was not done before.
+
+    Parameters
+    ----------
+    cache
+        Where imported databases are kept; None: the person's own cache folder.
 
     Raises
     ------
@@ -67,7 +72,7 @@ def imported(path: Path, options: FilesOptions) -> tuple[Path, ImportReport]:
     path = path.absolute()
     files = files_at(path)
     place = hashlib.sha256(str(path).encode()).hexdigest()[:16]
-    folder = _usable_folder()
+    folder = _usable_folder(cache)
     database = folder / f"{place}-{_key(files, options)}.duckdb"
     report = _kept(database)
     if report is not None:
@@ -84,14 +89,16 @@ def imported(path: Path, options: FilesOptions) -> tuple[Path, ImportReport]:
     return database, report
 
 
-def _usable_folder() -> Path:
+def _usable_folder(cache: Path | None) -> Path:
     try:
-        folder = cache_folder() / "files"
+        folder = cache if cache is not None else cache_folder() / "files"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.access(folder, os.W_OK):
             return folder
     except OSError:
         pass
+    if cache is not None:
+        raise SourceProblem("sources.cache_unwritable")
     # A home that cannot be written (a service account): a folder of this machine's temporary ones, ours alone.
     spare = Path(tempfile.gettempdir()) / f"datapilot-{os.getuid()}"
     spare.mkdir(mode=0o700, exist_ok=True)
