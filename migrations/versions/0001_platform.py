@@ -154,6 +154,7 @@ def upgrade() -> None:
         sa.Column("timings_ms", DOCUMENT, nullable=False),
         sa.Column("model", DOCUMENT, nullable=True),
         sa.Column("cost_microeuros", sa.BigInteger, nullable=False),
+        sa.Column("today", sa.Date, nullable=True),
         sa.Column("audience", sa.Text, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("finished_at", MOMENT, nullable=True),
@@ -291,6 +292,7 @@ def upgrade() -> None:
         sa.Column("verdict", sa.Text, nullable=False),
         sa.Column("comment", sa.Text, nullable=False),
         sa.Column("plan_json", DOCUMENT, nullable=True),
+        sa.Column("sql", sa.Text, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "query_id"],
@@ -611,6 +613,8 @@ def upgrade() -> None:
         sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("question", sa.Text, nullable=False),
         sa.Column("plan_json", DOCUMENT, nullable=True),
+        sa.Column("sql", sa.Text, nullable=True),
+        sa.Column("asked_back", sa.Text, nullable=True),
         sa.Column("query_id", ID, nullable=True),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(

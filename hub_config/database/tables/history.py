@@ -41,13 +41,15 @@ class Conversation(Identified, Base):
 
 
 class ConversationTurn(Identified, Base):
-    """One question of a conversation and the plan it became."""
+    """One question of a conversation and what it came to: a plan, a statement, or a question back."""
 
     __tablename__ = "conversation_turns"
     conversation_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     position: Mapped[int]
     question: Mapped[str]
     plan_json: Mapped[dict[str, Any] | None]
+    sql: Mapped[str | None]
+    asked_back: Mapped[str | None]
     query_id: Mapped[str | None] = mapped_column(String(ID_LENGTH))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     conversation: Mapped[Conversation] = relationship(back_populates="turns")
@@ -80,6 +82,7 @@ class Query(Identified, Base):
     timings_ms: Mapped[dict[str, Any]] = mapped_column(default=dict)
     model: Mapped[dict[str, Any] | None]
     cost_microeuros: Mapped[int] = mapped_column(default=0)
+    today: Mapped[dt.date | None]
     audience: Mapped[str] = mapped_column(default="session")
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
@@ -141,7 +144,7 @@ class Erasure(Identified, Base):
 
 
 class Feedback(Identified, Base):
-    """What a person thought of an answer, and the plan it should have been."""
+    """What a person thought of an answer, and the plan or the statement it should have been."""
 
     __tablename__ = "feedback"
     query_id: Mapped[str] = mapped_column(String(ID_LENGTH))
@@ -149,6 +152,7 @@ class Feedback(Identified, Base):
     verdict: Mapped[str]
     comment: Mapped[str] = mapped_column(default="")
     plan_json: Mapped[dict[str, Any] | None]
+    sql: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     __table_args__ = (belongs_to("queries", "query_id"), Index(None, "tenant_id", "query_id"))
 
