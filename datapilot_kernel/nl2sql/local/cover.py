@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Literal
 
 from datapilot_kernel.nl2sql.local.grammar import Grammar
-from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option
+from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Lexicon, Option
 from datapilot_kernel.nl2sql.local.periods import TimeSpan, find_time
 from datapilot_kernel.nl2sql.local.tokens import Token, stem
 
@@ -130,6 +130,10 @@ def cover(
             continue  # « recettes mensuelles » is by month, « la formule mensuelle » is not
         if span.end - span.start == 1:
             options = _honest_short_values(options, tokens[span.start], grammar)
+            if grammar.language == "en" and stems[span.start] in grammar.verbs:
+                # « sold » is what was sold, though a layer may say « soldé » or « solde » of its invoices.
+                spelled = tokens[span.start].norm in lexicon.vocabulary
+                options = options if spelled else tuple(o for o in options if o.quality <= TRANSLATED)
         if not options:
             continue
         best = options[0].quality

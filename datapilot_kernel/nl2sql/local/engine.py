@@ -92,12 +92,18 @@ class LocalEngine:
             return _refuse("sql_instead_of_question", "")
         if not any(c.isalpha() for c in stripped):
             return _refuse("not_a_question", "")
-        first = self._in(self.language, stripped, today, conversation)
+        own, other = self.language, "en" if self.language == "fr" else "fr"
+        own_words, other_words = _words_of(own, stripped), _words_of(other, stripped)
+        if other_words > own_words + 1:
+            own, other = other, own  # nothing but words of the other language: « which invoices are unpaid »
+        first = self._in(own, stripped, today, conversation)
         if not isinstance(first, Unsure):
             return first
-        other = "en" if self.language == "fr" else "fr"
         second = self._in(other, stripped, today, conversation)
-        return second if not isinstance(second, Unsure) else first
+        if isinstance(second, Unsure):
+            # Say what is not known in the language that knew more of it.
+            return second if other_words > own_words and own == self.language else first
+        return second
 
     def _in(self, language: str, question: str, today: date, conversation: Conversation | None) -> Understanding:
         words = grammar(language)
@@ -222,6 +228,14 @@ class LocalEngine:
             if len(readings) >= _MAX_CHOICES * 2:
                 break
         return readings
+
+
+def _words_of(language: str, question: str) -> int:
+    """Return how many words of a question are everyday words of this language, whatever they are in the other."""
+    words = grammar(language)
+    return sum(
+        words.is_filler(t) or t.stem in words.known for t in tokenize(question, language=language) if t.kind == "word"
+    )
 
 
 def _joined(words: list[str], found: Cover) -> list[str]:

@@ -218,6 +218,26 @@ class Reader(RankReader):
         rates = [f for f in found if f[1] == 1] or found
         return rates[0] if len(rates) == 1 else None
 
+    def _counted_as(self, i: int) -> int | None:
+        """« combien de produits sont en rupture »: one number, not the products and the shortages beside them."""
+        item, draft = self.items[i], self.draft
+        last = draft.measures[-1] if draft.measures else None
+        place = next((j for j, x in enumerate(self.items) if last is not None and x.start == last.start), None)
+        if last is None or place is None or place >= i or not last.count or not last.of("entity") or last.aggregate:
+            return None
+        if any(
+            x.kind not in ("filler", "time") and not (x.kind == "lex" and x.of("value")) for x in self.items[place + 1 : i]
+        ):
+            return None
+        if place + 1 == i:
+            return None
+        said = tuple(o for o in self.lexicon.lookup(f"{last.text} {item.text}") if o.kind == "measure" and o.quality >= 0.95)
+        if said:
+            last.options, last.count, last.text = said, False, f"{last.text} {item.text}"
+        else:
+            draft.unexplained.append(item.text)
+        return i + 1
+
     def _measure_of(self, i: int) -> MeasureMention | None:
         """Return the measure that this phrase only says what it is of (« … des … »)."""
         before = self.before(i)
@@ -328,6 +348,8 @@ class Reader(RankReader):
                 if not {o.entity for o in of.of("measure")} & {o.entity for o in options}:
                     draft.unexplained.append(item.text)
                 return i + 1
+            if (counted := self._counted_as(i)) is not None:
+                return counted
             draft.measures.append(MeasureMention(options, item.text, item.start))
             return i + 1
         # A date named just before a period says which date: « date d'échéance en mai ».

@@ -14,7 +14,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     Unit,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
-from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, content, is_participle
+from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Lexicon, Option, content, is_participle
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
 _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
@@ -30,7 +30,11 @@ def _mention(item: Item, options: tuple[Option, ...] | None = None) -> Mention:
 def _without_parts(item: Item) -> Item:
     """A word that is only a part of stored values loses to what the layer calls by it (« ligne », « Boutique en ligne »)."""
     named = max((o.quality for o in item.options if o.kind != "value"), default=0.0)
-    kept = tuple(o for o in item.options if o.kind != "value" or o.quality >= 0.9 or o.quality > named)
+    kept = tuple(
+        o
+        for o in item.options
+        if o.kind != "value" or o.quality >= 0.9 or o.quality > named or o.quality == named == TRANSLATED
+    )
     return item if len(kept) == len(item.options) else replace(item, options=kept)
 
 
@@ -198,6 +202,11 @@ class ReaderBase(ABC):
             if previous is not None and previous.kind == "lex" and self._qualifies(previous, item):
                 # « factures impayées »: an adjective of the noun before it.
                 return "value"
+            following = self.items[i + 1] if i + 1 < len(self.items) else None
+            english = self.lexicon_grammar.language == "en" or best == TRANSLATED
+            noun = following if english and following is not None and following.kind == "lex" else None
+            if noun is not None and noun.of("entity") and self._qualifies(noun, item):
+                return "value"  # « unpaid invoices »
             for near in (self._other_side(i, -1), self._other_side(i, 1)):
                 if near is not None and any(o.kind == "value" and o.ref in mine for o in near.options):
                     return "value"
@@ -221,8 +230,8 @@ class ReaderBase(ABC):
     def _qualifies(self, noun: Item, item: Item) -> bool:
         entities = {o.ref for o in noun.of("entity")}
         entities |= {o.entity for o in noun.of("measure") if o.quality >= 0.94}
-        adjacent = noun.end == item.start
-        return adjacent and any(o.entity in entities and o.quality >= 0.9 for o in item.of("value"))
+        adjacent = item.start in (noun.end, noun.start - (item.end - item.start))
+        return adjacent and any(o.entity in entities and o.quality >= TRANSLATED for o in item.of("value"))
 
     def _placed(self, item: Item) -> bool:
         """Tell whether a phrase was read as an entity or a dimension, not as a value."""

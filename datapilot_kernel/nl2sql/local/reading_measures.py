@@ -59,6 +59,8 @@ class MeasureReader(ConditionReader):
                 return self._lex(place)
             elif not taken and item.is_op("top", "bottom"):
                 return self._op(place)
+            elif not taken and item.is_op("count") and (counted := self._ranked_by_count(place)) is not None:
+                return counted
             elif (
                 not taken
                 and item.kind == "lex"
@@ -97,6 +99,23 @@ class MeasureReader(ConditionReader):
                 self.draft.unexplained.append(self.items[i].text)
             return i + 1
         return i + 1
+
+    def _ranked_by_count(self, place: int) -> int | None:
+        """« top 5 customers by number of orders », « trié par nombre de commandes »."""
+        rank, following = self.draft.rank, self.next(place + 1)
+        item = None if following is None else self.items[following]
+        ranked = rank is not None and rank.by is None and not rank.nouns and not rank.time
+        if item is None or following is None or item.kind != "lex" or not item.of("entity"):
+            return None
+        mention = MeasureMention(item.of("entity"), item.text, item.start, count=True)
+        if rank is not None and ranked:
+            rank.by = mention
+        elif self.draft.sort:
+            self.draft.measures.append(mention)
+            self.draft.sort_by = item.start
+        else:
+            return None
+        return following + 1
 
     def _by_value(self, item: Item) -> tuple[Option, ...]:
         """« par carte bancaire » is a value; « par mag. » may as well be a column cut short: a code is no answer."""
@@ -277,6 +296,14 @@ class MeasureReader(ConditionReader):
 
     def _rate(self, i: int) -> int:
         """« taux de commandes annulées »: the part of them that a condition names."""
+        before, last = self.before(i), self.draft.measures[-1] if self.draft.measures else None
+        if last is not None and before is not None and before.start == last.start and before.end == self.items[i].start:
+            # « margin rate of Solenza »
+            if rates := self._rate_of(last):
+                last.options = rates
+            else:
+                self.draft.unexplained.append(self.items[i].text)
+            return i + 1
         self.draft.share, self.draft.rate = True, self.items[i].text
         return i + 1
 

@@ -17,7 +17,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     ValueMention,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import phrase
-from datapilot_kernel.nl2sql.local.lexicon import Option, content, is_participle
+from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Option, content, is_participle
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.plan.model import (
     Filter,
@@ -57,7 +57,7 @@ class SubjectBuilder(DefaultsBuilder):
         if draft.units or draft.head_unit or draft.versus is not None or any(p.versus for p in draft.periods):
             return
         mention = draft.measures[0]
-        refs = {o.ref for o in mention.of("measure") if o.quality >= 0.94}
+        refs = {o.ref for o in mention.of("measure") if o.quality >= 0.94 or o.quality == TRANSLATED}
         if mention.aggregate is not None or len(refs) != 1:
             return
         ref = next(iter(refs))
