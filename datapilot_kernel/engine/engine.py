@@ -1,8 +1,8 @@
 """One object: ``ask(question) -> outcome``. What the notebook, the API, the command line and the tests all call.
 
-The life of a question: understand (local; later engines are handed what it could not place), compile, guard, execute,
-answer. Every road to the data goes through :meth:`Engine._execute`: guard, then source. A question never raises for
-something the person or their source did: it comes back as a refusal or a failure. Only a cancelled token raises.
+The life of a question: understand (an approved question, the local engine, Claude for what it could not place), compile,
+guard, execute, answer. Every road to the data goes through :meth:`Engine._execute`: guard, then source. A question never
+raises for something the person or their source did: it comes back as a refusal or a failure. Only a cancelled token raises.
 
 The engine belongs to one person's rights over one source: its policy, value index and caches are never shared between
 people whose rights differ.
@@ -16,12 +16,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, assert_never, runtime_checkable
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from datapilot_kernel.catalog.model import Catalog
+from datapilot_kernel.engine.model_runner import GuardSaidNo, ModelRunner
 from datapilot_kernel.engine.outcome import (
     Answer,
     Clarification,
@@ -32,12 +34,13 @@ from datapilot_kernel.engine.outcome import (
     Timings,
     Trust,
 )
-from datapilot_kernel.engine.policy import build_policy
+from datapilot_kernel.engine.policy import build_policy, visible_columns
 from datapilot_kernel.engine.values import collect_values
 from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
 from datapilot_kernel.guard import Accepted, Guard, Policy, cost
 from datapilot_kernel.guard import Refusal as GuardRefusal
 from datapilot_kernel.messages import current_language, text
+from datapilot_kernel.nl2sql.router import Routing
 from datapilot_kernel.nl2sql.understanding import Ambiguous, NotAnswerable, Understanding, Understood, Unsure
 from datapilot_kernel.plan.compiled import Compiled
 from datapilot_kernel.plan.compiler import compile_plan
@@ -46,8 +49,13 @@ from datapilot_kernel.semantic.model import Layer
 from datapilot_kernel.sources.model import CancelToken, Limits, ResultTable, Source
 
 if TYPE_CHECKING:
+    from datapilot_kernel.nl2sql.claude.asking import ClaudeEngine
+    from datapilot_kernel.nl2sql.claude.cost import Budget, ModelUse
+    from datapilot_kernel.nl2sql.claude.settings import ModelSettings
+    from datapilot_kernel.nl2sql.claude.wire import Model
     from datapilot_kernel.nl2sql.conversation import Conversation
     from datapilot_kernel.nl2sql.local import LocalEngine
+    from datapilot_kernel.nl2sql.verified import VerifiedQuestions
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +96,19 @@ class Engine:
         Of the person, for row filters.
     fixed_today
         None: the clock of each question.
+    model
+        The language model for what the local engine hands on; None: there is none, and outcomes say so.
+    transport
+        What carries its requests: share one between the engines of the same settings (it holds the connections), and close
+        it yourself. None: the engine makes its own at first use; :meth:`close` closes that.
+    budget
+        Asked before each call of the model; None: no limit.
+    verified
+        Approved questions of this tenant and source; None: none.
+    routing
+        When to hand on.
+    keep_requests
+        Keep what is sent to the model in ``outcome.model.requests``, for a run log.
     """
 
     def __init__(
@@ -99,6 +120,12 @@ class Engine:
         attributes: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         fixed_today: date | None = None,
+        model: ModelSettings | None = None,
+        transport: Model | None = None,
+        budget: Budget | None = None,
+        verified: VerifiedQuestions | None = None,
+        routing: Routing | None = None,
+        keep_requests: bool = False,
     ) -> None:
         self.source = source
         self.limits = limits or Limits()
@@ -111,6 +138,14 @@ class Engine:
         self._given_policy: Policy | None = None
         self._guard: Guard | None = None
         self._local: LocalEngine | None = None
+        self.model = model
+        self.budget = budget
+        self.verified = verified
+        self.routing = routing or Routing()
+        self._keep_requests = keep_requests
+        self._given_transport = transport
+        self._transport: Model | None = transport
+        self._claude: ClaudeEngine | None = None
 
     # ── what the engine knows ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -156,15 +191,59 @@ class Engine:
                 self._local = LocalEngine(self.layer, values, language=current_language())
             return self._local
 
+    @property
+    def claude(self) -> ClaudeEngine | None:
+        """The model's engine over what this person may see; None without a configured model."""
+        if self.model is None:
+            return None
+        with self._lock:
+            if self._claude is None:
+                from datapilot_kernel.nl2sql.claude.asking import ClaudeEngine
+                from datapilot_kernel.nl2sql.claude.context import SourceContext
+
+                context = SourceContext(
+                    self.layer,
+                    self.catalog,
+                    visible_columns(self.guard.policy),
+                    self.local.values,
+                    openness=self.model.openness,
+                    budget_tokens=self.model.context_tokens,
+                )
+                self._claude = ClaudeEngine(
+                    self._model_transport(self.model),
+                    self.model,
+                    context,
+                    dialect=self.source.dialect,
+                    budget=self.budget,
+                    keep_requests=self._keep_requests,
+                )
+            return self._claude
+
+    def _model_transport(self, settings: ModelSettings) -> Model:
+        if self._transport is None:
+            from datapilot_kernel.nl2sql.claude.adapter import ClaudeModel
+
+            self._transport = ClaudeModel(settings)
+        return self._transport
+
     def use_policy(self, policy: Policy) -> None:
         """Replace the policy made from catalog and layer by one given whole (``datapilot sql --policy``)."""
         with self._lock:
             self._given_policy = policy
-            self._guard = None
+            self._guard = self._claude = None
+
+    def close(self) -> None:
+        """Close the model's connections that this engine made itself. Not the source, nor a transport that was given."""
+        with self._lock:
+            own, self._transport, self._claude = self._transport, self._given_transport, None
+        if own is not None and own is not self._given_transport:
+            own.close()
 
     def prepare(self) -> None:
         """Do all first-use work now: catalog, layer, guard, value index."""
         _ = (self.catalog, self.layer, self.guard, self.local)
+        if self.claude is not None:
+            self.claude.model.warm()
 
     def refresh(self) -> bool:
         """Introspect again; return True when names, types or keys changed (everything built on them is then rebuilt)."""
@@ -175,7 +254,7 @@ class Engine:
             self._catalog = introspect(self.source)
             if self._catalog.version == before:
                 return False
-            self._guard = self._local = None
+            self._guard = self._local = self._claude = None
             self._layer = self._given_layer
             return True
 
@@ -196,6 +275,12 @@ class Engine:
     ) -> Outcome:
         """Answer a question; the conversation, when given, is used for follow-ups and continued.
 
+        Parameters
+        ----------
+        engine
+            ``auto``: an approved question, the local engine, Claude, in that order. The others force one; a forced Claude
+            that cannot be had gives way to the local outcome, which says so.
+
         Raises
         ------
         Cancelled
@@ -203,15 +288,74 @@ class Engine:
         """
         run = _Run(question, cancel, progress)
         with run.catching() as caught:
-            if engine == "claude":
-                raise Refused("engine.claude_not_configured")
-            with run.timed("understand"):
-                understanding = self.local.understand(question, today=self.today(), conversation=conversation)
-            outcome = self._from_understanding(run, understanding)
-            if conversation is not None and isinstance(outcome, Answer) and outcome.plan is not None:
-                conversation.add(question, outcome.plan)
-            return outcome
+            return self._routed(run, engine, conversation)
         return caught.outcome("local")
+
+    def _routed(self, run: _Run, engine: Choice, conversation: Conversation | None) -> Outcome:
+        if engine == "claude" and self.model is None:
+            raise Refused("engine.claude_not_configured")
+        if engine == "auto" and self.verified is not None:
+            with run.timed("understand"):
+                plan = self.verified.find(run.question, local=self.local, today=self.today())
+            if plan is not None:
+                return _continued(conversation, run.question, self._from_plan(run, plan, "verified", (), trust="verified"))
+        with run.timed("understand"):
+            understanding = self.local.understand(run.question, today=self.today(), conversation=conversation)
+        if engine == "local" or (engine == "auto" and not self.routing.hands_on(understanding)):
+            return _continued(conversation, run.question, self._from_understanding(run, understanding))
+        if self.claude is None:
+            outcome = self._from_understanding(run, understanding)
+            return replace(outcome, notes=(*outcome.notes, text("claude.problem.not_configured")))
+        return self._by_claude(run, self.claude, understanding, conversation)
+
+    def _by_claude(
+        self, run: _Run, claude: ClaudeEngine, understanding: Understanding, conversation: Conversation | None
+    ) -> Outcome:
+        from datapilot_kernel.nl2sql.claude.asking import GaveUp, Question, Ran
+        from datapilot_kernel.nl2sql.claude.cost import ModelUse, OverBudget
+        from datapilot_kernel.nl2sql.claude.handover import hear
+        from datapilot_kernel.nl2sql.claude.wire import ModelProblem
+
+        use = run.model = ModelUse()
+        with run.timed("understand"):
+            question = Question(
+                run.question,
+                self.today(),
+                hear(self.local, run.question, today=self.today()),
+                understanding,
+                conversation,
+                self.verified.examples(run.question, limit=6) if self.verified is not None else (),
+            )
+        runner = ModelRunner(
+            self._compile,
+            lambda plan, notes: self._from_plan(run, plan, "claude", notes),
+            lambda sql, notes: self._from_sql(run, sql, "claude", notes),
+        )
+        try:
+            asked = claude.ask(question, runner, use=use, cancel=run.cancel)
+        except (ModelProblem, OverBudget) as problem:
+            log.info("model not used in question %s: %s", run.id, problem.log)
+            run.spent("understand", use.model_ms)
+            outcome = _continued(conversation, run.question, self._from_understanding(run, understanding))
+            return replace(outcome, notes=(*outcome.notes, problem.message), model=use)
+        except Exception:
+            run.spent("understand", use.model_ms)
+            raise
+        run.spent("understand", use.model_ms)
+        match asked:
+            case Ran(result=answer, sql=sql):
+                answer = replace(answer, timings_ms=run.done(), model=use)
+                return _continued(conversation, run.question, answer, sql=sql)
+            case Ambiguous(message=message, choices=choices):
+                if conversation is not None:
+                    conversation.add(run.question, asked_back=message)
+                return Clarification(run.id, message, (), "claude", run.done(), choices[:4], model=use)
+            case NotAnswerable(reason=reason, missing=missing, message=message):
+                return Refusal(run.id, message, (), "claude", run.done(), reason, missing, model=use)
+            case GaveUp(reason=why, message=message):
+                return Failure(run.id, message, (), "claude", run.done(), None, why, model=use)
+            case _:
+                assert_never(asked)
 
     def run_plan(
         self,
@@ -256,7 +400,9 @@ class Engine:
             case _:
                 assert_never(understanding)
 
-    def _from_plan(self, run: _Run, plan: Plan, engine: EngineName, notes: tuple[str, ...]) -> Outcome:
+    def _from_plan(
+        self, run: _Run, plan: Plan, engine: EngineName, notes: tuple[str, ...], *, trust: Trust | None = None
+    ) -> Answer:
         from datapilot_kernel.answers import answer_columns, compose
 
         with run.timed("understand"):
@@ -267,14 +413,15 @@ class Engine:
             composed = compose(
                 table, columns, plan=plan, compiled=compiled, layer=self.layer, sql=accepted.sql, dialect=self.source.dialect
             )
-        trust: Trust = "governed" if self.layer.status == "accepted" else "exploratory"
+        if trust is None or self.layer.status != "accepted":
+            trust = "governed" if self.layer.status == "accepted" else "exploratory"
         every_note = notes + compiled.notes + self._draft_note()
         return Answer(
             run.id, composed.sentence, every_note, engine, run.done(), run.question, trust, composed.sentence,
             composed.reading, plan, accepted.sql, columns, table, composed.chart, compiled,
         )  # fmt: skip
 
-    def _from_sql(self, run: _Run, sql: str) -> Outcome:
+    def _from_sql(self, run: _Run, sql: str, engine: EngineName = "sql", notes: tuple[str, ...] = ()) -> Answer:
         from datapilot_kernel.answers import answer_columns, compose
 
         accepted, table = self._execute(sql, run)
@@ -284,8 +431,8 @@ class Engine:
                 table, columns, plan=None, compiled=None, layer=self._layer, sql=accepted.sql, dialect=self.source.dialect
             )
         return Answer(
-            run.id, composed.sentence, (), "sql", run.done(), "", "exploratory", composed.sentence, composed.reading,
-            None, accepted.sql, columns, table, composed.chart, None,
+            run.id, composed.sentence, notes, engine, run.done(), run.question, "exploratory", composed.sentence,
+            composed.reading, None, accepted.sql, columns, table, composed.chart, None,
         )  # fmt: skip
 
     def _draft_note(self) -> tuple[str, ...]:
@@ -315,11 +462,11 @@ class Engine:
         with run.timed("guard"):
             verdict = self.guard.check(sql)
         if isinstance(verdict, GuardRefusal):
-            raise _GuardSaidNo(verdict)
+            raise GuardSaidNo(verdict)
         with run.timed("guard"):
             too_much = self._too_expensive(verdict, run.cancel)
         if too_much is not None:
-            raise _GuardSaidNo(too_much)
+            raise GuardSaidNo(too_much)
         with run.timed("execute"):
             table = self.source.execute(verdict.sql, limits=self.limits, cancel=run.cancel)
         return verdict, table
@@ -346,9 +493,16 @@ class Engine:
     def _one_column(self, plan: Plan, max_rows: int) -> list[object]:
         verdict = self.guard.check(self._compile(plan).sql)
         if isinstance(verdict, GuardRefusal):
-            raise _GuardSaidNo(verdict)
+            raise GuardSaidNo(verdict)
         limits = Limits(max_rows=max_rows, timeout_ms=3_000)
         return [row[0] for row in self.source.execute(verdict.sql, limits=limits).rows]
+
+
+def _continued(conversation: Conversation | None, question: str, outcome: Outcome, *, sql: str | None = None) -> Outcome:
+    """Remember in the conversation what a question came to."""
+    if conversation is not None and isinstance(outcome, Answer) and (outcome.plan is not None or sql is not None):
+        conversation.add(question, outcome.plan, sql=sql)
+    return outcome
 
 
 _SMALL_ROWS = 5_000
@@ -378,15 +532,6 @@ def _worth_asking(tables: tuple[str, ...], sizes: Mapping[str, int | None]) -> b
 _SCHEMA_REASONS = frozenset({"undefined_table", "undefined_column", "schema_changed"})
 
 
-class _GuardSaidNo(Refused):
-    """Carries the guard's own refusal up to the outcome."""
-
-    def __init__(self, verdict: GuardRefusal) -> None:
-        self.verdict = verdict
-        super().__init__("engine.guard_refused", log=verdict.log, message=verdict.message)
-        self.reason = verdict.reason
-
-
 class _Caught:
     """What :meth:`_Run.catching` caught, as an outcome."""
 
@@ -395,9 +540,15 @@ class _Caught:
         self.error: Exception | None = None
 
     def outcome(self, engine: EngineName) -> Outcome:
+        """Return the outcome of the error; what a model cost by then is on it."""
+        if self._run.model is not None:
+            return replace(self._outcome("claude"), model=self._run.model)
+        return self._outcome(engine)
+
+    def _outcome(self, engine: EngineName) -> Outcome:
         run, error = self._run, self.error
         match error:
-            case _GuardSaidNo(verdict=verdict):
+            case GuardSaidNo(verdict=verdict):
                 return Refusal(run.id, verdict.message, (), engine, run.done(), verdict.reason, "")
             case SourceProblem():
                 return Failure(run.id, error.message, (), engine, run.done(), None, error.reason)
@@ -426,8 +577,13 @@ class _Run:
         self.question = question
         self.cancel = cancel
         self._progress = progress
+        self.model: ModelUse | None = None
         self._started = time.perf_counter()
         self._spent: dict[Step, float] = {}
+
+    def spent(self, step: Step, milliseconds: float) -> None:
+        """Add time that was spent outside :meth:`timed`."""
+        self._spent[step] = self._spent.get(step, 0.0) + milliseconds
 
     @contextmanager
     def timed(self, step: Step) -> Iterator[None]:

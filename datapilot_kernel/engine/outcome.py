@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from datapilot_kernel.answers.model import AnswerColumn, ReadingPart
+from datapilot_kernel.nl2sql.claude.cost import ModelUse
 from datapilot_kernel.nl2sql.understanding import Choice, RefusalReason
 from datapilot_kernel.plan.compiled import Compiled
 from datapilot_kernel.plan.model import Plan
@@ -32,11 +33,14 @@ class Timings:
 
 @dataclass(frozen=True)
 class _Outcome:
+    """``model``: what a language model did and cost for this question; None when none was called."""
+
     id: str
     message: str
     notes: tuple[str, ...]
     engine: EngineName
     timings_ms: Timings
+    model: ModelUse | None = field(default=None, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)

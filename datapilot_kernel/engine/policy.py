@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from datapilot_kernel.catalog.model import Catalog
 from datapilot_kernel.guard import Policy, TablePolicy
+from datapilot_kernel.guard.policy import split_name
 from datapilot_kernel.semantic.model import Entity, Layer
 
 
@@ -64,3 +65,11 @@ def build_policy(
         tables=tables,
         max_rows=max_rows,
     )
+
+
+def visible_columns(policy: Policy) -> dict[str, frozenset[str]]:
+    """Return the columns that a policy lets be read, by ``schema.table``; masked ones are not among them."""
+    return {
+        ".".join(split_name(name, policy.default_schema)): frozenset(table.columns) - frozenset(table.masked)
+        for name, table in policy.tables.items()
+    }

@@ -22,6 +22,7 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
         "notes": list(outcome.notes),
         "engine": outcome.engine,
         "timings_ms": _timings(outcome.timings_ms),
+        "model": outcome.model.to_json() if outcome.model is not None else None,
     }
     match outcome:
         case Answer():

@@ -1,0 +1,122 @@
+"""Stored values that may not leave the machine, and what stands for them in a prompt.
+
+A question says « Part-Dieu »; the value index knows that a shop is stored as « Boutique Lyon Part-Dieu ». Where the tenant
+has not opened that column, the prompt says that the words name ``@v1``, a value of ``magasins.nom``; the model writes
+``@v1`` into its plan or SQL, and it is put back here, on this machine. Where the column is open, the value is written.
+
+*Opened* are the values that an accepted layer names itself (``values`` of a dimension: its author wrote them for people to
+read), and with the openness ``values`` those of every dimension that is not personal. Whatever is not a stored value (a
+word of the question, a number, a date) is no secret here: the person typed it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from datapilot_kernel.catalog.values import ValueIndex
+from datapilot_kernel.nl2sql.claude.settings import Openness
+from datapilot_kernel.plan.filters import map_filters
+from datapilot_kernel.plan.model import Filter, Plan
+from datapilot_kernel.semantic.model import Layer
+
+_TOKEN = re.compile(r"@v\d+\b")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+
+
+class ValueTokens:
+    """The tokens of one question.
+
+    Parameters
+    ----------
+    values
+        This person's value index: what is in it is a stored value.
+    """
+
+    def __init__(self, layer: Layer, values: ValueIndex, openness: Openness) -> None:
+        self._layer = layer
+        self._openness = openness
+        self._values = values
+        self._stored: dict[str, set[str]] = {}
+        for ref, stored in values.values.items():
+            for value in stored:
+                self._stored.setdefault(value, set()).add(ref)
+        self._by_value: dict[str, str] = {}
+        self._by_token: dict[str, str] = {}
+
+    def shown(self, ref: str, value: str) -> str:
+        """Return what a prompt may say for a value of a dimension: itself, or its token."""
+        return value if self.is_open(ref, value) else self._token(value)
+
+    def is_open(self, ref: str, value: str) -> bool:
+        """Tell whether a stored value of this dimension may leave."""
+        try:
+            dimension = self._layer.dimension(ref)
+        except KeyError:
+            return False
+        if dimension.personal:
+            return False
+        if self._openness == "values":
+            return True
+        return self._layer.status == "accepted" and value in dimension.values
+
+    def shown_literal(self, value: str) -> str:
+        """Return what a prompt may say for a text whose column is not known."""
+        refs = self._stored.get(value, ())
+        return value if all(self.is_open(ref, value) for ref in refs) else self._token(value)
+
+    def _token(self, value: str) -> str:
+        if value not in self._by_value:
+            token = f"@v{len(self._by_value) + 1}"
+            self._by_value[value], self._by_token[token] = token, value
+        return self._by_value[value]
+
+    # ── out ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def hidden_plan(self, plan: Plan) -> dict[str, Any]:
+        """Return a plan as JSON for a prompt: what is default left out, closed values as tokens."""
+        changed = map_filters(plan, self._hidden_filter)
+        return changed.model_dump(mode="json", exclude_defaults=True)
+
+    def _hidden_filter(self, one: Filter) -> Filter:
+        values = tuple(self.shown(one.field, v) if isinstance(v, str) and v in self._stored else v for v in one.values)
+        return one.model_copy(update={"values": values})
+
+    def hidden_sql(self, sql: str) -> str:
+        """Return a statement for a prompt, its closed values as tokens."""
+
+        def hide(match: re.Match[str]) -> str:
+            value = match[0][1:-1].replace("''", "'")
+            return "'" + self.shown_literal(value).replace("'", "''") + "'" if value in self._stored else match[0]
+
+        return _LITERAL.sub(hide, sql)
+
+    # ── back in ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def unknown(self, given: Any) -> list[str]:
+        """Return the tokens in what the model gave that stand for nothing."""
+        found = _TOKEN.findall(repr(given))
+        return sorted({token for token in found if token not in self._by_token})
+
+    def restored(self, given: Any) -> Any:
+        """Return JSON that the model gave with every token put back."""
+        if isinstance(given, str):
+            return _TOKEN.sub(lambda m: self._by_token.get(m[0], m[0]), given)
+        if isinstance(given, list):
+            return [self.restored(one) for one in given]
+        if isinstance(given, Mapping):
+            return {key: self.restored(value) for key, value in given.items()}
+        return given
+
+    def restored_sql(self, sql: str, *, backslash_escapes: bool) -> str:
+        """Return a statement with the tokens inside its text literals put back."""
+
+        def quote(value: str) -> str:
+            value = value.replace("'", "''")
+            return value.replace("\\", "\\\\") if backslash_escapes else value
+
+        def restore(match: re.Match[str]) -> str:
+            return _TOKEN.sub(lambda m: quote(self._by_token[m[0]]) if m[0] in self._by_token else m[0], match[0])
+
+        return _LITERAL.sub(restore, sql)
