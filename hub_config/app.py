@@ -64,7 +64,11 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
     return app
 
 
-_ROUTES = ("operations",)
+_ROUTES = (
+    "operations",
+    "auth",
+    "users",
+)
 """The modules of ``hub_config.api`` that hold routes, in the order of the description."""
 
 

@@ -85,6 +85,10 @@ class Settings(BaseSettings):
         None, description="JupyterHub's API (`http://hub:8081/hub/api`). None: no exchange of hub tokens."
     )
     hub_api_token: SecretStr | None = Field(None, description="This service's own token at the hub.")
+    hub_service: str = Field(
+        "datapilot",
+        description="This service's name at the hub: a hub token must have the scope `access:services!service=NAME`.",
+    )
     hub_cache_seconds: int = Field(
         60, ge=0, le=600, description="How long a verified hub token is believed. 0: asked every time."
     )

@@ -39,7 +39,7 @@ def error_body(
 
 def body_of(error: DataPilotError) -> dict[str, Any]:
     """Return the contract's error object for one of our errors."""
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = dict(getattr(error, "details", None) or {})
     if isinstance(error, TooMany) and error.retry_after_s is not None:
         details["retry_after_s"] = error.retry_after_s
     if isinstance(error, LayerProblem):

@@ -1,0 +1,120 @@
+"""People: who belongs to which tenant, what proves it, and what ends it.
+
+::
+
+    people.authenticate(token)          every request: who is this?
+    people.signing_in                   passwords, and how often they may be wrong
+    people.sessions                     refresh tokens: rotation, reuse, ends
+    people.registration                 a new tenant and its first administrator
+    people.accounts                     a tenant's people; one's own account
+    people.invitations, people.resets   links
+    people.exchange                     a hub token for a notebook's token (wall 1)
+
+What hashes runs in :attr:`People.work`: ``await people.work.run(people.signing_in.sign_in, email=…, password=…)``. All
+else is quick and touches the platform's database alone, but the exchange, which asks the hub (:attr:`People.outside`).
+
+Secrets (passwords, tokens, links) are never in a ``repr``, a log line or an exception: a test runs every flow and looks
+for them.
+"""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+
+from hub_config.audit import Audit
+from hub_config.database import Database
+from hub_config.errors import Unauthenticated
+from hub_config.people.accounts import Accounts, UserChanges
+from hub_config.people.ground import Ground
+from hub_config.people.hub import Exchange, Hub, hub_user_name, person_of
+from hub_config.people.invitations import Invitations, Link, Preview
+from hub_config.people.keyring import KeyRing
+from hub_config.people.letters import Letters
+from hub_config.people.mail import Mailer
+from hub_config.people.passwords import Passwords
+from hub_config.people.registration import Registration
+from hub_config.people.resets import Resets
+from hub_config.people.sessions import Sessions, Tokens
+from hub_config.people.signing_in import SigningIn
+from hub_config.people.states import States
+from hub_config.people.tokens import AccessTokens
+from hub_config.people.work import FLOOR_S, Work
+from hub_config.principal import Principal
+from hub_config.settings import Settings
+
+__all__ = ["Link", "People", "Preview", "Tokens", "UserChanges", "hub_user_name", "person_of"]
+
+
+class People:
+    """Everything about people.
+
+    Parameters
+    ----------
+    hasher, floor_s
+        For tests: a cheap password hash, and how long a refusal takes at least.
+
+    Raises
+    ------
+    BadInput
+        The file of signing keys cannot be read or made.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        audit: Audit,
+        *,
+        hasher: PasswordHasher | None = None,
+        floor_s: float = FLOOR_S,
+    ) -> None:
+        self.keys = KeyRing(settings.resolved_signing_key_file())
+        self.states = States(database)
+        self.tokens = AccessTokens(settings, self.keys)
+        ground = Ground(settings, database, audit, Passwords(hasher), self.states, self.tokens, Mailer(settings))
+        letters = Letters(ground)
+        self.hub = Hub(settings)
+        self.sessions = Sessions(ground)
+        self.signing_in = SigningIn(ground, self.sessions)
+        self.registration = Registration(ground, self.sessions)
+        self.accounts = Accounts(ground, self.sessions, self.signing_in)
+        self.invitations = Invitations(ground, self.sessions, letters)
+        self.resets = Resets(ground, letters)
+        self.exchange = Exchange(ground, self.hub)
+        self.work = Work(floor_s=floor_s)
+        self.outside = Work(8, floor_s=0)
+
+    def authenticate(self, token: str) -> Principal:
+        """Return who holds this access token, as they are now.
+
+        Raises
+        ------
+        Unauthenticated
+            The token is not good, or no longer: over, its session ended, its person disabled or gone.
+        PlatformUnavailable
+            The platform's database is away.
+        """
+        claims = self.tokens.verify(token)
+        state = self.states.of(claims.tenant_id, claims.user_id)
+        if state is None or not state.active or state.epoch != claims.epoch:
+            raise Unauthenticated(log="access token: its session has ended")
+        return Principal(
+            tenant_id=claims.tenant_id,
+            user_id=claims.user_id,
+            email=state.email,
+            role=state.role,
+            audience=claims.audience,
+            attributes=state.attributes,
+            token_id=claims.token_id,
+        )
+
+    def rotate_keys(self) -> str:
+        """Sign with a new key from now on; return its name. What was signed before stays good as long as it lives."""
+        # Whatever the settings were when a token was signed, none lives longer than they may say: two hours.
+        return self.keys.rotate(keep_seconds=max(self.tokens.longest_seconds, 2 * 3600 + 60)).kid
+
+    def close(self) -> None:
+        """Let what runs finish and give everything back. Safe twice."""
+        self.work.close()
+        self.outside.close()
+        self.hub.close()

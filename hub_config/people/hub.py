@@ -1,0 +1,216 @@
+"""Wall 1: a JupyterHub token can be exchanged for a short-lived token of audience ``notebook``, and for nothing else.
+
+The hub's user name *is* the person: ``<tenant>-<user>``, both ids in base 32 (:func:`hub_user_name`). So whoever sees a
+hub user knows the tenant without asking (the spawner its network, this module its session), a name belongs to exactly
+one person of exactly one tenant, and it is fit for host names, paths and containers (53 characters, a-z, 2-7 and one
+hyphen). Whatever else the hub says of a person (admin, groups) is not believed: role and attributes are the platform's
+own.
+
+The token must be meant for this service: the hub must list ``access:services!service=NAME`` among its scopes
+(``DATAPILOT_HUB_SERVICE``), or a token that another service of the hub was given could be turned against this one.
+
+A small client of one route of the hub rather than ``jupyterhub.services.auth``: the API's image needs no JupyterHub,
+and that one raises tornado's errors. No proxy of the environment is used: the hub is ours, and its tokens are nobody
+else's business. What was verified is believed for ``hub_cache_seconds``; a token that the hub revokes works that long,
+the person being disabled here ends it at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import ssl
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+import httpx
+
+from hub_config.errors import Forbidden, NotFound, PlatformUnavailable, Unauthenticated
+from hub_config.people.ground import Ground
+from hub_config.people.limits import Windows, client_key
+from hub_config.people.sessions import Tokens
+from hub_config.principal import Principal
+from hub_config.settings import Settings
+
+_NAME = re.compile(r"([a-z2-7]{26})-([a-z2-7]{26})")
+_TOKEN = re.compile(r"[\x21-\x7e]{16,512}")
+_TIMEOUT = httpx.Timeout(5.0, connect=3.0)
+_ANSWER_BYTES = 256 * 1024
+# After a failure the hub is left alone for so long: while it is away nobody waits for it.
+_REST_S = 1.0
+_SIZE = 10_000
+
+
+def hub_user_name(tenant_id: str, user_id: str) -> str:
+    """Return the hub's name of a person.
+
+    >>> hub_user_name("00000000000000000000000000000001", "ffffffffffffffffffffffffffffffff")
+    'aaaaaaaaaaaaaaaaaaaaaaaaae-777777777777777777777777774'
+    """
+    return f"{_base32(tenant_id)}-{_base32(user_id)}"
+
+
+def person_of(name: str) -> tuple[str, str] | None:
+    """Return the tenant's and the person's id of a hub user name; None: it is not one of ours.
+
+    >>> person_of("aaaaaaaaaaaaaaaaaaaaaaaaae-777777777777777777777777774")
+    ('00000000000000000000000000000001', 'ffffffffffffffffffffffffffffffff')
+    """
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return None
+    tenant_id, user_id = (base64.b32decode(part.upper() + "======").hex() for part in found.groups())
+    # 26 characters are 130 bits: the spare two must be zero, or two names would be one person.
+    return (tenant_id, user_id) if hub_user_name(tenant_id, user_id) == name else None
+
+
+def _base32(hexadecimal: str) -> str:
+    return base64.b32encode(bytes.fromhex(hexadecimal)).decode().rstrip("=").lower()
+
+
+class Hub:
+    """Asks the hub whose a token is."""
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._rest_until = 0.0
+
+    def name_of(self, token: str) -> str:
+        """Return the hub user whose token this is.
+
+        Raises
+        ------
+        Unauthenticated
+            The hub does not know it, or it is not meant for this service.
+        PlatformUnavailable
+            The hub is away, or answers what no hub would.
+        """
+        if _TOKEN.fullmatch(token) is None:
+            raise Unauthenticated(log="hub token: malformed")
+        key, now = hashlib.sha256(token.encode()).hexdigest(), self._clock()
+        with self._lock:
+            found = self._known.get(key)
+            if found is not None and found[0] > now:
+                return found[1]
+            if now < self._rest_until:
+                raise PlatformUnavailable(log="hub away: not asked again yet")
+        name = self._ask(token)
+        if self._settings.hub_cache_seconds:
+            with self._lock:
+                self._known[key] = (now + self._settings.hub_cache_seconds, name)
+                self._known.move_to_end(key)
+                while len(self._known) > _SIZE:
+                    self._known.popitem(last=False)
+        return name
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _ask(self, token: str) -> str:
+        url = f"{str(self._settings.hub_api_url).rstrip('/')}/user"
+        try:
+            with self._http().stream("GET", url, headers={"Authorization": f"token {token}"}) as response:
+                status, body = response.status_code, _bounded(response)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._away(type(error).__name__) from None
+        if status in (401, 403, 404):
+            raise Unauthenticated(log=f"hub token: the hub says {status}")
+        if status != 200:
+            raise self._away(f"status {status}")
+        try:
+            said = json.loads(body)
+            kind, name, scopes = said["kind"], said["name"], said["scopes"]
+        except (ValueError, KeyError, TypeError):
+            raise self._away("an answer that is not a hub's") from None
+        if kind != "user" or not isinstance(name, str):
+            raise Unauthenticated(log="hub token: not a user's")
+        meant = {"access:services", f"access:services!service={self._settings.hub_service}"}
+        if not isinstance(scopes, list) or meant.isdisjoint(scope for scope in scopes if isinstance(scope, str)):
+            raise Unauthenticated(log="hub token: not meant for this service")
+        return name
+
+    def _away(self, why: str) -> PlatformUnavailable:
+        with self._lock:
+            self._rest_until = self._clock() + _REST_S
+        return PlatformUnavailable(log=f"hub away: {why}")
+
+    def _http(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                context = ssl.create_default_context()
+                if self._settings.ca_bundle_file is not None:
+                    context.load_verify_locations(self._settings.ca_bundle_file)
+                self._client = httpx.Client(timeout=_TIMEOUT, verify=context, trust_env=False, follow_redirects=False)
+            return self._client
+
+
+def _bounded(response: httpx.Response) -> bytes:
+    body = b""
+    for part in response.iter_bytes():
+        body += part
+        if len(body) > _ANSWER_BYTES:
+            raise httpx.DecodingError("too long an answer")
+    return body
+
+
+class Exchange:
+    """Turns a hub token into a notebook's token."""
+
+    def __init__(self, ground: Ground, hub: Hub) -> None:
+        self._ground = ground
+        self._hub = hub
+        settings = ground.settings
+        self._clients = Windows(settings.login_attempts_per_address, settings.login_wait_seconds)
+
+    def exchange(self, token: str, *, client: str = "") -> Tokens:
+        """Return a token of audience ``notebook`` for the hub token's person.
+
+        Raises
+        ------
+        NotFound
+            This installation has no hub.
+        Unauthenticated
+            The hub does not know the token, or its user is nobody active here.
+        Forbidden
+            A viewer: they have no notebooks.
+        PlatformUnavailable
+            The hub or the database is away.
+        TooMany
+            Too many wrong ones from this client.
+        """
+        if self._ground.settings.hub_api_url is None:
+            raise NotFound(log="no hub is set")
+        client = client_key(client)
+        self._clients.reserve(client)
+        try:
+            name = self._hub.name_of(token)
+        except PlatformUnavailable:
+            self._clients.give_back(client)
+            raise
+        person = person_of(name)
+        state = self._ground.states.of(*person) if person is not None else None
+        if person is None or state is None or not state.active:
+            raise Unauthenticated(log="hub token: of nobody active here")
+        self._clients.give_back(client)
+        if state.role == "viewer":
+            raise Forbidden(log="a viewer's hub token")
+        tenant_id, user_id = person
+        issued, seconds = self._ground.tokens.issue(
+            tenant_id=tenant_id, user_id=user_id, role=state.role, epoch=state.epoch, audience="notebook"
+        )
+        principal = Principal(tenant_id, user_id, state.email, state.role, "notebook", state.attributes)
+        with self._ground.database.tenant(tenant_id) as session:
+            self._ground.audit.record(session, principal, action="session.exchange", object_type="user", object_id=user_id)
+        return Tokens(issued, seconds, tenant_id=tenant_id, user_id=user_id, role=state.role)
