@@ -15,14 +15,29 @@ def tables() -> list[Table]:
     rnd = Random("fabrication")
     families = [("CAR", "Carters"), ("ENG", "Engrenages"), ("ARB", "Arbres"), ("VIS", "Visserie"), ("SUP", "Supports")]
     items = [
-        (f"AR{n:05}", f"{families[n % 5][1][:-1]} {rnd.choice(['alu', 'inox', 'acier', 'laiton'])} {n}", families[n % 5][0], money(rnd.uniform(3, 140)), money(rnd.uniform(0.1, 12)))
+        (
+            f"AR{n:05}",
+            f"{families[n % 5][1][:-1]} {rnd.choice(['alu', 'inox', 'acier', 'laiton'])} {n}",
+            families[n % 5][0],
+            money(rnd.uniform(3, 140)),
+            money(rnd.uniform(0.1, 12)),
+        )
         for n in range(1, 91)
     ]
     shops = [("USI", "Usinage"), ("ASS", "Assemblage"), ("TRT", "Traitement thermique"), ("CTR", "Contrôle")]
     machines = [(f"M{n:02}", f"{kind} {n}", shop, money(rate)) for n, (kind, shop, rate) in enumerate([
         ("Tour CN", "USI", 62), ("Tour CN", "USI", 62), ("Centre d'usinage", "USI", 85), ("Centre d'usinage", "USI", 85), ("Fraiseuse", "USI", 48), ("Rectifieuse", "USI", 55),
         ("Presse", "ASS", 40), ("Robot de soudage", "ASS", 70), ("Poste d'assemblage", "ASS", 32), ("Four", "TRT", 90), ("Four", "TRT", 90), ("Banc de mesure", "CTR", 45)], 1)]  # fmt: skip
-    people = [(f"OP{n:03}", rnd.choice(LAST_NAMES), rnd.choice(FIRST_NAMES), rnd.choice(["Matin", "Après-midi", "Nuit"]), rnd.choice(days(dt.date(2005, 1, 1), dt.date(2025, 12, 1)))) for n in range(1, 46)]
+    people = [
+        (
+            f"OP{n:03}",
+            rnd.choice(LAST_NAMES),
+            rnd.choice(FIRST_NAMES),
+            rnd.choice(["Matin", "Après-midi", "Nuit"]),
+            rnd.choice(days(dt.date(2005, 1, 1), dt.date(2025, 12, 1))),
+        )
+        for n in range(1, 46)
+    ]
     customers = [(f"C{n:03}", name, town) for n, (name, town) in enumerate([
         ("AERO LOIRE", "Nantes"), ("MECA RHONE", "Lyon"), ("STE DURIEUX", "Grenoble"), ("VALDIS", "Annecy"), ("TECHNIFAB", "Lille"), ("OUEST HYDRAULIQUE", "Rennes"), ("GARONNE AUTOMATION", "Toulouse"), ("FONDERIES DU NORD", "Lille")], 1)]  # fmt: skip
     orders, clocked = [], []
@@ -39,18 +54,56 @@ def tables() -> list[Table]:
             scrapped = 0 if status in "LA" else int(asked * rnd.choices([0, 0.01, 0.03, 0.08], [40, 30, 20, 10])[0])
             made = 0 if status in "LA" else (asked // 2 if status == "E" else asked - scrapped)
             number = f"OF{len(orders) + 1:06}"
-            orders.append((number, item[0], rnd.choice(customers)[0], shop, day, planned, None if status != "T" else ended, asked, made, scrapped, status))
+            orders.append(
+                (
+                    number,
+                    item[0],
+                    rnd.choice(customers)[0],
+                    shop,
+                    day,
+                    planned,
+                    None if status != "T" else ended,
+                    asked,
+                    made,
+                    scrapped,
+                    status,
+                )
+            )
             if status in "TE":
                 for _ in range(rnd.randint(1, 3)):
                     machine = rnd.choice([m for m in machines if m[2] == shop])
                     at = min(day + rnd.randint(0, 12) * DAY, TODAY)
-                    clocked.append((len(clocked) + 1, number, machine[0], rnd.choice(people)[0], at, round(rnd.uniform(0.5, 9), 2), rnd.choices(["REG", "PROD"], [20, 80])[0]))
-    reasons = [("PAN", "Panne"), ("REG", "Réglage"), ("MAT", "Manque matière"), ("MAI", "Maintenance préventive"), ("QUA", "Problème qualité")]
+                    clocked.append(
+                        (
+                            len(clocked) + 1,
+                            number,
+                            machine[0],
+                            rnd.choice(people)[0],
+                            at,
+                            round(rnd.uniform(0.5, 9), 2),
+                            rnd.choices(["REG", "PROD"], [20, 80])[0],
+                        )
+                    )
+    reasons = [
+        ("PAN", "Panne"),
+        ("REG", "Réglage"),
+        ("MAT", "Manque matière"),
+        ("MAI", "Maintenance préventive"),
+        ("QUA", "Problème qualité"),
+    ]
     stops = []
     for day in days(dt.date(2024, 1, 2), TODAY):
         for _ in range(rnd.choice([0, 1, 2, 3]) if day.weekday() < 5 else 0):
             reason = rnd.choices(reasons, [34, 26, 18, 14, 8])[0]
-            stops.append((len(stops) + 1, rnd.choice(machines)[0], dt.datetime.combine(day, dt.time(rnd.randint(5, 21), rnd.randint(0, 59))), rnd.randint(5, 240), reason[0]))
+            stops.append(
+                (
+                    len(stops) + 1,
+                    rnd.choice(machines)[0],
+                    dt.datetime.combine(day, dt.time(rnd.randint(5, 21), rnd.randint(0, 59))),
+                    rnd.randint(5, 240),
+                    reason[0],
+                )
+            )
     return [
         Table("F_FAMILLE", [("FA_CODE", "varchar(5)"), ("FA_INTITULE", "varchar(40)")], families),
         Table("F_ARTICLE", [("AR_REF", "varchar(12)"), ("AR_DESIGN", "varchar(60)"), ("FA_CODE", "varchar(5)"), ("AR_PX_REV", "decimal(10,2)"), ("AR_POIDS_KG", "decimal(10,2)")], items),

@@ -27,7 +27,16 @@ def tables() -> list[Table]:
             kind = rnd.choices(["studio", "T2", "T3", "T4", "parking", "commerce"], [18, 30, 24, 12, 12, 4])[0]
             size = {"studio": 24, "T2": 42, "T3": 63, "T4": 84, "parking": 12, "commerce": 95}[kind] * rnd.uniform(0.85, 1.2)
             lots.append((len(lots) + 1, building[0], f"{building[0]:02}-{n:03}", kind, money(size), rnd.randint(0, 6)))
-    tenants = [(n, rnd.choice(LAST_NAMES), rnd.choice(FIRST_NAMES), f"loc{n}@exemple.fr", rnd.choice(days(dt.date(1950, 1, 1), dt.date(2005, 1, 1)))) for n in range(1, 321)]
+    tenants = [
+        (
+            n,
+            rnd.choice(LAST_NAMES),
+            rnd.choice(FIRST_NAMES),
+            f"loc{n}@exemple.fr",
+            rnd.choice(days(dt.date(1950, 1, 1), dt.date(2005, 1, 1))),
+        )
+        for n in range(1, 321)
+    ]
     leases, rents, receipts = [], [], []
     who = iter(tenants)
     for lot in lots:
@@ -43,16 +52,39 @@ def tables() -> list[Table]:
             base = {"parking": 65, "commerce": 1500}.get(lot[3], float(lot[4]) * 13.5)
             rent, charges = money(base * rnd.uniform(0.9, 1.15)), money(base * 0.11)
             number = len(leases) + 1
-            leases.append((number, lot[0], tenant[0], "commercial" if lot[3] == "commerce" else rnd.choice(["nu", "nu", "meuble"]), start, ended, rent, charges, money(float(rent)), state))
+            leases.append(
+                (
+                    number,
+                    lot[0],
+                    tenant[0],
+                    "commercial" if lot[3] == "commerce" else rnd.choice(["nu", "nu", "meuble"]),
+                    start,
+                    ended,
+                    rent,
+                    charges,
+                    money(float(rent)),
+                    state,
+                )
+            )
             month = max(dt.date(2024, 1, 1), start.replace(day=1))
             while month <= TODAY and (ended is None or month < ended):
-                paid = rnd.choices(["payee", "partielle", "impayee"], [93, 2, 5] if month < dt.date(2026, 4, 1) else [80, 6, 14])[0]
+                paid = rnd.choices(
+                    ["payee", "partielle", "impayee"], [93, 2, 5] if month < dt.date(2026, 4, 1) else [80, 6, 14]
+                )[0]
                 slip = len(rents) + 1
                 rents.append((slip, number, month, rent, charges, rent + charges, month + 4 * DAY, paid))
                 if paid != "impayee":
                     whole = rent + charges
                     got = whole if paid == "payee" else money(float(whole) * 0.5)
-                    receipts.append((len(receipts) + 1, slip, month + rnd.randint(0, 14) * DAY, got, rnd.choices(["prelevement", "virement", "cheque"], [65, 28, 7])[0]))
+                    receipts.append(
+                        (
+                            len(receipts) + 1,
+                            slip,
+                            month + rnd.randint(0, 14) * DAY,
+                            got,
+                            rnd.choices(["prelevement", "virement", "cheque"], [65, 28, 7])[0],
+                        )
+                    )
                 month = _month(month, 1)
             if ended is None:
                 break
@@ -64,7 +96,18 @@ def tables() -> list[Table]:
         for _ in range(rnd.choice([0, 1, 1, 2])):
             done = day + rnd.randint(0, 30) * DAY
             finished = done <= TODAY and rnd.random() < 0.93
-            works.append((len(works) + 1, rnd.choice(lots)[0], rnd.choice(trades)[0], rnd.choice(["Fuite d'eau", "Panne de chauffage", "Serrure", "Peinture", "Ménage", "Panne électrique"]), day, done if finished else None, money(rnd.lognormvariate(5.2, 0.7)), int(rnd.random() < 0.22)))
+            works.append(
+                (
+                    len(works) + 1,
+                    rnd.choice(lots)[0],
+                    rnd.choice(trades)[0],
+                    rnd.choice(["Fuite d'eau", "Panne de chauffage", "Serrure", "Peinture", "Ménage", "Panne électrique"]),
+                    day,
+                    done if finished else None,
+                    money(rnd.lognormvariate(5.2, 0.7)),
+                    int(rnd.random() < 0.22),
+                )
+            )
     return [
         Table("immeubles", [("id", "integer"), ("nom", "varchar(60)"), ("adresse", "varchar(90)"), ("code_postal", "char(5)"), ("ville", "varchar(40)"), ("annee_construction", "smallint")], buildings, ["id"]),
         Table("lots", [("id", "integer"), ("immeuble_id", "integer"), ("reference", "varchar(12)"), ("type", "enum:studio,T2,T3,T4,parking,commerce"), ("surface", "numeric(8,2)"), ("etage", "smallint")], lots, ["id"], {"immeuble_id": "immeubles.id"}),

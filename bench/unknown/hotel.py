@@ -21,7 +21,9 @@ def tables() -> list[Table]:
     for hotel in hotels:
         for n in range(1, rnd.randint(14, 30)):
             kind = rnd.choices(list(kinds), [25, 50, 17, 8])[0]
-            rooms.append((len(rooms) + 1, hotel[0], f"{n // 10 + 1}{n % 10:02}", kind, money(kinds[kind] * (0.7 + hotel[3] / 8))))
+            rooms.append(
+                (len(rooms) + 1, hotel[0], f"{n // 10 + 1}{n % 10:02}", kind, money(kinds[kind] * (0.7 + hotel[3] / 8)))
+            )
     countries = ["France", "Allemagne", "Royaume-Uni", "Belgique", "Suisse", "Espagne", "Italie", "États-Unis"]
     guests = [
         (n, rnd.choice(LAST_NAMES), rnd.choice(FIRST_NAMES), f"client{n}@exemple.fr", rnd.choices(countries, [58, 9, 9, 8, 6, 4, 3, 3])[0],
@@ -49,7 +51,16 @@ def tables() -> list[Table]:
                 for _ in range(rnd.choice([0, 1, 1, 2])):
                     kind = rnd.choices(list(prices), [45, 20, 8, 20, 7])[0]
                     count = rnd.randint(1, 3)
-                    extras.append((len(extras) + 1, number, kind, arrival + rnd.randint(0, nights) * DAY, count, money(prices[kind] * count * rnd.uniform(0.9, 1.3))))
+                    extras.append(
+                        (
+                            len(extras) + 1,
+                            number,
+                            kind,
+                            arrival + rnd.randint(0, nights) * DAY,
+                            count,
+                            money(prices[kind] * count * rnd.uniform(0.9, 1.3)),
+                        )
+                    )
                 if rnd.random() < 0.35:
                     reviews.append((len(reviews) + 1, number, leaving + rnd.randint(1, 9) * DAY, rnd.choices([1, 2, 3, 4, 5], [4, 7, 17, 40, 32])[0],
                                     rnd.choice(["Très bien", "Accueil parfait", None, "Bruyant", "Propre et calme"])))  # fmt: skip

@@ -23,7 +23,18 @@ def tables() -> list[Table]:
         hired = rnd.choice(days(max(place[4], dt.date(2018, 1, 1)), dt.date(2026, 5, 1)))
         left = hired + dt.timedelta(rnd.randint(60, 900)) if rnd.random() < 0.4 else None
         job = rnd.choices(["server", "cook", "manager", "dishwasher"], [50, 30, 8, 12])[0]
-        staff.append((n, rnd.choice(FIRST_NAMES), rnd.choice(LAST_NAMES), job, place[0], hired, left if left and left <= TODAY else None, money({"server": 12.2, "cook": 14, "manager": 19, "dishwasher": 11.9}[job] * rnd.uniform(1, 1.15))))
+        staff.append(
+            (
+                n,
+                rnd.choice(FIRST_NAMES),
+                rnd.choice(LAST_NAMES),
+                job,
+                place[0],
+                hired,
+                left if left and left <= TODAY else None,
+                money({"server": 12.2, "cook": 14, "manager": 19, "dishwasher": 11.9}[job] * rnd.uniform(1, 1.15)),
+            )
+        )
     servers = {p[0]: [s[0] for s in staff if s[4] == p[0] and s[3] == "server"] or [1] for p in places}
     checks, lines = [], []
     for day in days(dt.date(2025, 1, 2), TODAY):
@@ -46,8 +57,28 @@ def tables() -> list[Table]:
     for person in staff:
         for day in days(max(person[5], dt.date(2025, 1, 1)), min(person[6] or TODAY, TODAY)):
             if rnd.random() < 0.25:
-                shifts.append((len(shifts) + 1, person[0], person[4], day, rnd.choice([5, 6, 7, 8]), rnd.choices([0, 1, 2], [85, 10, 5])[0]))
-    waste = [(n, rnd.choice(places)[0], rnd.choice(days(dt.date(2025, 1, 1), TODAY)), rnd.choice(["Tomates", "Pain", "Saumon", "Crème", "Salade", "Poulet"]), round(rnd.uniform(0.2, 8), 2), money(rnd.uniform(1, 60)), rnd.choice(["expired", "overproduction", "damaged"])) for n in range(1, 1201)]
+                shifts.append(
+                    (
+                        len(shifts) + 1,
+                        person[0],
+                        person[4],
+                        day,
+                        rnd.choice([5, 6, 7, 8]),
+                        rnd.choices([0, 1, 2], [85, 10, 5])[0],
+                    )
+                )
+    waste = [
+        (
+            n,
+            rnd.choice(places)[0],
+            rnd.choice(days(dt.date(2025, 1, 1), TODAY)),
+            rnd.choice(["Tomates", "Pain", "Saumon", "Crème", "Salade", "Poulet"]),
+            round(rnd.uniform(0.2, 8), 2),
+            money(rnd.uniform(1, 60)),
+            rnd.choice(["expired", "overproduction", "damaged"]),
+        )
+        for n in range(1, 1201)
+    ]
     return [
         Table("locations", [("location_id", "integer"), ("location_name", "varchar(40)"), ("city", "varchar(40)"), ("region", "varchar(40)"), ("opening_date", "date"), ("seats", "integer")], places, ["location_id"]),
         Table("menu_items", [("item_id", "integer"), ("item_name", "varchar(60)"), ("menu_category", "varchar(20)"), ("list_price", "numeric(8,2)"), ("food_cost", "numeric(8,2)"), ("is_vegan", "boolean")], menu, ["item_id"]),

@@ -1,8 +1,8 @@
 """Run the bench over unknown databases: ``python -m bench.unknown.run [NAME …]``.
 
-Starts private servers, writes each database where it is meant for (``PLACES``), asks ``NAME.jsonl`` of the automatic draft
-and, where ``NAME.yaml`` (a layer as a customer would write it) exists, of that layer with ``NAME_layer.jsonl`` added. Prints one
-line each, the misses below it, and leaves the outcomes in the folder ``--out``.
+Starts private servers, writes each database where it is meant for (``PLACES``), asks ``NAME.jsonl`` of the automatic
+draft and, where ``NAME.yaml`` (a layer as a customer would write it) exists, of that layer with ``NAME_layer.jsonl`` added.
+Prints one line each, the misses below it, and leaves the outcomes in the folder ``--out``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from tests.servers import Server, start_mariadb, start_postgres
 HERE = Path(__file__).parent
 PLACES = {
     "negoce": "postgres", "webshop": "mysql", "rh": "postgres", "saas": "postgres", "transport": "mysql", "compta": "files",
-    "hotel": "postgres", "fabrication": "mysql", "dons": "files", "gerance": "mysql", "resto": "postgres", "cabinet": "postgres",
+    "hotel": "postgres", "fabrication": "mysql", "dons": "files", "gerance": "mysql", "resto": "postgres",
+    "cabinet": "postgres",
 }  # fmt: skip
 
 

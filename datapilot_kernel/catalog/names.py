@@ -27,8 +27,9 @@ from datapilot_kernel.catalog.lexicon import (
 Gender = Literal["f", "m"]
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
-_TABLE_PREFIXES = frozenset({"t", "tb", "tbl", "tab", "table", "dim", "fact", "fct", "f", "d", "v", "vw", "view", "stg",
-    "ods", "dwh", "dw", "mv", "src", "raw"})  # fmt: skip
+_TABLE_PREFIXES = frozenset({"tb", "tbl", "tab", "table", "dim", "fact", "fct", "vw", "view", "stg", "ods", "dwh", "dw",
+    "mv", "src", "raw", *"abcdefghiklmnopqrstuvwxz"})  # fmt: skip
+"""A single letter before a table's name sorts tables (``F_ARTICLE``, ``P_MACHINE``, ``r_client``) and says nothing."""
 _TABLE_SUFFIXES = frozenset({"tbl", "tab", "table", "vw", "view", "master", "data"})
 _COLUMN_PREFIXES = frozenset({"fk", "pk", "col", "fld", "c", "f"})
 _ID_WORDS = frozenset(
@@ -149,7 +150,8 @@ _ADJECTIVE = re.compile(
 )
 _COUNTED_UNITS = frozenset({"kilomètre", "litre"})
 _QUANTITY_DONE = {"commande": "commandée", "livraison": "livrée", "facture": "facturée", "réception": "reçue",
-    "retour": "retournée", "expédition": "expédiée", "production": "produite", "vente": "vendue"}  # fmt: skip
+    "retour": "retournée", "expédition": "expédiée", "production": "produite", "vente": "vendue",
+    "lancement": "lancée", "fabrication": "fabriquée", "rebut": "rebutée", "réservation": "réservée"}  # fmt: skip
 _DOCUMENTS = frozenset({"commande", "facture", "vente", "devis", "commande d’achat", "écriture"})
 _ENGLISH_MARKS = frozenset({"is", "has", "at", "on", "of", "by", "the"})
 
@@ -302,10 +304,11 @@ def read_name(name: str, kind: Literal["table", "column", "boolean"] = "column")
         words = tuple(w for w in words if w not in _ID_WORDS) or words
     words, unit = _without_unit(words, kind)
     english_mark = any(w in _ENGLISH_MARKS for w in words[:-1]) or words[-1:] == ("at",)
+    words = tuple(w for i, w in enumerate(words) if w != "du" or i in (0, len(words) - 1)) or words  # « date du don »
     pieces = _segments(words)
     if not any(entry for entry, _ in pieces) or any(w in LINKING for w in words):
         pieces = _best(pieces, _segments(tuple(w for w in words if w not in LINKING) or words))
-    pieces = _lines_of_documents(pieces)
+    pieces = _planned(_lines_of_documents(pieces))
     read = _compose(pieces, kind, identifier, english_mark, words)
     return replace(read, unit=unit) if unit else read
 
@@ -322,6 +325,16 @@ def _lines_of_documents(pieces: list[tuple[Entry | None, tuple[str, ...]]]) -> l
                 continue
         found.append((entry, words))
     return found
+
+
+def _planned(pieces: list[tuple[Entry | None, tuple[str, ...]]]) -> list[tuple[Entry | None, tuple[str, ...]]]:
+    """Read ``prev`` after a date, a quantity or a time as « prévu »: no forecast of it, but what was planned."""
+    planned = qualifiers().get("prevu")
+    head = pieces[0][0].concept.french.split(" ")[0] if pieces and pieces[0][0] is not None else ""
+    if planned is None or head not in {"date", "quantité", "temps", "durée", "nombre", "heure", "échéance", "début", "fin"}:
+        return pieces
+    entry = Entry(planned, english=False, plural=False, abbreviation=True)
+    return [pieces[0], *((entry, words) if words == ("prev",) else (e, words) for e, words in pieces[1:])]
 
 
 def _without_unit(words: tuple[str, ...], kind: str) -> tuple[tuple[str, ...], str | None]:
@@ -457,7 +470,8 @@ def _phrase(
     for entry, piece in rest:
         if entry is None:
             spelled = _spelled(entry, piece)
-            noun = head.french in _OF_UNKNOWN and len(spelled) >= 4 and spelled.isalpha() and not _ADJECTIVE.search(spelled)
+            noun = head.french in _OF_UNKNOWN and len(spelled) >= 4 and spelled.isalpha()
+            noun = noun and (head.french == "nombre" or not _ADJECTIVE.search(spelled))
             parts.append(_de(spelled) if noun and piece is rest[0][1] else spelled)
         elif entry.concept.kind == "qualifier":
             parts.append(entry.concept.agreed(head.gender, plural))

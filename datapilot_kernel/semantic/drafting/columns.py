@@ -60,11 +60,11 @@ def draft_columns(draft: Draft) -> None:
 def _readings(draft: Draft, table: TableDraft) -> None:
     prefix = _prefix(table)
     for column in table.table.columns:
-        flag = column.type == "boolean" or yes_and_no(column) is not None
+        flag = column.type == "boolean" or yes_and_no(column) is not None or _is_zero_one(column)
         key = table.foreign(column.name)
         tokens = split_name(column.name)
         own = "_".join(tokens[1:]) if prefix and not key and len(tokens) > 1 and tokens[0] == prefix else column.name
-        reading = read_name(_spelled_out(own, draft.target(key) if key else None, table),
+        reading = read_name(_spelled_out(draft.spelled(own), draft.target(key) if key else None, table),
                             "boolean" if flag else "column")  # fmt: skip
         reading = _said_better(column, reading) or reading
         if reading.unit is None and re.search(r"\ben (%|pourcentage)", column.comment or ""):
@@ -82,7 +82,8 @@ def _prefix(table: TableDraft) -> str | None:
     entry = lookup((first,))
     about = entry is not None and entry.concept.french == table.concept
     named = any(word.startswith(first) for word in split_name(table.table.name))
-    return first if count >= 3 and count >= 0.6 * len(own) and (about or named) else None
+    enough = count >= 3 or (count == 2 and count == len(own) and named)
+    return first if enough and count >= 0.6 * len(own) and (about or named) else None
 
 
 def _spelled_out(name: str, target: TableDraft | None, table: TableDraft) -> str:
@@ -94,9 +95,11 @@ def _spelled_out(name: str, target: TableDraft | None, table: TableDraft) -> str
         own = fold(about.concept).replace(" ", "")
         for place, token in enumerate(tokens):
             entry = lookup((token,))
+            cut_short = entry is None and len(token) >= 4 and len(own) >= len(token) + 2
             if (
-                entry is not None and entry.abbreviation and len(token) >= 3
-                and own.startswith(token) and entry.concept.french != about.concept
+                (cut_short or (entry is not None and entry.abbreviation and len(token) >= 3
+                               and entry.concept.french != about.concept))
+                and own.startswith(token)
             ):  # fmt: skip
                 tokens[place] = own
                 return "_".join(tokens)
@@ -168,9 +171,16 @@ def _forms(said: str) -> tuple[str, ...]:
 def _is_zero_one(column: Column) -> bool:
     """A whole number that is a flag: named like one, never anything but 0 and 1."""
     reading = read_name(column.name, "boolean")
-    flagged = split_name(column.name)[:1] in {("is",), ("has",), ("est",), ("flag",), ("top",)} or (
-        len(split_name(column.name)) == 1 and bool(reading.qualifiers) and not reading.nouns
-    )
+    flagged = split_name(column.name)[:1] in {
+        ("is",),
+        ("has",),
+        ("est",),
+        ("flag",),
+        ("flg",),
+        ("top",),
+        ("a",),
+        ("ind",),
+    } or (len(split_name(column.name)) == 1 and bool(reading.qualifiers) and not reading.nouns)
     return column.type == "integer" and flagged and column.minimum in {0, 1} and column.maximum in {0, 1}
 
 
@@ -247,6 +257,8 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
             synonyms += [reading.head.french, *reading.head.synonyms]  # « prix de vente » is what there is of it
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
+    if label == "pays" and table.role == "thing":
+        synonyms += ["pays d’origine", "pays de résidence"]
     return label, distinct(synonyms, label)
 
 

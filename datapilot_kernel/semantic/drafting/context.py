@@ -8,7 +8,7 @@ from typing import Literal
 
 from datapilot_kernel.catalog.lexicon import fold, words
 from datapilot_kernel.catalog.model import Catalog, Column, ForeignKey, Table
-from datapilot_kernel.catalog.names import Reading
+from datapilot_kernel.catalog.names import Reading, split_name
 from datapilot_kernel.semantic.model import Dimension, Entity, Join, Measure
 
 Role = Literal["fact", "thing", "bridge", "technical", "view"]
@@ -96,6 +96,12 @@ class Draft:
     catalog: Catalog
     tables: dict[str, TableDraft]
     joins: dict[str, Join] = field(default_factory=dict)
+    senses: dict[str, str] = field(default_factory=dict)
+    """Words of names that mean something else in this database: a « location » may be a place, a « check » a bill."""
+
+    def spelled(self, name: str) -> str:
+        """Return a technical name with each word in the sense that it has here."""
+        return in_sense(name, self.senses)
 
     def target(self, fk: ForeignKey) -> TableDraft | None:
         """Return the table that a foreign key points at."""
@@ -104,6 +110,16 @@ class Draft:
     def visible(self) -> list[TableDraft]:
         """Return what people see, most important first."""
         return [t for t in self.tables.values() if not t.hidden]
+
+
+def in_sense(name: str, senses: dict[str, str]) -> str:
+    """Return a technical name with its words replaced by words of one sense.
+
+    >>> in_sense("location_name", {"location": "site"}), in_sense("Statut", {})
+    ('site_name', 'Statut')
+    """
+    tokens = split_name(name) if senses else ()
+    return "_".join(senses.get(t, t) for t in tokens) if any(t in senses for t in tokens) else name
 
 
 def safe_name(text: str, taken: set[str] | dict[str, object], fallback: str = "x") -> str:

@@ -15,6 +15,7 @@ from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
 from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
 from datapilot_kernel.semantic.drafting.reserved import quoted
+from datapilot_kernel.semantic.drafting.values import spelled_codes
 from datapilot_kernel.semantic.drafting.spoken import a, days, if_alone, surely
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted, qualified
 from datapilot_kernel.semantic.model import Additivity, Format
@@ -36,7 +37,7 @@ _NOT_MEASURES = frozenset({
     "code postal", "téléphone", "version",
     "niveau", "identifiant", "matricule", "SIRET", "SIREN", "référence", "période", "exercice", "mobile", "fax", "type",
     "statut", "étape", "priorité",
-    "place", "page", "parent", "gravité", "classe",
+    "place", "page", "parent", "gravité", "classe", "état", "étage", "étoile", "source", "mode", "nature", "motif",
 })  # fmt: skip
 _AVERAGED_WORDS = frozenset({"score", "index", "indice", "level", "grade", "nps", "csat", "avg", "moy", "moyen", "moyenne",
     "mean", "ratio", "rate", "std", "pct", "percent"})  # fmt: skip
@@ -67,6 +68,8 @@ _GOODS = (
     "matière première",
     "prestation",
     "machine",
+    "article de la carte",
+    "médicament",
     "formule",
     "offre",
     "opération",
@@ -74,6 +77,7 @@ _GOODS = (
 _STAFF = ("employé", "salarié", "collaborateur", "opérateur", "commercial", "vendeur", "technicien", "agent")
 _SUM_WORDS = {"salaire": "masse salariale", "salaire brut": "masse salariale brute", "salaire net": "masse salariale nette"}
 _SNAPSHOT = re.compile(r"photograph|snapshot|fin de mois|fin de journ|end of (month|day|period)|inventaire|stock au ", re.I)
+_COLLECTIVE = frozenset({"vente", "facturation", "trésorerie"})
 _LOWER_BETTER = frozenset({"rebut", "arrêt", "arrêt machine", "panne", "absence", "retour", "réclamation", "coût",
     "dépense", "frais", "défaut", "délai", "impayé", "incident", "délai de livraison"})  # fmt: skip
 _NUMERIC = {"integer", "decimal", "float"}
@@ -85,7 +89,7 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
     snapshot = is_snapshot(table)
     for column in table.table.columns:
         kind = measure_kind(table, column)
-        if kind == "none":
+        if kind == "none" or coded(column):
             continue
         reading = table.reading_of(column)
         if kind == "sum":
@@ -95,12 +99,47 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
             kind == "average"
             or (table.role == "thing" and head in _THING_AVERAGED)
             or (table.is_a("contrat") and head.startswith("salaire"))
-            or (table.role == "fact" and head == "distance")
+            or (table.role == "fact" and head in {"distance", "durée"})
         ):
             measures.append(_average(draft, table, column, reading))
         elif kind == "sum" and table.role == "fact" and days(reading):
             measures.append(_average_days(draft, table, column))
+    _totals(table, measures)
     return [*measures, *_events(draft, table), *_documents(draft, table)]
+
+
+def _totals(table: TableDraft, measures: list[MeasureDraft]) -> None:
+    """« total des factures » is their amount where they have one, how many they are where they have none.
+
+    Where they have several it is nobody's. A table that is called by money (gifts, expenses) or by a unit (hours) is asked
+    for by that: « dépenses par mois » is no number of rows.
+    """
+    sums = [m for m in measures if (m.expression or "").startswith("SUM") and m.column is not None]
+    money = [m for m in sums if m.format.kind == "currency"]
+    heads = {m.ref: _head_of(table, m) for m in sums}
+    amounts = [m for m in money if heads[m.ref] in {"montant", "montant total", "total", "chiffre d’affaires"}]
+    if not money:
+        measures[0].synonyms.append(f"total des {table.plural}")
+    elif len(amounts) == 1 and len(money) == 1:
+        amounts[0].synonyms.append(f"total des {table.plural}")
+    if table.concept in MONEY and len(amounts or money) == 1:
+        (amounts or money)[0].synonyms += [table.plural, *([table.label] if table.concept in _COLLECTIVE else [])]
+    unit = {"heure": "hours", "jour": "days"}.get(table.concept)
+    counted_in = [m for m in sums if m.format.kind == unit] if unit else []
+    if len(counted_in) == 1:
+        counted_in[0].synonyms += [table.plural, f"nombre {of(table.plural)}", f"nb {of(table.plural)}"]
+        measures[0].wishes = [f"nombre de lignes {of(table.plural)}"]
+        measures[0].synonyms = []
+
+
+def _head_of(table: TableDraft, measure: MeasureDraft) -> str:
+    head = table.column_readings[measure.column].head if measure.column is not None else None
+    return head.french if head is not None else ""
+
+
+def coded(column: Column) -> bool:
+    """Tell whether a whole number only codes what its comment spells out: « 1 : en cours, 2 : terminé »."""
+    return column.type == "integer" and len(spelled_codes(column)) >= 2
 
 
 def _average_days(draft: Draft, table: TableDraft, column: Column) -> MeasureDraft:
@@ -160,8 +199,12 @@ _EVENTS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ..
     "sorties {of_plural}", "nombre de sorties {of_plural}", "départs {of_plural}", "nombre de départs {of_plural}")),
     (("abonnement", "contrat"), ("date de résiliation", "date d’annulation", "date de fin"), "nombre de résiliations",
     ("résiliations", "churn", "désabonnements", "annulations")),
-    (("client", "abonné", "adhérent", "utilisateur"), ("date d’inscription", "date de création"), "nouveaux {plural}",
+    (("client", "abonné", "adhérent", "utilisateur", "donateur", "bénévole", "patient", "membre", "locataire", "compte",
+      "prospect", "élève", "étudiant", "voyageur", "cotisant"),
+     ("date d’inscription", "date de création", "date d’arrivée", "date de début"), "nouveaux {plural}",
     ("nombre de nouveaux {plural}", "{plural} créés", "inscriptions", "nombre d’inscriptions")),
+    (("réservation", "séjour", "hospitalisation"), ("date d’arrivée",), "nombre d’arrivées", ("arrivées",)),
+    (("réservation", "séjour", "hospitalisation"), ("date de départ",), "nombre de départs", ("départs",)),
     (("produit", "article", "référence"), ("date de lancement", "date de création"), "nouveaux {plural}",
     ("nombre de nouveaux {plural}", "{plural} lancés", "nombre de {plural} lancés", "lancements", "{plural} créés")),
 )  # fmt: skip
@@ -216,7 +259,7 @@ def measure_kind(table: TableDraft, column: Column) -> Kind:
         is_rate(reading)
         or head in _AVERAGED
         or set(split_name(column.name)) & _AVERAGED_WORDS
-        or reading.has("moyen", "unitaire")
+        or reading.has("moyen", "unitaire", "horaire")
     ):
         return "average"
     if head == "siège" and not label_starts(reading, "sièges"):
@@ -250,7 +293,6 @@ def _count(table: TableDraft) -> MeasureDraft:
         f"nb {of(table.plural)}",
         f"nb {table.plural}",
         f"nombre total {of(table.plural)}",
-        f"total des {table.plural}",
     ]
     if table.is_a(*_PEOPLE):
         synonyms += ["effectif", "effectifs", "headcount"]

@@ -23,7 +23,19 @@ _DELAYS: tuple[tuple[tuple[str, ...], tuple[str, ...], str, tuple[str, ...]], ..
     "durée moyenne de résolution", "délai de traitement", "délai moyen de traitement")),
     (("date de facture", "date d’émission"), ("date de paiement",), "délai de paiement moyen", ("délai moyen de paiement",
     "délai de paiement", "temps moyen de paiement")),
+    (("date de demande",), ("date de réalisation", "date de fin", "date de clôture"), "délai de réalisation moyen",
+    ("délai moyen de réalisation", "délai de réalisation", "délai d’intervention", "délai moyen d’intervention",
+    "délai de traitement", "délai moyen de traitement", "temps moyen d’intervention")),
+    (("date de réservation",), ("date d’arrivée", "date de début"), "délai de réservation moyen",
+    ("délai moyen de réservation", "délai de réservation", "anticipation moyenne", "durée moyenne d’anticipation")),
+    (("date de demande", "date de création"), ("date de rendez-vous",), "délai d’obtention moyen",
+    ("délai moyen d’obtention", "délai d’obtention d’un rendez-vous")),
 )  # fmt: skip
+_CASES = ("ticket", "demande", "incident", "réclamation", "dossier", "sinistre", "tâche", "affaire", "intervention", "panne",
+    "anomalie", "non-conformité", "litige")  # fmt: skip
+_STAY_LENGTHS = ("durée moyenne de séjour", "durée moyenne des séjours", "durée de séjour", "durée moyenne du séjour",
+    "durée de séjour moyenne", "séjour moyen")  # fmt: skip
+_PAID = ("addition", "vente", "commande", "ticket de caisse", "compte", "caisse")
 _STAYS = ("séjour", "réservation", "location", "hospitalisation")
 _NUMERIC = {"integer", "decimal", "float"}
 
@@ -51,17 +63,30 @@ def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> No
         end = next((c for c in dates if _head(table, c) in ends and not table.reading_of(c).has("prévu")), None)
         if start is None or end is None or start is end:
             continue
+        if label.startswith("délai de résolution") and not table.is_a(*_CASES) and table.concept in _PAID:
+            continue  # a bill is opened and closed, and no case of anybody
         noun = label.removesuffix(" moyen")
         if any(table.dimensions[d].label.startswith(noun) for d in table.dimensions):
             continue  # a column already says it
         name = safe_name(noun, dict.fromkeys([*table.dimensions, *(m.name for m in measures if m.table is table)]), "m")
         measures.append(
             MeasureDraft(
-                table, name, [label], expression=f"AVG({days_between(draft, start, end)})", synonyms=list(synonyms),
+                table, name, [label], expression=f"AVG({days_between(draft, start, end)})",
+                synonyms=[*synonyms, *_between(table, start, end)],
                 format=Format(kind="days", decimals=1), additivity="non_additive", priority=4, lower_is_better=True,
                 description=f"Moyenne du nombre de jours entre « {table.label_of(start)} » et « {table.label_of(end)} ».",
             )
         )  # fmt: skip
+
+
+def _between(table: TableDraft, start: Column, end: Column) -> list[str]:
+    """« délai moyen entre la demande et la réalisation »: by the two nouns that the dates are of."""
+    nouns = [table.label_of(c).removeprefix("date de ").removeprefix("date d’") for c in (start, end)]
+    if any(n.startswith("date") for n in nouns):
+        return []
+    said = f"entre {nouns[0]} et {nouns[1]}"
+    return [f"délai moyen {said}", f"délai {said}", f"temps moyen {said}", f"durée moyenne {said}",
+            f"nombre moyen de jours {said}"]  # fmt: skip
 
 
 def _duration(draft: Draft, table: TableDraft, own: list[MeasureDraft], measures: list[MeasureDraft]) -> None:
@@ -115,7 +140,7 @@ def _duration(draft: Draft, table: TableDraft, own: list[MeasureDraft], measures
         MeasureDraft(
             table, "duree_moyenne", [f"durée moyenne {_of(table, plural=True)}"], expression=expression,
             synonyms=[f"durée moyenne d’un {table.label}" if table.gender == "m" else f"durée moyenne d’une {table.label}",
-            f"temps moyen {_of(table)}"],
+            f"temps moyen {_of(table)}", *(_STAY_LENGTHS if table.is_a(*_STAYS[:2]) else ())],
             format=Format(kind="days" if kind == "days" else "hours", decimals=1), additivity="non_additive", priority=4,
             description=f"En {unit}, de « {table.label_of(start)} » à « {table.label_of(end)} ».",
         )

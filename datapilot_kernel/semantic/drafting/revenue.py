@@ -21,6 +21,7 @@ from datapilot_kernel.semantic.drafting.sales import (
     add_margin,
     add_targets,
     measure_of,
+    name_collected,
     name_documents,
     name_sold_quantity,
     tax_of,
@@ -32,8 +33,10 @@ _HEADERS = (
     "vente",
     "commande",
     "ticket de caisse",
+    "addition",
     "facture",
     "facturation",
+    "quittance",
     "réservation",
     "location",
     "transaction",
@@ -54,6 +57,7 @@ _MONEY = Format(kind="currency")
 def draft_revenue(draft: Draft, measures: list[MeasureDraft]) -> None:
     """Name the turnover among the measures drafted so far, and add what follows from it."""
     header, lines = _family(draft)
+    name_collected(draft, measures)
     if header is None and lines is None:
         name_documents(draft, None, measures)
         return
@@ -112,7 +116,9 @@ def _family(draft: Draft) -> tuple[TableDraft | None, TableDraft | None]:
                 ):
                     return table, lines
     for table in visible:
-        if table.is_a("ligne de commande", "ligne de vente", "ligne de facture") and _can_sell(draft, table):
+        if table.is_a("ligne de commande", "ligne de vente", "ligne de facture", "ligne d’addition") and _can_sell(
+            draft, table
+        ):
             return None, table
     # The only thing that customers are charged for, whatever it is called: work orders, missions, contracts.
     charged = [

@@ -83,13 +83,13 @@ def add_discount(draft: Draft, table: TableDraft, measures: list[MeasureDraft], 
 
 def add_basket(table: TableDraft, measures: list[MeasureDraft], main: MeasureDraft) -> None:
     """Add the average amount of a document."""
-    if not table.is_a("commande", "vente", "ticket de caisse", "panier", "facture", "réservation"):
+    if not table.is_a("commande", "vente", "ticket de caisse", "addition", "panier", "facture", "réservation"):
         return
     amount = f"{{{main.name}}}" if main.table is table else f"{{{main.ref}}}"
     tax = tax_of(main) if main.table is table else ""
     label = (
         "panier moyen"
-        if table.is_a("commande", "vente", "ticket de caisse", "panier")
+        if table.is_a("commande", "vente", "ticket de caisse", "addition", "panier")
         else f"montant moyen par {table.label}"
     )
     measures.append(
@@ -118,6 +118,9 @@ def name_documents(draft: Draft, header: TableDraft | None, measures: list[Measu
         "paiements reçus"]),
         ("règlement", "montant réglé", ["encaissements", "montant encaissé", "montant des règlements",
         "total des règlements", "règlements reçus"]),
+        ("encaissement", "montant encaissé", ["encaissements", "total encaissé", "montant perçu", "sommes encaissées",
+        "total des encaissements"]),
+        ("quittance", "montant quittancé", ["total quittancé", "montant appelé"]),
         ("commande d’achat", "montant des achats", ["achats", "total des achats", "montant acheté"]),
         ("avoir", "montant des avoirs", ["total des avoirs"]),
         ("devis", "montant des devis", ["total des devis", "montant devisé"]),
@@ -138,6 +141,27 @@ def name_documents(draft: Draft, header: TableDraft | None, measures: list[Measu
                 measure.synonyms.insert(0, label)
             _with_tax_said(table, measures, label)
             break
+
+
+_COLLECTED: dict[str, tuple[str, ...]] = {
+    "don": ("montant donné", "montant collecté", "montant versé", "montant reçu", "total collecté", "total donné", "collecte",
+            "sommes collectées", "sommes données"),
+    "cotisation": ("montant cotisé", "cotisations perçues", "montant perçu"),
+    "subvention": ("montant accordé", "subventions reçues", "montant versé"),
+    "dépense": ("montant dépensé", "total dépensé"), "note de frais": ("montant dépensé", "frais remboursés"),
+    "sinistre": ("montant indemnisé",), "prêt": ("montant prêté", "capital prêté"), "collecte": ("montant collecté",),
+    "amende": ("montant des amendes",), "loyer": ("loyers perçus",),
+}  # fmt: skip
+
+
+def name_collected(draft: Draft, measures: list[MeasureDraft]) -> None:
+    """Name the one amount of what is given, contributed or spent by the verb for it: « montant collecté »."""
+    for table in draft.visible():
+        said = _COLLECTED.get(table.concept)
+        column = best_amount(table) if said else None
+        measure = measure_of(measures, table, column) if column is not None else None
+        if said and measure is not None:
+            measure.synonyms += said
 
 
 def _with_tax_said(table: TableDraft, measures: list[MeasureDraft], label: str) -> None:
@@ -188,7 +212,9 @@ def name_sold_quantity(table: TableDraft, measures: list[MeasureDraft]) -> None:
     """Call the quantity of what is sold « quantité vendue »."""
     column = quantity_of(table)
     measure = measure_of(measures, table, column) if column is not None else None
-    sells = table.concept.startswith("ligne") or table.is_a("commande", "vente", "facture", "ticket de caisse", "panier")
+    sells = table.concept.startswith("ligne") or table.is_a(
+        "commande", "vente", "facture", "ticket de caisse", "addition", "panier"
+    )
     if column is None or measure is None or not sells or table.column_readings[column.name].qualifiers:
         return
     label = "quantité vendue"

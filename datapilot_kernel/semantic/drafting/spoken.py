@@ -53,7 +53,18 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
         found += _ACCOUNTS[head]
     if _counted(column, reading):
         found += [f"nombre {of(label)}", f"nombre total {of(label)}", f"nb {of(label)}", f"total des {label}"]
+    if reading.has("nombre d’heures"):
+        done = _DONE_HOURS.get(table.concept, ())
+        found += [*done, f"heures {of(table.label)}", f"heures {of(table.plural)}", f"nombre d’heures {of(table.label)}",
+                  *(f"nombre d’{hours}" for hours in done if hours.startswith("heures"))]  # fmt: skip
     return list(dict.fromkeys(found))
+
+
+_DONE_HOURS = {
+    "pointage": ("heures pointées", "temps pointé", "heures saisies", "temps passé"), "formation": ("heures de formation",),
+    "vacation": ("heures effectuées",), "intervention": ("heures d’intervention", "heures passées"),
+    "absence": ("heures d’absence",), "mission": ("heures de mission",), "temps passé": ("heures passées", "temps passé"),
+}  # fmt: skip
 
 
 def if_alone(reading: Reading, label: str) -> list[str]:
@@ -73,6 +84,10 @@ def if_alone(reading: Reading, label: str) -> list[str]:
     if reading.has("budget", "budgété") and head in {*_AMOUNTS, "budget", "valeur"}:
         found += ["budget", "budgets", "montant du budget", "montant des budgets", "montant budgété", "budget prévu",
                   "budget total"]  # fmt: skip
+    if reading.has("nombre d’heures") or (head == "nombre" and reading.unit == "heures"):
+        found += ["heures", "nombre d’heures", "nb d’heures", "total des heures", "heures totales"]
+    elif head == "nombre" and label.startswith(("nombre de ", "nombre d’")):
+        found += [label.removeprefix("nombre de ").removeprefix("nombre d’")]
     if reading.unit in {"kg", "tonnes"} and head == "poids":
         found += [f"poids total en {reading.unit}", "tonnage" if reading.unit == "tonnes" else "poids total"]
     return [name for name in dict.fromkeys(found) if fold(name) != fold(label)]

@@ -8,7 +8,7 @@ from datapilot_kernel.catalog.lexicon import english_plural, fold
 from datapilot_kernel.catalog.model import Catalog, Table
 from datapilot_kernel.catalog.names import Gender, read_name, split_name
 from datapilot_kernel.semantic.drafting.comments import label_in
-from datapilot_kernel.semantic.drafting.context import Draft, Role, TableDraft, distinct, safe_name, same
+from datapilot_kernel.semantic.drafting.context import Draft, Role, TableDraft, distinct, in_sense, safe_name, same
 
 _TECHNICAL = re.compile(
     r"^(alembic_version|schema_migrations?|flyway_.*|databasechangelog.*|django_(migrations|session|content_type|admin_log)|auth_(permission|group_permissions|user_user_permissions)|"
@@ -47,7 +47,10 @@ _FACT_CONCEPTS = frozenset({
     "opportunité", "avis", "sinistre", "location", "inscription", "cotisation", "don", "événement", "session",
     "encaissement", "réclamation", "incident",
     "demande", "embauche", "candidature", "non-conformité", "opération", "panier", "résiliation", "facturation", "récolte",
-    "emprunt", "page",
+    "emprunt", "page", "addition", "ligne d’addition", "gaspillage alimentaire", "bail", "quittance", "gaspillage", "vacation",
+    "subvention", "collecte", "promesse de don", "hospitalisation", "acte", "ordonnance", "analyse", "mensualité", "accident",
+    "amende", "téléchargement", "fréquentation", "émission", "nuitée", "lancement", "essai", "anomalie", "déploiement",
+    "commande en ligne", "bon de livraison", "honoraires", "charge", "loyer", "heure", "temps passé", "virement reçu",
 })  # fmt: skip
 _THING_CONCEPTS = frozenset({
     "client", "employé", "salarié", "collaborateur", "utilisateur", "personne", "contact", "fournisseur", "produit",
@@ -59,7 +62,10 @@ _THING_CONCEPTS = frozenset({
     "famille", "ville", "région", "pays", "formule", "cours", "livre", "film", "composant", "pièce", "matière première",
     "campagne", "bâtiment",
     "technicien", "chauffeur", "camion", "partenaire", "courtier", "assuré", "locataire", "propriétaire", "joueur",
-    "candidat", "agent", "membre",
+    "candidat", "agent", "membre", "immeuble", "appartement", "prestataire", "bénévole", "donateur", "praticien", "soignant",
+    "infirmier", "médicament", "école", "serveur", "cuisinier", "article de la carte", "restaurant", "lot", "consultant",
+    "participant", "intervenant", "bailleur", "association", "mutuelle", "spécialité", "navire", "portefeuille", "outil",
+    "moule", "terrain", "spectateur", "convive", "antenne",
 })  # fmt: skip
 _ALSO_CALLED = {
     "compte": ("client", "clients"), "organisation": ("client", "clients"), "congé": ("absence", "absences"),
@@ -70,6 +76,9 @@ _ALSO_CALLED = {
     "pièce": ("article", "articles"),
     "règlement": ("paiement", "paiements"), "paiement": ("règlement", "règlements"), "opportunité": ("affaire", "affaires"),
     "évaluation": ("entretien",),
+    "hôtel": ("établissement", "établissements"), "restaurant": ("établissement", "établissements"),
+    "site": ("établissement", "établissements", "lieu"), "bail": ("contrat de location", "contrat", "location"),
+    "lot": ("bien", "logement"), "donateur": ("bienfaiteur",), "patient": ("patientèle",), "praticien": ("médecin",),
     "acheteur": ("client", "clients"), "société": ("entreprise", "entreprises"), "entreprise": ("société", "sociétés"),
 }  # fmt: skip
 _NUMERIC = {"integer", "decimal", "float"}
@@ -81,16 +90,18 @@ def draft_tables(catalog: Catalog) -> Draft:
     names: set[str] = set()
     drafts: list[TableDraft] = []
     several = len({t.db_schema for t in catalog.tables}) > 1
+    senses = _senses(catalog)
     for table in catalog.tables:
         if not table.columns:
             continue
-        reading = read_name(table.name, "table")
-        name = safe_name("_".join(reading.words) or table.name, names, "t")
-        if name in names or (name != safe_name("_".join(reading.words), set(), "t") and several):
+        spelled = in_sense(table.name, senses)
+        reading = read_name(spelled, "table")
+        name = safe_name("_".join(read_name(table.name, "table").words) or table.name, names, "t")
+        if name in names or (name != safe_name("_".join(read_name(table.name, "table").words), set(), "t") and several):
             name = safe_name(f"{table.db_schema}_{table.name}", names, "t")
         names.add(name)
-        label, plural, gender = _label(table)
-        drafts.append(TableDraft(table, name, reading, label, plural, gender, _role(table, catalog)))
+        label, plural, gender = _label(table, spelled)
+        drafts.append(TableDraft(table, name, reading, label, plural, gender, _role(table, catalog, spelled)))
     pointed = dict.fromkeys((t.table.key for t in drafts), 0)
     for draft in drafts:
         for fk in draft.table.foreign_keys:
@@ -106,15 +117,37 @@ def draft_tables(catalog: Catalog) -> Draft:
         )
     )
     _tell_apart(drafts)
-    return Draft(catalog, {d.table.key: d for d in drafts})
+    return Draft(catalog, {d.table.key: d for d in drafts}, senses=senses)
+
+
+_PLACE = frozenset(
+    {"city", "town", "address", "street", "zip", "country", "region", "state", "latitude", "ville", "adresse"}
+)
+_RENTED = frozenset({"start", "end", "debut", "fin", "return", "retour", "rent", "loyer", "client", "customer", "tenant"})
+_MONEY_WORDS = frozenset({"amount", "total", "price", "sales", "tip", "paid", "subtotal", "revenue", "montant", "amt"})
+
+
+def _senses(catalog: Catalog) -> dict[str, str]:
+    """Return the homographs that the columns around them settle: « locations » with towns are places, with tenants rentals;
+    « checks » with amounts are bills, without any inspections.
+    """
+    found: dict[str, str] = {}
+    for table in catalog.tables:
+        last = split_name(table.name)[-1:]
+        columns = {w for c in table.columns for w in split_name(c.name)}
+        if last in {("location",), ("locations",)} and columns & _PLACE and not columns & _RENTED:
+            found |= {"location": "site", "locations": "sites"}
+        if last in {("check",), ("checks",)} and not columns & _MONEY_WORDS:
+            found |= {"check": "control", "checks": "controls"}
+    return found
 
 
 _COLLECTIONS = {"plan comptable": ("compte", "comptes", "m")}
 """What a row of a collection is, where the collection and its rows have different names."""
 
 
-def _label(table: Table) -> tuple[str, str, Gender]:
-    reading = read_name(table.name, "table")
+def _label(table: Table, spelled: str) -> tuple[str, str, Gender]:
+    reading = read_name(spelled, "table")
     member = _COLLECTIONS.get(reading.label)
     if member is not None:
         return member[0], member[1], "f" if member[2] == "f" else "m"
@@ -134,7 +167,7 @@ def _cryptic(name: str) -> bool:
     return any(c.isdigit() for c in name) or max((len(w) for w in split_name(name)), default=0) <= 3
 
 
-def _role(table: Table, catalog: Catalog) -> Role:
+def _role(table: Table, catalog: Catalog, spelled: str) -> Role:
     words = split_name(table.name)
     if _TECHNICAL.match(table.name.lower()) or (
         words and (words[-1] in _LOG_WORDS or words[0] in {"audit", "log", "tmp", "temp", "stg", "staging"})
@@ -152,7 +185,7 @@ def _role(table: Table, catalog: Catalog) -> Role:
     ]
     if len(table.foreign_keys) >= 2 and not payload:
         return "bridge"
-    reading = read_name(table.name, "table")
+    reading = read_name(spelled, "table")
     if reading.head is not None and reading.head.french in _FACT_CONCEPTS:
         return "fact"
     if reading.head is not None and reading.head.french in _THING_CONCEPTS:
@@ -208,6 +241,13 @@ def _tell_apart(drafts: list[TableDraft]) -> None:
             owner = taken.setdefault(fold(synonym), draft)
             if owner is draft:
                 draft.synonyms.append(synonym)
+    # A site with bills of guests is a restaurant.
+    if any(d.concept == "addition" for d in drafts):
+        for draft in drafts:
+            wanted = ("restaurant", "restaurants") if draft.concept in {"site", "magasin", "établissement"} else ()
+            for synonym in wanted:
+                if taken.setdefault(fold(synonym), draft) is draft:
+                    draft.synonyms.append(synonym)
     # What a table is also called, where no other table is called so: an account is the customer of who has no customers.
     for draft in drafts:
         if draft.role != "technical" and draft.reading.head is not None and same(draft.reading.head.french, draft.label):

@@ -6,6 +6,7 @@ half of its values are known, or when nearly all are. Countries come from the lo
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +23,7 @@ _YES = frozenset({"oui", "o", "yes", "y", "true", "t", "vrai", "1", "x"})
 _NO = frozenset({"non", "n", "no", "false", "f", "faux", "0", ""})
 _EXPIRING = frozenset({"devis", "contrat", "abonnement", "promotion", "coupon", "licence", "offre", "adhésion", "police"})
 _MAX_ALIASED = 60
+_ADJECTIVAL = re.compile(r"(?:able|ible|aire|ique|ant|ent|el|al|if|ise|ie|ue|ee|e)$")
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ def _domains() -> tuple[_Domain, ...]:
 def aliases(column: Column, reading: Reading, gender: Gender, table_words: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     """Return stored value -> what people call it (the label first), for the values that are sure."""
     values = column.values or ()
+    if column.type == "integer":
+        return {code: _agreed(meaning, gender) for code, meaning in spelled_codes(column).items()}
     if not values or column.type != "text":
         return {}
     said = {value: (meaning,) for value, meaning in meanings(column.comment, values).items()}
@@ -56,9 +60,26 @@ def aliases(column: Column, reading: Reading, gender: Gender, table_words: tuple
     for value in values[:_MAX_ALIASED]:
         names = [*said.get(value, ()), *known.get(value, ()), *countries.get(value, ())]
         names = list(dict.fromkeys(n for n in names if fold(n) != fold(value)))
+        if names and value in countries and value not in said and fold(countries[value][0]) == fold(value):
+            names = [value, *names]  # the country stays the label, its adjectives are what else it is called
         if names:
             merged[value] = tuple(names)
     return merged
+
+
+def spelled_codes(column: Column) -> dict[str, str]:
+    """Return stored whole number -> meaning, where a comment spells every code out.
+
+    >>> from datapilot_kernel.catalog.model import Column
+    >>> spelled_codes(Column(name="etat", type="integer", native_type="int", comment="1 : en cours, 2 = terminé"))
+    {'1': 'en cours', '2': 'terminé'}
+    """
+    if column.type != "integer" or not column.comment:
+        return {}
+    pairs = re.findall(
+        r"(?:^|[,;/(\n]|\bet\b|:\s)\s*(\d{1,3})\s*(?:=|:|->|→|-)\s*([^\d,;/()\n][^,;/()\n]{0,38})", column.comment
+    )
+    return {code: meaning.strip(" .") for code, meaning in pairs} if len(pairs) >= 2 else {}
 
 
 def _known(
@@ -117,7 +138,39 @@ def _territories() -> dict[str, str]:
 
 def _countries(values: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {v: (_territories()[fold(v)],) for v in values if fold(v) in _territories()}
-    return found if len(found) >= 0.6 * len(values) else {}
+    if len(found) < 0.6 * len(values):
+        return {}
+    return {value: (*names, *_people_of(names[0])) for value, names in found.items()}
+
+
+_DEMONYMS = {
+    "France": "français", "Allemagne": "allemand", "Royaume-Uni": "britannique anglais", "Belgique": "belge",
+    "Suisse": "suisse", "Espagne": "espagnol", "Italie": "italien", "États-Unis": "américain", "Pays-Bas": "néerlandais",
+    "Portugal": "portugais", "Luxembourg": "luxembourgeois", "Autriche": "autrichien", "Pologne": "polonais",
+    "Irlande": "irlandais", "Danemark": "danois", "Suède": "suédois", "Norvège": "norvégien", "Finlande": "finlandais",
+    "Grèce": "grec", "Tchéquie": "tchèque", "Roumanie": "roumain", "Hongrie": "hongrois", "Chine": "chinois",
+    "Japon": "japonais", "Inde": "indien", "Brésil": "brésilien", "Canada": "canadien", "Maroc": "marocain",
+    "Algérie": "algérien", "Tunisie": "tunisien", "Sénégal": "sénégalais", "Turquie": "turc", "Russie": "russe",
+    "Ukraine": "ukrainien", "Mexique": "mexicain", "Argentine": "argentin", "Australie": "australien",
+    "Corée du Sud": "coréen", "Israël": "israélien", "Liban": "libanais",
+}  # fmt: skip
+_ODD_FEMININES = {"grec": "grecque", "turc": "turque"}
+
+
+def _people_of(country: str) -> tuple[str, ...]:
+    """Return the adjectives of a country in every form: « allemand », « allemande »…
+
+    >>> _people_of("Italie"), _people_of("Atlantide")
+    (('italien', 'italienne', 'italiens', 'italiennes'), ())
+    """
+    found: list[str] = []
+    for one in _DEMONYMS.get(country, "").split():
+        if one.endswith("e"):
+            feminine = one
+        else:
+            feminine = _ODD_FEMININES.get(one) or (one + "ne" if one.endswith("en") else one + "e")
+        found += [one, feminine, one if one.endswith("s") else one + "s", feminine + "s"]
+    return tuple(dict.fromkeys(found))
 
 
 def yes_and_no(column: Column) -> tuple[str, str] | None:
@@ -168,6 +221,16 @@ def _with_or_without(label: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(yes), tuple(no)
 
 
+def _adjective(reading: Reading) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the forms of one word that ends like an adjective or a participle, though the lexicon does not know it."""
+    word = reading.label
+    if reading.nouns or reading.qualifiers or len(reading.words) != 1 or not _ADJECTIVAL.search(fold(word)):
+        return None
+    feminine = word if word.endswith("e") else f"{word}e"
+    forms = (word, feminine, f"{word}s", f"{feminine}s")
+    return tuple(dict.fromkeys(forms)), (f"non {word}", f"non {feminine}")
+
+
 def boolean_names(reading: Reading, gender: Gender) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what people call the rows where it holds, and those where it does not.
 
@@ -175,8 +238,8 @@ def boolean_names(reading: Reading, gender: Gender) -> tuple[tuple[str, ...], tu
     >>> boolean_names(read_name("is_active", "boolean"), "f")
     (('active', 'actives', 'actif', 'actifs'), ('inactive', 'inactives', 'inactif', 'inactifs', 'non active', 'non actif'))
     """
-    if not reading.qualifiers or reading.nouns:
-        return _with_or_without(reading.label)
+    if len(reading.qualifiers) != 1 or reading.nouns or len(reading.words) > 1:
+        return _adjective(reading) or _with_or_without(reading.label)
     qualifier = reading.qualifiers[0]
     other: Gender = "m" if gender == "f" else "f"
     forms = [qualifier.agreed(g, plural) for g in (gender, other) for plural in (False, True)]

@@ -74,6 +74,10 @@ def qualified(label: str, table: TableDraft) -> str:
     return f"{label} des {table.plural}"
 
 
+_TOTALS = frozenset({("total",), ("montant", "total"), ("somme",), ("valeur",), ("valeur", "totale")})
+"""Words that say no more of an amount than that it is one: where there are several amounts, they are nobody's."""
+
+
 def settle(measures: list[MeasureDraft]) -> None:
     """Give every measure its label and synonyms, and put it into its table."""
     measures = sorted(measures, key=lambda m: m.priority)  # stable: the tables' importance decides the rest
@@ -84,6 +88,8 @@ def settle(measures: list[MeasureDraft]) -> None:
         for label in {m.wishes[0], m.was or m.wishes[0]} if not m.yields else set():
             owners.setdefault(_core(label), set()).add(m.ref)
     alone = Counter(words(name) for m in measures for name in m.bare)
+    wished_by = Counter(words(s) for m in measures for s in {words(s): s for s in m.synonyms}.values())
+    paid = sum(m.format.kind == "currency" and m.additivity == "additive" and not m.yields for m in measures)
     taken: dict[tuple[str, ...], str] = {}
     bare: list[tuple[MeasureDraft, str]] = []
     for measure in measures:
@@ -91,7 +97,7 @@ def settle(measures: list[MeasureDraft]) -> None:
         first = words(wishes[0])
         # « montant » alone is contested by every « montant HT » there is.
         shared = first[:1] == ("montant",) and len(owners.get(_core(wishes[0]), ())) > 1
-        contested = wanted[first] > 1 or measure.yields or first in openings or shared
+        contested = wanted[first] > 1 or (first in _TOTALS and paid > 1) or measure.yields or first in openings or shared
         if contested and measure.priority > 0:
             wishes = [w for w in wishes if words(w) != first]
         wishes += [
@@ -107,6 +113,7 @@ def settle(measures: list[MeasureDraft]) -> None:
     for measure, label in bare:
         taken.setdefault(words(label), measure.ref)
         measure.synonyms.insert(0, label)
+    first_of = {m.ref: words(m.wishes[0]) for m in measures}
     for measure in measures:
         unshared = [name for name in measure.bare if alone[words(name)] == 1]
         wished = [
@@ -116,6 +123,10 @@ def settle(measures: list[MeasureDraft]) -> None:
         for synonym in distinct(wished, measure.label):
             key = words(synonym)
             if key == words(measure.label) or (wanted[key] > 1 and measure.priority > 0):
+                continue
+            if wished_by[key] > 1 and (wanted[first_of[measure.ref]] > 1 or measure.priority >= 5):
+                continue  # « charges » of leases and of receipts: nobody's
+            if measure.priority > 0 and paid > 1 and key in _TOTALS:
                 continue
             if key[0] == "montant" and owners.get(_core(synonym), set()) - {measure.ref}:
                 continue  # « montant », « montant HT total » are another table's just as much: nobody's
