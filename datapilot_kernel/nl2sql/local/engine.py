@@ -24,11 +24,12 @@ from datapilot_kernel.nl2sql.local.cover import Cover, cover
 from datapilot_kernel.nl2sql.local.draft import Draft
 from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up, stands_alone
 from datapilot_kernel.nl2sql.local.grammar import Grammar, grammar
-from datapilot_kernel.nl2sql.local.idioms import rewrite, settle
+from datapilot_kernel.nl2sql.local.idioms import settle
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon
 from datapilot_kernel.nl2sql.local.numbers import merge_numbers
 from datapilot_kernel.nl2sql.local.reader import Reader
+from datapilot_kernel.nl2sql.local.rewriting import rewrite
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.spelling import Speller

@@ -71,10 +71,10 @@ class Grammar:
         Stem of a unit of duration -> minutes.
     adjectives, verbs
         Stem -> nouns to look up.
-    rewrites
-        Words as typed -> the words they stand for.
     done
         Verbs of « how much did we … » -> measures to look up.
+    making
+        Verbs of making: beside a measure they say nothing more.
     common
         Stems of everyday words: never taken for a misspelt word of the layer.
     """
@@ -98,10 +98,14 @@ class Grammar:
         self.spelled = {
             fold(w) for t in [*texts, raw["filler"], *raw["verbs"], *raw["adjectives"]] for w in t.split() if len(w) >= 4
         }
-        self.rewrites = {
-            tuple(t.norm for t in tokenize(typed)): tuple(t.norm for t in tokenize(read))
-            for typed, read in raw.get("rewrites", {}).items()
-        }
+        self._rewrites: dict[str, list[tuple[Phrase, Phrase]]] = {}
+        spoken = _read(f"spoken.{language}.toml").get("rewrites", {}) if language == "fr" else {}
+        for typed, read in (raw.get("rewrites", {}) | spoken).items():
+            key = tuple(t.norm for t in tokenize(typed))
+            self._rewrites.setdefault(key[0], []).append((key, tuple(t.norm for t in tokenize(read))))
+        for known in self._rewrites.values():
+            known.sort(key=lambda pair: -len(pair[0]))
+        self.making = {fold(word) for word in raw.get("making", "").split()}
         self.done = {verb: tuple(nouns) for verb, nouns in raw.get("done", {}).items()}
         self.common = {stem(fold(w)) for w in _read("common.toml")[language].split()}
         self.known = (
@@ -111,6 +115,10 @@ class Grammar:
             | set(self.verbs)
             | self.intents.words()
         )
+
+    def rewrites_at(self, first: str) -> Sequence[tuple[Phrase, Phrase]]:
+        """Return (words as typed, what they stand for) of phrases that begin with a word, longest first."""
+        return self._rewrites.get(first, ())
 
     def is_filler(self, token: Token, before: Token | None = None) -> bool:
         """Tell whether the token carries nothing by itself (punctuation included)."""

@@ -8,14 +8,14 @@ layer has exactly what it stands for; otherwise the words stay as they were, and
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from itertools import pairwise
 
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, content
+from datapilot_kernel.nl2sql.local.neighbours import settle_neighbours
 from datapilot_kernel.nl2sql.local.ordering import from_end_to_end
-from datapilot_kernel.nl2sql.local.tokens import Token, stem, tokenize
+from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
 from datapilot_kernel.plan.model import CalendarPeriod
 from datapilot_kernel.semantic.model import Measure
 
@@ -42,6 +42,7 @@ _VALUES = ("chiffre d'affaires", "ca", "montant des ventes", "revenue", "montant
 
 def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     """Settle the turns of phrase of a cover, in place; return it."""
+    settle_neighbours(found, lexicon, words)
     _what_is_owed(found, lexicon)
     _what_was_done(found, lexicon)
     _how_much_did_we(found, lexicon, words)
@@ -59,31 +60,6 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _sold_of(found, lexicon)
     _before_that(found)
     return found
-
-
-def rewrite(tokens: list[Token], words: Grammar) -> list[Token]:
-    """Return the tokens with everyday words for a phrase replaced by it (« best-sellers » -> produits les plus vendus)."""
-    out: list[Token] = []
-    i = 0
-    while i < len(tokens):
-        for typed, read in words.rewrites.items():
-            if tuple(t.norm for t in tokens[i : i + len(typed)]) == typed:
-                start, end = tokens[i].start, tokens[i + len(typed) - 1].end
-                if len(out) > 1 and out[-1].kind == "number" and out[-2].norm == "top":
-                    # « top 5 best-sellers »: the number said.
-                    if read[0] == "top":
-                        read = read[2:]
-                    else:
-                        del out[-2]
-                for word in read:
-                    number = Decimal(word) if word.isdigit() else None
-                    out.append(Token(word, word, start, end, "word" if number is None else "number", number))
-                i += len(typed)
-                break
-        else:
-            out.append(tokens[i])
-            i += 1
-    return out
 
 
 def _solid(items: list[Item]) -> list[int]:

@@ -24,6 +24,7 @@ class Names(Protocol):
     units: dict[str, str]
     ordinals: dict[str, int]
     holidays: dict[str, str]
+    seasons: dict[str, str]
 
 
 class NoSuchPeriod(Exception):
@@ -197,6 +198,39 @@ def _week_of(m: Match) -> Period:
     return Between(start=monday, end=monday + timedelta(days=6))
 
 
+_SEASONS = {
+    "spring": ((3, 20), (6, 20)), "summer": ((6, 21), (9, 22)), "autumn": ((9, 23), (12, 20)), "winter": ((12, 21), (3, 19)),
+}  # fmt: skip
+"""First and last day: the calendar's, within a day; the answer shows the dates."""
+
+
+def _season(m: Match) -> Period:
+    """« l'été dernier » is over, « cet hiver » is of this year, a bare one the latest that has begun."""
+    name = m.words.seasons[m.groups["season1"]]
+    (month, day), (last_month, last_day) = _SEASONS[name]
+    over_years = last_month < month
+
+    def of(year: int) -> Between:
+        return Between(start=date(year, month, day), end=date(year + over_years, last_month, last_day))
+
+    year = m.year()
+    if year is not None:
+        second = m.whole("year2")
+        if over_years and second != year + 1:
+            raise NoSuchPeriod  # « l'hiver 2025 »: which of the two?
+        return of(year)
+    wanted = of(m.today.year)
+    while (wanted.start or m.today) > m.today or ("over" in m.groups and (wanted.end or m.today) >= m.today):
+        wanted = of((wanted.start or m.today).year - 1)
+    if "this" in m.groups and (wanted.end or m.today).year != m.today.year:
+        raise NoSuchPeriod  # « cet été », in May: the one to come?
+    if "lastyear" in m.groups:
+        wanted = of(m.today.year - 1)
+        if over_years:
+            raise NoSuchPeriod
+    return wanted
+
+
 _EASTER = {"easter": 0, "easter_monday": 1, "ascension": 39, "whit_sunday": 49, "whit_monday": 50, "good_friday": -2}
 
 
@@ -340,6 +374,7 @@ BUILDERS: dict[str, Callable[[Match], Period]] = {
     "weekend": _weekend,
     "week_of": _week_of,
     "holiday": _holiday,
+    "season": _season,
     "until_yesterday": _until_yesterday,
     "up_to_yesterday": lambda m: Between(end=m.today - timedelta(days=1)),
     "first_of_year": _some_of_year(last=False),

@@ -13,14 +13,16 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
 from datapilot_kernel.nl2sql.local.period_builders import BUILDERS, Match, NoSuchPeriod
 from datapilot_kernel.nl2sql.local.tokens import Token
-from datapilot_kernel.plan.model import CalendarPeriod, Grain, Period
+from datapilot_kernel.plan.model import AllTime, Between, CalendarPeriod, Grain, LastPeriod, Period
+from datapilot_kernel.plan.periods import resolve
+from datapilot_kernel.semantic.model import Calendar
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class _Words:
         self.holidays = {word: day for day, forms in names["holidays"].items() for word in forms}
         # « à Noël » is a day, « décorations de Noël » is not: these need their preposition.
         feasts = {word: day for day, forms in names.get("feasts", {}).items() for word in forms}
+        self.seasons: dict[str, str] = {word: season for season, forms in names.get("seasons", {}).items() for word in forms}
         self.language = language
         month, ordinal = _any(self.months), _any(self.ordinals)
         weekday, unit = _any(self.weekdays), _any(self.units)
@@ -91,6 +94,7 @@ class _Words:
             "weekday": rf"(?P<weekday{{s}}>{weekday})",
             "holiday": rf"(?P<holiday{{s}}>{_any(self.holidays)})",
             "feast": rf"(?P<holiday{{s}}>{_any(feasts)})",
+            "season": rf"(?P<season{{s}}>{_any(self.seasons or ['-'])})",
         }
         self.holidays |= feasts
         self.patterns = [(self._compile(p["match"]), p["build"]) for p in raw["pattern"]]
@@ -156,6 +160,7 @@ def find_time(tokens: Sequence[Token], *, today: date, language: str) -> list[Ti
             if known is None or known.unit is not None or not known.possible:
                 spans[first, last] = span
     _lend_years(spans, norms)
+    _from_to(spans, norms, today)
     return _without_weak(list(spans.values()), norms)
 
 
@@ -210,9 +215,58 @@ def _lend_years(spans: dict[tuple[int, int], TimeSpan], norms: Sequence[str]) ->
                 and isinstance(theirs, CalendarPeriod)
                 and theirs.unit == mine.unit
                 and theirs.year is not None
-                and theirs.number is not None
-            ):
+                and theirs.number not in (None, mine.number)
+            ):  # « mai vs mai 2025 »: of this year against that one
                 spans[key] = replace(span, period=mine.model_copy(update={"year": theirs.year}))
+
+
+_TO = (("jusqu",), ("jusqu", "a"), ("jusqu", "au"), ("au",), ("a",), ("a", "la"))
+_FROM_TO = {"du": _TO, "de": _TO, "depuis": _TO, "d": _TO, "entre": (("et", "la"), ("et", "le"), ("et",))}
+
+
+def _from_to(spans: dict[tuple[int, int], TimeSpan], norms: Sequence[str], today: date) -> None:
+    """« du 1er trimestre au 31 mai », « entre le 15 mars et la fin mai »: from the start of one to the end of the other.
+
+    Only of two periods of different kinds: those of one kind have patterns of their own.
+    """
+    named = [s for s in spans.values() if s.period is not None and s.possible]
+    for first in named:
+        opening = norms[first.start]
+        begin = first.start
+        if opening not in _FROM_TO:
+            if begin == 0 or norms[begin - 1] not in _FROM_TO:
+                continue
+            begin -= 1
+            opening = norms[begin]
+        for second in named:
+            if second.start < first.end or second.start > first.end + 2 or (begin, second.end) in spans:
+                continue
+            between = tuple(norms[first.end : second.start])
+            glue = _FROM_TO[opening]
+            own = second.start == first.end and norms[second.start] in ("au", "a") and opening != "entre"
+            if not own and between not in glue:
+                continue
+            period = _stretch(first.period, second.period, today)
+            if period is not None:
+                spans[begin, second.end] = TimeSpan(begin, second.end, period=period)
+
+
+def _stretch(first: Period | None, second: Period | None, today: date) -> Period | None:
+    if first is None or second is None or isinstance(first, AllTime) or isinstance(second, AllTime):
+        return None
+    if isinstance(first, LastPeriod) or isinstance(second, LastPeriod):
+        return None
+    one = resolve(first, today=today, calendar=Calendar())
+    other = resolve(second, today=today, calendar=Calendar())
+    if one.start is None or other.end is None:
+        return None
+    start, end = one.start, other.end - timedelta(days=1)
+    if start > end:
+        try:
+            start = start.replace(year=end.year if (start.month, start.day) <= (end.month, end.day) else end.year - 1)
+        except ValueError:
+            return None
+    return Between(start=start, end=end)
 
 
 @cache
