@@ -72,6 +72,7 @@ class Platform:
         """Drain, cancel what is left, give everything back. Safe twice."""
         self.queries.stop(grace_s=self.settings.shutdown_grace_seconds)
         self.sources.stop()
+        self.people.close()
         self.database.dispose()
 
     def begin_stopping(self) -> None:

@@ -108,11 +108,6 @@ class People:
             token_id=claims.token_id,
         )
 
-    def rotate_keys(self) -> str:
-        """Sign with a new key from now on; return its name. What was signed before stays good as long as it lives."""
-        # Whatever the settings were when a token was signed, none lives longer than they may say: two hours.
-        return self.keys.rotate(keep_seconds=max(self.tokens.longest_seconds, 2 * 3600 + 60)).kid
-
     def close(self) -> None:
         """Let what runs finish and give everything back. Safe twice."""
         self.work.close()

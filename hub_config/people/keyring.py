@@ -26,6 +26,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from datapilot_kernel.errors import BadInput
 
+# The most that settings allow a token to live, and some: whatever they said when it was signed, it is over by then.
+LONGEST_TOKEN_S = 2 * 3600 + 60
+
 
 @dataclass(frozen=True)
 class SigningKey:

@@ -17,6 +17,16 @@ log = logging.getLogger(__name__)
 Page = Literal["invitation", "password"]
 
 
+def shown_moment(moment: datetime) -> str:
+    """Return a moment as it is shown in a mail, in Paris.
+
+    >>> from datetime import UTC
+    >>> shown_moment(datetime(2026, 7, 1, 16, 5, tzinfo=UTC))
+    '01/07/2026 18:05'
+    """
+    return f"{moment.astimezone(ZoneInfo('Europe/Paris')):%d/%m/%Y %H:%M}"
+
+
 class Letters:
     """Writes links and mails."""
 
@@ -38,10 +48,9 @@ class Letters:
     def _send(self, key: str, email: str, tenant_name: str, url: str, expires_at: datetime) -> bool:
         if not self._ground.mailer.configured:
             return False
-        until = f"{expires_at.astimezone(ZoneInfo('Europe/Paris')):%d/%m/%Y %H:%M}"
         # A tenant's name is what somebody typed: on one line, and not long, it cannot pass for the mail's own text.
         name = " ".join(tenant_name.split())[:80]
-        body = text(f"{key}_body", tenant=name, link=url, until=until)
+        body = text(f"{key}_body", tenant=name, link=url, until=shown_moment(expires_at))
         try:
             self._ground.mailer.send(to=email, subject=text(f"{key}_subject", tenant=name), body=body)
         except MailProblem as problem:

@@ -51,11 +51,6 @@ class AccessTokens:
             "notebook": settings.notebook_token_minutes * 60,
         }
 
-    @property
-    def longest_seconds(self) -> int:
-        """How long any token that was issued may still be believed."""
-        return max(self._seconds.values()) + _LEEWAY_S
-
     def issue(self, *, tenant_id: str, user_id: str, role: Role, epoch: int, audience: Audience) -> tuple[str, int]:
         """Return a token and the seconds it lives."""
         now, seconds = int(time.time()), self._seconds[audience]
