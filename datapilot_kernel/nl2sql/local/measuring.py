@@ -7,6 +7,8 @@ from typing import Literal
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
 from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention
+from datapilot_kernel.nl2sql.local.grammar import phrase
+from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.signals import NotSure
 from datapilot_kernel.nl2sql.local.subjects import SubjectBuilder
 from datapilot_kernel.plan.model import (
@@ -16,6 +18,7 @@ from datapilot_kernel.plan.model import (
 _DUE = {"echeanc", "due", "deadlin", "limit"}
 _LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
 _DEFAULT_TOP = 10
+_ADDED_UP = {"montant", "total", "tva", "frai", "taxe", "amount", "vat"}
 
 
 class MeasureBuilder(SubjectBuilder):
@@ -43,6 +46,8 @@ class MeasureBuilder(SubjectBuilder):
                 raise NotSure("réalisé")
             self.items.append(MeasureItem(alias=self.alias(self.k.revenue.partition(".")[2]), measure=self.k.revenue))
         self._extremes(mentions)
+        if not mentions and not self.items and (total := self._bare_amount()) is not None:
+            mentions = [total]
         near = self._spoken_of()
         for mention in mentions:
             self._prepare_average(mention)
@@ -65,6 +70,26 @@ class MeasureBuilder(SubjectBuilder):
                     item.alias,
                 )
 
+    def _bare_amount(self) -> MeasureMention | None:
+        """« la TVA de mai »: a column of amounts, named alone, is summed; a price or a rate never is."""
+        draft = self.draft
+        if draft.rank is not None or draft.count or draft.which or draft.listed or draft.conditions or draft.related:
+            return None
+        numbers = [
+            m
+            for m in draft.subjects
+            if not m.of("entity") and m.of("dimension") and all(self._is_amount(o.ref) for o in m.of("dimension"))
+        ]
+        if len(numbers) != 1 or not (draft.periods or draft.groups or draft.values):
+            return None
+        draft.subjects.remove(numbers[0])
+        return MeasureMention(numbers[0].of("dimension"), numbers[0].text, numbers[0].start, aggregate="sum")
+
+    def _is_amount(self, ref: str) -> bool:
+        dimension = self.layer.dimension(ref)
+        money = dimension.type == "number" and dimension.format is not None and dimension.format.kind == "currency"
+        return money and phrase(dimension.label)[0] in _ADDED_UP
+
     def _ranked_alone(self) -> None:
         """« top 5 des clients avec leur marge »: ranked by what, where only what stands beside is said?"""
         rank = self.draft.rank
@@ -72,6 +97,27 @@ class MeasureBuilder(SubjectBuilder):
             return
         entities = frozenset(o.ref for m in self.draft.subjects for o in m.of("entity"))
         self.items.append(self._ranking_measure(entities))
+
+    def _columns_measured(self) -> None:
+        """« charges par immeuble »: a column of numbers named where a measure is expected is the measure of it."""
+        draft = self.draft
+        if draft.measures or draft.rank is not None or draft.listed or draft.which or draft.count or draft.aggregate:
+            return
+        if not (draft.groups or draft.periods or draft.values or draft.trend or draft.share or draft.sum):
+            return
+        for mention in list(draft.subjects):
+            dims = mention.of("dimension")
+            if len(dims) != len(mention.options) or any(self.layer.dimension(o.ref).type != "number" for o in dims):
+                continue
+            summed = tuple(
+                Option("measure", f"{o.entity}.{name}", o.quality) for o in dims
+                for name, m in self.layer.entities[o.entity].measures.items()
+                if not m.hidden and self.k.summed_dimension(f"{o.entity}.{name}") == o.ref
+            )  # fmt: skip
+            if len(summed) == len(dims):
+                draft.subjects.remove(mention)
+                draft.measures.append(MeasureMention(summed, mention.text, mention.start))
+                return
 
     def _counted_rows(self) -> MeasureItem:
         """« les motifs les plus fréquents »: by the number of rows that have them."""

@@ -164,17 +164,48 @@ class MeasureReader(ConditionReader):
             self.draft.count = False
             self.draft.measures.append(MeasureMention(several, f"{self.items[i].text} {item.text}", item.start))
             return place + 1
+        if item.kind == "lex" and (amount := self._amount_counted(item)):
+            # « combien de couverts », « combien d'heures pointées »: a column that says how many adds up.
+            self.draft.count = False
+            self.draft.measures.append(MeasureMention(amount, item.text, item.start))
+            return place + 1
         if item.kind == "lex" and item.of("entity", "dimension") and not self._value_named(place):
             options = item.of("entity", "dimension")
             self.draft.measures.append(MeasureMention(options, item.text, item.start, count=True))
             return place + 1
         if item.kind == "lex" and item.of("measure"):
+            named = tuple(
+                o
+                for form in ("nombre", "nombre de", "number of")
+                for o in self.lexicon.lookup(f"{form} {item.text}")
+                if o.kind == "measure" and o.quality >= 0.95
+            )
+            if named and not any(self.lexicon.layer.measure(o.ref).format.kind == "integer" for o in item.of("measure")):
+                # « nb d'articles par commande » is what the layer calls so.
+                self.draft.count = self.draft.count_of = False
+                self.draft.measures.append(MeasureMention(tuple(dict.fromkeys(named)), item.text, item.start))
+                return place + 1
             self.draft.measures.append(MeasureMention(item.of("measure"), item.text, item.start, count=True))
             return place + 1
         if item.kind == "lex" and (kind := self._kind_counted(place)) is not None:
             self.draft.measures.append(MeasureMention((kind,), item.text, item.start, count=True))
             return self._value(place, item.of("value"))
         return i + 1
+
+    def _amount_counted(self, item: Item) -> tuple[Option, ...]:
+        """Return the measures that add up the very numbers that a phrase names, where no rows are called so."""
+        layer = self.lexicon.layer
+        best = max(o.quality for o in item.options)
+        if any(o.quality >= best - 0.06 for o in item.of("entity", "value")):
+            return ()
+        if any(o.quality >= best - 0.06 and not self._numeric(o) for o in item.of("dimension")):
+            return ()
+        summed = tuple(
+            o for o in item.of("measure")
+            if o.quality >= best - 0.06 and (layer.measure(o.ref).expression or "").upper().startswith("SUM(")
+            and (layer.measure(o.ref).format.kind in ("integer", "hours", "days") or layer.measure(o.ref).format.unit)
+        )  # fmt: skip
+        return summed if len(summed) == len([o for o in item.of("measure") if o.quality >= best - 0.06]) else ()
 
     def _kind_counted(self, place: int) -> Option | None:
         """« combien d'entreprises ont fait un don »: a kind of giver stands for the givers, and they are who is counted."""

@@ -32,6 +32,12 @@ class RunReader(MeasureReader):
             # « nombre et montant des factures »: the layer has words for the amount.
             self._spread(elements, measured[0])
             return measured[1]
+        worth = self.items[i].text.split()[0].lower() in _AMOUNTS  # « valeur médiane des commandes »
+        if len(elements) == 1 and elements[0] in _PLAIN and worth:
+            following = self.peek(j)
+            if following is not None and following.kind == "lex" and following.of("entity") and not following.of("measure"):
+                self._spread(elements, Mention(following.options, following.text, following.start))
+                return self.items.index(following) + 1
         if len(elements) < 2 and not (elements == ["amount"] and self._counted_before(i) is not None):
             return None
         before = self.before(i)
@@ -188,6 +194,8 @@ class RunReader(MeasureReader):
         for element in elements:
             if element == "count":
                 options: tuple[Option, ...] = entities
+            elif entities and element in _PLAIN:
+                options = self._amount_columns(entities) or money
             elif entities:
                 options = money
             else:
@@ -204,6 +212,17 @@ class RunReader(MeasureReader):
             self.draft.of_rows = target.start
             if not any(s.start == target.start for s in self.draft.subjects) and "count" not in elements:
                 self.draft.subjects.append(Mention(entities, target.text, target.start))
+
+    def _amount_columns(self, entities: tuple[Option, ...]) -> tuple[Option, ...]:
+        """Return the column that each of these rows calls its amount."""
+        owners = {o.ref for o in entities}
+        found = tuple(
+            o
+            for word in ("montant", "amount")
+            for o in self.lexicon.lookup(word)
+            if o.kind == "dimension" and o.entity in owners and o.quality >= 0.95 and self._numeric(o)
+        )
+        return tuple(dict.fromkeys(found))
 
     def _money_of(self, entities: tuple[Option, ...], typed: str) -> tuple[Option, ...]:
         """Return the measure that sums the money of these rows; () when there is none."""
