@@ -301,7 +301,7 @@ class Engine:
                 return _continued(conversation, run.question, self._from_plan(run, plan, "verified", (), trust="verified"))
         with run.timed("understand"):
             understanding = self.local.understand(run.question, today=self.today(), conversation=conversation)
-        if engine == "local" or (engine == "auto" and not self.routing.hands_on(understanding)):
+        if engine == "local" or (engine == "auto" and not self.routing.hands_on(understanding, conversation)):
             return _continued(conversation, run.question, self._from_understanding(run, understanding))
         if self.claude is None:
             outcome = self._from_understanding(run, understanding)

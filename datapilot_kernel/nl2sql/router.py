@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.understanding import (
     Ambiguous,
     NotAnswerable,
@@ -40,13 +41,18 @@ class Routing:
 
     min_certainty: float = 0.8
 
-    def hands_on(self, understanding: Understanding) -> bool:
-        """Tell whether the local engine's understanding is one to hand on."""
+    def hands_on(self, understanding: Understanding, conversation: Conversation | None = None) -> bool:
+        """Tell whether the local engine's understanding is one to hand on.
+
+        Where the last turn came to SQL or to a model's question, only the model knows what « et par région ? » stands on:
+        the local engine's doubt is then not worth a question to the person.
+        """
         match understanding:
             case Understood(certainty=certainty):
                 return certainty < self.min_certainty
             case Ambiguous():
-                return False
+                last = conversation.turns[-1] if conversation else None
+                return last is not None and (last.sql is not None or last.asked_back is not None)
             case NotAnswerable(reason=reason):
                 return reason in HANDED_ON
             case Unsure():

@@ -54,7 +54,7 @@ KINDS: Final[dict[str, str]] = {
     "AuthenticationError": "bad_key",
     "PaymentRequiredError": "no_credit",
     "PermissionDeniedError": "bad_key",
-    "NotFoundError": "bad_request",
+    "NotFoundError": "no_model",
     "RequestTimeoutError": "timeout",
     "ConflictError": "bad_request",
     "PreconditionFailedError": "bad_request",
@@ -113,7 +113,7 @@ KINDS: Final[dict[str, str]] = {
 }
 EVENT_KINDS: Final[dict[str, str]] = {
     "invalid_request_error": "bad_request", "authentication_error": "bad_key", "billing_error": "no_credit",
-    "permission_error": "bad_key", "not_found_error": "bad_request", "rate_limit_error": "rate_limited",
+    "permission_error": "bad_key", "not_found_error": "no_model", "rate_limit_error": "rate_limited",
     "timeout_error": "timeout", "api_error": "down", "overloaded_error": "overloaded",
     "memory_precondition_failed_error": "bad_request", "memory_path_conflict_error": "bad_request",
     "conflict_error": "bad_request",
@@ -272,8 +272,11 @@ class ClaudeModel:
 
         import httpx2
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+        from anthropic.resources.messages import DEPRECATED_MODELS
 
         settings = self.settings
+        if settings.model in DEPRECATED_MODELS:
+            log.warning("model %s is to be retired on %s", settings.model, DEPRECATED_MODELS[settings.model])
         options: dict[str, Any] = {}
         whole = settings.whole_timeout_ms / 1000
         timeout = httpx2.Timeout(whole, connect=settings.connect_timeout_ms / 1000)
@@ -323,6 +326,9 @@ class ClaudeModel:
         self, client: AsyncAnthropic, request: ModelRequest, reading: _Reading, deadline: float, began: float
     ) -> ModelReply:
         """One attempt, from the connection to the last event."""
+        from anthropic import AsyncStream
+        from anthropic.types import Message, RawMessageStreamEvent
+
         settings = self.settings
         body = request.body()
         if not self._strict:
@@ -333,7 +339,14 @@ class ClaudeModel:
         stream = None
         try:
             async with asyncio.timeout(first) as watch:
-                stream = await client.messages.create(**body, stream=True)
+                # The road of messages.create, without its warning that a model will be retired: that is the log's.
+                stream = await client.post(
+                    "/v1/messages",
+                    body={**body, "stream": True},
+                    cast_to=Message,
+                    stream=True,
+                    stream_cls=AsyncStream[RawMessageStreamEvent],
+                )
                 async for event in stream:
                     reading.take(event)
                     if reading.first_token_at is not None:

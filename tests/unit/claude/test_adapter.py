@@ -106,7 +106,7 @@ def test_two_tools_and_arguments_that_are_no_json(server: ModelServer) -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, "bad_request"), (401, "bad_key"), (402, "no_credit"), (403, "bad_key"), (404, "bad_request"), (413, "bad_request"),
+    [(400, "bad_request"), (401, "bad_key"), (402, "no_credit"), (403, "bad_key"), (404, "no_model"), (413, "bad_request"),
      (429, "rate_limited"), (500, "down"), (503, "down"), (504, "timeout"), (529, "overloaded"), (302, "down")],
 )  # fmt: skip
 def test_each_status_is_a_kind_and_its_text_is_never_shown(server: ModelServer, status: int, kind: str) -> None:
