@@ -13,10 +13,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from datapilot_kernel.errors import SourceProblem
 from datapilot_kernel.sources import CancelToken, Dialect, Limits, OpenedSource, ResultTable, RoleFinding
+
+if TYPE_CHECKING:
+    from datapilot_kernel.sources.streams import ArrowStream
 
 FAILURES = 3
 FIRST_PAUSE_S = 2.0
@@ -120,6 +123,11 @@ class CircuitSource:
         """Run one guarded statement."""
         with self._circuit.passing():
             return self._inner.execute(sql, limits=limits, cancel=cancel)
+
+    def stream_arrow(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> ArrowStream:
+        """Run one guarded statement and give its result as Arrow batches; what breaks after the first is not counted."""
+        with self._circuit.passing():
+            return self._inner.stream_arrow(sql, limits=limits, cancel=cancel)
 
     def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
         """Return the engine's own plan of a guarded statement."""
