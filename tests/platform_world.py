@@ -58,6 +58,7 @@ from hub_config.database import (
     migrate,
 )
 from hub_config.database.base import Base, new_id
+from tests.servers import Server
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 SHARED_EMAIL = "Camille.Durand@exemple.fr"
@@ -67,11 +68,43 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{folder / 'platform.db'}"
 
 
+def owned_database(server: Server) -> str:
+    """An empty PostgreSQL database of an owner who, as in a real installation, is no superuser."""
+    import psycopg
+
+    url = server.new_database("platform")
+    owner = f"owner_{urlsplit(url).path.strip('/')}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {owner} LOGIN CREATEROLE PASSWORD 'secret'")
+        connection.execute(f'ALTER DATABASE "{urlsplit(url).path.strip("/")}" OWNER TO {owner}')
+    return url.replace("postgres:secret@", f"{owner}:secret@")
+
+
 def application_url(admin_url: str) -> str:
     """A role of its own for every database, with a password that needs quoting."""
     parts = urlsplit(admin_url)
     name = "app_" + parts.path.strip("/")
     return f"postgresql://{name}:it%27s%25s%40cret@{parts.hostname}:{parts.port}{parts.path}"
+
+
+class UnfilteredSession(ScopedSession):
+    """The session without the code's filter: what row-level security alone holds back."""
+
+    def criteria(self) -> list[Any]:
+        return []
+
+    def refuse_foreign(self, instance: Any) -> None:
+        pass
+
+
+class RowSecurityOnly(Database):
+    """The database without the code's wall."""
+
+    def _raise_wall(self, engine: Any) -> None:
+        pass
+
+    def _new_session(self, connection: Any, scope: Any) -> ScopedSession:
+        return UnfilteredSession(bind=connection, scope=scope)
 
 
 def new_database(admin_url: str, **options: Any) -> Database:
@@ -90,7 +123,13 @@ def populate(database: Database, name: str) -> str:
     with database.tenant(tenant_id) as session:
         session.add(Tenant(id=tenant_id, name=name, slug=f"{name}-{tenant_id[:6]}"))
         session.flush()
-        user = User(email=SHARED_EMAIL, email_key=email_key(SHARED_EMAIL), role="administrator", hashed_password="argon")
+        user = User(
+            full_name=f"Camille chez {name}",
+            email=SHARED_EMAIL,
+            email_key=email_key(SHARED_EMAIL),
+            role="administrator",
+            hashed_password="argon",
+        )
         workspace = Workspace(name="Ventes")
         session.add_all([user, workspace])
         session.flush()

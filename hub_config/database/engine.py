@@ -275,9 +275,12 @@ class Database:
 
     @contextmanager
     def _session(self, engine: Engine, scope: Scope) -> Iterator[ScopedSession]:
-        with self._connection(engine, scope) as connection, ScopedSession(bind=connection, scope=scope) as session:
+        with self._connection(engine, scope) as connection, self._new_session(connection, scope) as session:
             yield session
             session.end()
+
+    def _new_session(self, connection: Connection, scope: Scope) -> ScopedSession:
+        return ScopedSession(bind=connection, scope=scope)
 
     @contextmanager
     def _connection(self, engine: Engine, scope: Scope) -> Iterator[Connection]:

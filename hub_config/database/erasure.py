@@ -66,7 +66,7 @@ def delete_tenant(database: Database, tenant_id: str) -> dict[str, int]:
         if database.dialect == "postgresql":
             with owner_function(session):
                 session.execute(text("SELECT datapilot_erase_tenant()"))
-        else:
+        elif counts["tenants"]:
             session.add(Erasure(before=_EVER, reason="tenant"))
             session.flush()
             session.execute(delete(AuditEvent))

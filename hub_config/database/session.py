@@ -19,6 +19,7 @@ from typing import Any, cast
 from sqlalchemy import Executable, event, inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm.interfaces import ORMOption as ExecutableOption
 from sqlalchemy.orm.session import _EntityBindKey, _PKIdentityArgument
 
 from hub_config.database.base import SCOPE_OPTION, Tenanted
@@ -69,67 +70,52 @@ class ScopedSession(Session):
         if not isinstance(ident, dict):
             full = len(mapper.primary_key)
             ident = (self.tenant_id, *parts) if len(parts) == full - 1 else tuple(parts)
-        row = super().get(entity, ident, **options)
-        if row is not None and row.tenant_id != self.tenant_id:
-            raise refuse(f"an object of another tenant in {mapper.local_table}")
-        return row
+        return super().get(entity, ident, **options)
 
+    def criteria(self) -> list[ExecutableOption]:
+        """Return the options that hold every ORM query to the scope."""
+        value = self.scope.value
+        if self.scope.kind == "tenant":
+            return [with_loader_criteria(Tenanted, lambda cls: cls.tenant_id == value, include_aliases=True)]
+        if self.scope.kind == "sign_in":
+            return [with_loader_criteria(User, lambda cls: cls.email_key == value, include_aliases=True)]
+        return []
 
-def _criteria(scope: Scope) -> list[Any]:
-    value = scope.value
-    if scope.kind == "tenant":
-        return [with_loader_criteria(Tenanted, lambda cls: cls.tenant_id == value, include_aliases=True)]
-    if scope.kind == "sign_in":
-        return [with_loader_criteria(User, lambda cls: cls.email_key == value, include_aliases=True)]
-    return []
+    def refuse_foreign(self, instance: Any) -> None:
+        """Refuse an object that is, or was when it was loaded, another tenant's."""
+        state = inspect(instance)
+        tenants = {state.dict.get("tenant_id"), state.identity[0] if state.identity else None} - {None}
+        if not isinstance(instance, Tenanted) or tenants - {self.scope.tenant_id}:
+            raise refuse(f"an object of another tenant ({type(instance).__name__})")
 
 
 @event.listens_for(ScopedSession, "do_orm_execute")
 def _add_criteria(state: ORMExecuteState) -> None:
-    session = state.session
-    if not isinstance(session, ScopedSession):
-        return
-    if state.is_select or state.is_update or state.is_delete:
-        options = _criteria(session.scope)
-        if options and isinstance(state.statement, Executable):
+    session = cast("ScopedSession", state.session)
+    if (state.is_select or state.is_update or state.is_delete) and isinstance(state.statement, Executable):
+        options = session.criteria()
+        if options:
             state.statement = state.statement.options(*options)
-
-
-def _foreign(session: ScopedSession, instance: Any) -> bool:
-    if not isinstance(instance, Tenanted):
-        return True
-    state = inspect(instance)
-    loaded = state.dict.get("tenant_id")
-    key = state.identity[0] if state.identity else loaded
-    return any(tenant is not None and tenant != session.scope.tenant_id for tenant in (loaded, key))
 
 
 @event.listens_for(ScopedSession, "after_attach")
 def _check_attached(session: Session, instance: Any) -> None:
-    if isinstance(session, ScopedSession) and session.scope.kind == "tenant" and _foreign(session, instance):
-        raise refuse(f"an object of another tenant ({type(instance).__name__})")
+    if cast("ScopedSession", session).scope.kind == "tenant":
+        cast("ScopedSession", session).refuse_foreign(instance)
 
 
 @event.listens_for(ScopedSession, "before_flush")
 def _check_flushed(session: Session, context: Any, instances: Any) -> None:
-    if not isinstance(session, ScopedSession):
-        return
-    if session.scope.kind != "tenant" or session.scope.read_only:
+    scoped = cast("ScopedSession", session)
+    if scoped.scope.kind != "tenant" or scoped.scope.read_only:
         if session.new or session.deleted or any(session.is_modified(instance) for instance in session.dirty):
             raise refuse("a write in a read-only session")
         return
     for instance in session.new:
         if isinstance(instance, Tenanted) and inspect(instance).dict.get("tenant_id") is None:
-            instance.tenant_id = session.tenant_id
-    for instance in _all(session):
-        if _foreign(session, instance):
-            raise refuse(f"an object of another tenant ({type(instance).__name__})")
-
-
-def _all(session: Session) -> Iterator[Any]:
-    yield from session.new
-    yield from session.dirty
-    yield from session.deleted
+            instance.tenant_id = scoped.tenant_id
+    for instance in (*session.new, *session.dirty, *session.deleted):
+        scoped.refuse_foreign(instance)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ rest of the platform from reaching for one, and on PostgreSQL row-level security
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,16 +38,10 @@ from datapilot_kernel.errors import Fault
 from hub_config.database.base import SCOPE_OPTION, Base
 
 _STATEMENTS = (exp.Select, exp.SetOperation, exp.Insert, exp.Update, exp.Delete)
-# Functions that a tenant's session has no use for and that would change what the session is.
-_FORBIDDEN_FUNCTIONS = {
-    "set_config",
-    "current_setting",
-    "load_extension",
-    "dblink",
-    "pg_read_file",
-    "lo_import",
-    "query_to_xml",
-}
+# Functions that would change what the session is, or that read past its statement: a text of SQL, a file, another server.
+_FORBIDDEN_FUNCTIONS = re.compile(
+    r"set_config|current_setting|datapilot_|pg_|lo_|dblink|\w*_to_xml|ts_stat|crosstab|load_extension|readfile|writefile|edit$"
+)
 
 
 class Unscoped(Fault):
@@ -186,8 +181,10 @@ class _Examiner:
                 raise _Refusal("a write in a read-only session")
             if isinstance(node, (exp.Into, exp.Command, exp.Merge, exp.DDL)) and not isinstance(node, _STATEMENTS):
                 raise _Refusal(f"{type(node).__name__} is not allowed")
-            if isinstance(node, exp.Anonymous) and node.name.lower() in _FORBIDDEN_FUNCTIONS:
-                raise _Refusal(f"function {node.name.lower()} is not allowed")
+            if isinstance(node, exp.Func):
+                name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+                if _FORBIDDEN_FUNCTIONS.match(name):
+                    raise _Refusal(f"function {name} is not allowed")
             if isinstance(node, exp.Insert):
                 yield from self._insert(node)
             elif isinstance(node, exp.Update):
