@@ -7,6 +7,7 @@ and finds nothing left to do.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +22,8 @@ from sqlalchemy import Connection, text
 from hub_config.database.engine import new_engine
 from hub_config.database.roles import grant
 
+# Alembic keeps the migration that runs in a module of its own: one at a time in a process.
+_in_this_process = threading.Lock()
 _LOCK = 7_308_324_465_745_711_470
 
 
@@ -57,7 +60,7 @@ def migrate(url: str, revision: str = "head", *, application_url: str | None = N
     PlatformUnavailable
         The database is away, or another migration holds it for too long.
     """
-    with _locked(url) as connection:
+    with _in_this_process, _locked(url) as connection:
         config = _config(connection=connection)
         script = ScriptDirectory.from_config(config)
         down = revision == "base" or (revision != "head" and _is_below(script, revision, connection))

@@ -110,3 +110,43 @@ def test_nothing_but_the_command_line_prints() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", f"{path}:{node.lineno}"
+
+
+# ── the platform ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+PLATFORM = ROOT / "hub_config"
+PLATFORM_FILES = sorted(PLATFORM.rglob("*.py"))
+# What a manager writes its statements with; engines, connections, text() and raw DDL are hub_config.database's alone.
+STATEMENTS = {"sqlalchemy", "sqlalchemy.exc", "sqlalchemy.orm", "sqlalchemy.dialects"}
+NOT_STATEMENTS = {"create_engine", "Engine", "Connection", "MetaData", "Table", "event", "text", "Session", "sessionmaker"}
+ROUND_THE_WALL = {"get_bind", "exec_driver_sql", "raw_connection", "driver_connection", "dbapi_connection", "owner_function"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_the_kernel_never_imports_the_platform(path: Path) -> None:
+    assert not {m for m in _imports(path) if m.split(".")[0] in {"hub_config", "migrations", "dashboards", "extension"}}
+
+
+@pytest.mark.parametrize("path", PLATFORM_FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_platform_reaches_databases_through_its_rooms(path: Path) -> None:
+    in_database = path.is_relative_to(PLATFORM / "database")
+    for module in _imports(path):
+        top = module.split(".")[0]
+        assert top not in {"psycopg", "pymysql", "duckdb", "anthropic"}, f"{path} imports {module}"
+        assert top != "alembic" or in_database, f"{path} imports {module}"
+        assert top != "sqlalchemy" or in_database or module in STATEMENTS, f"{path} imports {module}"
+    if in_database:
+        return
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
+            assert not {alias.name for alias in node.names} & NOT_STATEMENTS, f"{path}:{node.lineno}"
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hub_config.database."):
+            assert node.module not in {"hub_config.database.engine", "hub_config.database.wall"}, f"{path}:{node.lineno}"
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        assert name not in ROUND_THE_WALL, f"{path}:{node.lineno} goes round the wall by {name}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "migrations").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_migrations_know_nothing_of_the_present(path: Path) -> None:
+    for module in _imports(path):
+        assert module.split(".")[0] in sys.stdlib_module_names | {"alembic", "sqlalchemy", "migrations"}, module

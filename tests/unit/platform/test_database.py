@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from hub_config.database import Database, Quota, Tenant, Unscoped, User, delete_
 from hub_config.database.base import Base
 from hub_config.errors import PlatformUnavailable, status_of
 from tests.platform_behaviour import *  # noqa: F403
+from tests.platform_behaviour import ROOT
 from tests.platform_world import MODELS, new_database, populate, sqlite_url
 
 
@@ -188,3 +193,20 @@ def test_a_tenant_that_never_was(database: Database) -> None:
 def test_an_unknown_revision(admin_url: str) -> None:
     with pytest.raises(Exception, match="nowhere"):
         migrate(admin_url, "nowhere")
+
+
+def test_migrations_come_with_the_wheel(tmp_path: Path) -> None:
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    site = tmp_path / "site"
+    for package in packages:
+        shutil.copytree(ROOT / package, site / package, ignore=shutil.ignore_patterns("__pycache__"))
+    program = (
+        "import sys, hub_config.database as d, migrations; "
+        "assert migrations.__file__.startswith(sys.argv[2]) and d.__file__.startswith(sys.argv[2]); "
+        "d.migrate(sys.argv[1]); assert d.Database(sys.argv[1]).is_current()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program, sqlite_url(tmp_path), str(site)],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
