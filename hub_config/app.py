@@ -68,6 +68,8 @@ _ROUTES = (
     "operations",
     "auth",
     "users",
+    "data_sources",
+    "semantic_layers",
 )
 """The modules of ``hub_config.api`` that hold routes, in the order of the description."""
 

@@ -165,14 +165,18 @@ def _partial(settings: Settings) -> Any:
     admin = settings.database_admin_url
     database = Database(settings.resolved_database_url(), admin_url=admin.get_secret_value() if admin else None)
     audit = Audit(database)
+    from hub_config.data_sources import DataSources
+
+    sources: Any = DataSources(settings, database, None, audit)  # type: ignore[arg-type]
     return SimpleNamespace(
+        sources=sources,
         settings=settings,
         metrics=Metrics(),
         database=database,
         audit=audit,
         people=People(settings, database, audit),
-        start=lambda: None,
-        stop=lambda: None,
+        start=sources.start,
+        stop=sources.stop,
         begin_stopping=lambda: None,
         is_ready=database.is_current,
     )
