@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from datapilot_kernel.cli.common import add_engine_options, opened_engine, outcome_code, print_json
+from datapilot_kernel.cli.model_options import add_model_options
 from datapilot_kernel.messages import text
 
 
@@ -14,6 +15,7 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser("ask", help=text("cli.help_ask"), description=text("cli.help_ask"))
     parser.add_argument("question", metavar="QUESTION")
     add_engine_options(parser)
+    add_model_options(parser)
     parser.add_argument("--json", action="store_true", help=text("cli.help_json"))
     parser.set_defaults(run=run)
 

@@ -49,8 +49,11 @@ def parse_day(value: str | None) -> date | None:
 
 
 @contextmanager
-def opened_engine(args: argparse.Namespace, *, limits: Limits | None = None) -> Iterator[Engine]:
-    """Open the source and layer of the arguments; close the source at the end."""
+def opened_engine(
+    args: argparse.Namespace, *, limits: Limits | None = None, keep_requests: bool = False
+) -> Iterator[Engine]:
+    """Open the source, layer and model of the arguments; close them at the end."""
+    from datapilot_kernel.cli.model_options import configured_model
     from datapilot_kernel.engine import Engine
     from datapilot_kernel.semantic import load_layer
     from datapilot_kernel.sources import open_source
@@ -58,11 +61,22 @@ def opened_engine(args: argparse.Namespace, *, limits: Limits | None = None) -> 
     day = parse_day(getattr(args, "today", None))
     semantic = getattr(args, "semantic", None)
     layer = load_layer(Path(semantic)) if semantic else None
-    source = open_source(args.source)
-    try:
-        yield Engine(source, layer=layer, limits=limits, fixed_today=day)
-    finally:
-        source.close()
+    with configured_model(args) as (model, transport):
+        source = open_source(args.source)
+        engine = Engine(
+            source,
+            layer=layer,
+            limits=limits,
+            fixed_today=day,
+            model=model,
+            transport=transport,
+            keep_requests=keep_requests,
+        )
+        try:
+            yield engine
+        finally:
+            engine.close()
+            source.close()
 
 
 def outcome_code(outcome: Outcome) -> int:

@@ -26,6 +26,8 @@ def print_outcome(outcome: Outcome, layer: Layer | None) -> None:
                 note(f"  {number}. {choice.label}")
         case Refusal() | Failure():
             note(outcome.message)
+            for sentence in outcome.notes:
+                note(text("cli.note", note=sentence))
         case _:
             assert_never(outcome)
 

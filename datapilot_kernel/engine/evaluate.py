@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from datapilot_kernel.engine.engine import Choice, Engine
@@ -17,11 +17,14 @@ from datapilot_kernel.engine.matching import results_match
 from datapilot_kernel.engine.outcome import Answer, Outcome
 from datapilot_kernel.engine.wire import kind_of, wire_value
 from datapilot_kernel.errors import BadInput
+from datapilot_kernel.nl2sql.claude.cost import Usage
 from datapilot_kernel.nl2sql.conversation import Conversation
 
 _OWN_KEYS = frozenset(
-    {"outcome", "trust", "engine", "sql", "columns", "row_count", "latency_ms", "message", "right", "rows"}
+    {"outcome", "trust", "engine", "sql", "columns", "row_count", "latency_ms", "message", "right", "rows", "model"}
 )
+Log = Callable[[dict[str, Any], Outcome, dict[str, Any]], None]
+"""Told of each question (as it came in), its outcome and its output line."""
 
 
 def read_questions(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -54,6 +57,11 @@ class Summary:
     wrong: int = 0
     withheld: int = 0
     withheld_due: int = 0
+    model_questions: int = 0
+    model_calls: int = 0
+    model_repairs: int = 0
+    cost_microeuros: int = 0
+    usage: Usage = field(default_factory=Usage)
     latencies_ms: list[float] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
 
@@ -64,6 +72,7 @@ class Summary:
         self.total += 1
         self.outcomes[outcome] += 1
         self.latencies_ms.append(line["latency_ms"])
+        self._add_model(line["model"])
         if expected == "answer":
             self.answerable += 1
             self.right += line["right"] is True
@@ -73,6 +82,16 @@ class Summary:
             self.withheld += outcome in ("refusal", "clarification")
             self.wrong += outcome == "answer"
 
+    def _add_model(self, used: dict[str, Any] | None) -> None:
+        if used is None:
+            return
+        self.model_questions += 1
+        self.model_calls += used["calls"]
+        self.model_repairs += used["repairs"]
+        self.cost_microeuros += used["cost_microeuros"]
+        kinds = ("input_tokens", "output_tokens", "cache_write_tokens", "cache_read_tokens")
+        self.usage.add(Usage(**{kind: used[kind] for kind in kinds}))
+
     def percentile(self, share: float) -> float:
         """Return a percentile of the latencies in milliseconds, 0 when there are none."""
         ranked = sorted(self.latencies_ms)
@@ -80,7 +99,12 @@ class Summary:
 
 
 def evaluate(
-    engine: Engine, questions: Iterable[dict[str, Any]], *, choice: Choice = "auto", rows: int = 0
+    engine: Engine,
+    questions: Iterable[dict[str, Any]],
+    *,
+    choice: Choice = "auto",
+    rows: int = 0,
+    log: Log | None = None,
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yield (input, output line) for each question, as each is done.
 
@@ -88,6 +112,8 @@ def evaluate(
     ----------
     rows
         How many rows of the result to put in the output; 0: none, and no ``rows`` key.
+    log
+        Told of each question, for a run log.
     """
     for record in questions:
         conversation = Conversation()
@@ -95,7 +121,27 @@ def evaluate(
         for earlier in [previous] if isinstance(previous, str) else previous:
             engine.ask(earlier, engine=choice, conversation=conversation)
         outcome = engine.ask(record["question"], engine=choice, conversation=conversation)
-        yield record, _line(engine, record, outcome, rows)
+        line = _line(engine, record, outcome, rows)
+        if log is not None:
+            log(record, outcome, line)
+        yield record, line
+
+
+def log_line(record: dict[str, Any], outcome: Outcome, line: dict[str, Any]) -> dict[str, Any]:
+    """Return a question's line of the run log: what went out, what came of each step, what it cost. No row, no key."""
+    used = outcome.model
+    return {
+        "id": record["id"],
+        "question": record["question"],
+        "previous": record.get("previous"),
+        **{key: line[key] for key in ("outcome", "engine", "trust", "sql", "right", "latency_ms", "message", "model")},
+        "notes": list(outcome.notes),
+        "plan": outcome.plan.model_dump(mode="json", exclude_defaults=True)
+        if isinstance(outcome, Answer) and outcome.plan is not None
+        else None,
+        "steps": [asdict(step) for step in used.steps] if used is not None else [],
+        "requests": used.requests if used is not None else [],
+    }
 
 
 def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -> dict[str, Any]:
@@ -111,6 +157,7 @@ def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -
         "latency_ms": round(outcome.timings_ms.total or 0.0, 2),
         "message": outcome.message,
         "right": _verdict(engine, record, answer),
+        "model": outcome.model.to_json() if outcome.model is not None else None,
     }
     if rows:
         taken = answer.table.rows[:rows] if answer else []

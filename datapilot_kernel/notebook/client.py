@@ -7,6 +7,7 @@ the hub no secret enters this container, and the client of the API takes its pla
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -106,12 +107,16 @@ class LocalClient:
 
     def __init__(self, location: str, *, semantic: str | None = None) -> None:
         from datapilot_kernel.engine import Engine
+        from datapilot_kernel.nl2sql.claude.adapter import ClaudeModel
+        from datapilot_kernel.nl2sql.claude.settings import settings_from_environment
         from datapilot_kernel.semantic import load_layer
         from datapilot_kernel.sources import open_source
 
         layer = load_layer(Path(semantic).expanduser()) if semantic else None
         self._source = open_source(location)
-        self._engine = Engine(self._source, layer=layer)
+        self._model = settings_from_environment(os.environ)
+        self._transport = ClaudeModel(self._model) if self._model is not None else None
+        self._engine = Engine(self._source, layer=layer, model=self._model, transport=self._transport)
         self._given_layer = layer
         self._by_day: dict[date, Engine] = {}
         self._lock = threading.Lock()
@@ -145,7 +150,9 @@ class LocalClient:
 
         layer = load_layer(Path(path).expanduser())
         with self._lock:
-            self._engine = Engine(self._source, catalog=self._engine.catalog, layer=layer)
+            self._engine = Engine(
+                self._source, catalog=self._engine.catalog, layer=layer, model=self._model, transport=self._transport
+            )
             self._given_layer = layer
             self._by_day.clear()
 
@@ -201,8 +208,10 @@ class LocalClient:
         return self._source.import_report
 
     def close(self) -> None:
-        """Close the source."""
+        """Close the source, and the model's connections."""
         self._source.close()
+        if self._transport is not None:
+            self._transport.close()
 
     def _at(self, today: date | None) -> Engine:
         """Return the engine whose clock stands at ``today``; engines share the source, the catalog and the layer."""
@@ -218,6 +227,8 @@ class LocalClient:
                     catalog=self._engine.catalog,
                     layer=self._given_layer or self._engine.layer,
                     fixed_today=today,
+                    model=self._model,
+                    transport=self._transport,
                 )
                 self._by_day[today] = found
             return found

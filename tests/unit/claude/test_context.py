@@ -1,0 +1,291 @@
+"""What of a source goes into a prompt: the whole of a small one, the right part of a large one, within its budget."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from datapilot_kernel.catalog.model import Catalog, Column, ForeignKey, Table
+from datapilot_kernel.catalog.values import ValueIndex
+from datapilot_kernel.nl2sql.claude.asking import ClaudeEngine, Question
+from datapilot_kernel.nl2sql.claude.context import SourceContext, fenced, plan_entities
+from datapilot_kernel.nl2sql.claude.handover import hear
+from datapilot_kernel.nl2sql.claude.prompt import calendar_text, conversation_text, is_correction
+from datapilot_kernel.nl2sql.claude.settings import ModelSettings
+from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens
+from datapilot_kernel.nl2sql.claude.wire import estimate_tokens
+from datapilot_kernel.nl2sql.conversation import Conversation
+from datapilot_kernel.nl2sql.local import LocalEngine
+from datapilot_kernel.nl2sql.verified import Approved
+from datapilot_kernel.plan.model import Plan
+from datapilot_kernel.semantic import draft_layer, load_layer
+from datapilot_kernel.semantic.model import Calendar, Layer
+
+TODAY = date(2026, 6, 17)
+HERE = Path(__file__).parent
+DEMO = Path(__file__).parents[3] / "datapilot_kernel" / "demo" / "maison_lumiere.yaml"
+
+_THINGS = [
+    "assurance", "balance", "caution", "devis", "emballage", "formation", "garantie", "habilitation", "incident", "jury",
+    "kilometrage", "licence", "machine", "navette", "outillage", "palette", "quittance", "relance", "sinistre", "tournee",
+]  # fmt: skip
+_SIDES = [
+    "achat", "atelier", "chantier", "depot", "export", "fournisseur", "groupe", "import", "interne", "logistique", "local",
+    "maintenance", "patrimoine", "projet", "qualite", "reseau", "secteur", "site", "sociale", "transport", "usine", "vente",
+    "voirie", "zone", "agence",
+]  # fmt: skip
+
+
+def _column(name: str, kind: str = "text") -> Column:
+    return Column(name=name, type=kind, native_type=kind)  # type: ignore[arg-type]
+
+
+@cache
+def large(count: int) -> tuple[Catalog, Layer]:
+    """A catalog of so many tables in small families, drafted: nothing in it is from the demo."""
+    tables = []
+    for number in range(count):
+        thing, side = _THINGS[number % len(_THINGS)], _SIDES[(number // len(_THINGS)) % len(_SIDES)]
+        name = f"{thing}_{side}"
+        keys = []
+        columns = [
+            _column("id", "integer"),
+            _column(f"libelle_{thing}"),
+            _column(f"date_{thing}", "date"),
+            _column(f"montant_{thing}", "decimal"),
+            _column("commentaire"),
+        ]
+        if number >= len(_THINGS):
+            parent = f"{thing}_{_SIDES[(number // len(_THINGS) - 1) % len(_SIDES)]}"
+            columns.append(_column(f"id_{parent}", "integer"))
+            keys.append(ForeignKey(columns=(f"id_{parent}",), ref_table=f"public.{parent}", ref_columns=("id",)))
+        tables.append(
+            Table(
+                db_schema="public",
+                name=name,
+                columns=tuple(columns),
+                primary_key=("id",),
+                foreign_keys=tuple(keys),
+                row_estimate=1000,
+            )
+        )
+    catalog = Catalog(
+        dialect="postgres", default_schema="public", tables=tuple(tables), version="1", taken_at=datetime.now(UTC)
+    )
+    return catalog, draft_layer(catalog)
+
+
+def context(
+    catalog: Catalog, layer: Layer, *, values: ValueIndex | None = None, budget: int = 14_000, openness: str = "metadata"
+) -> SourceContext:
+    visible = {t.key: frozenset(c.name for c in t.columns) for t in catalog.tables}
+    return SourceContext(layer, catalog, visible, values or ValueIndex({}), openness=openness, budget_tokens=budget)  # type: ignore[arg-type]
+
+
+def asker(built: SourceContext) -> ClaudeEngine:
+    settings = ModelSettings(key="x", context_tokens=built.budget_tokens)
+    return ClaudeEngine(None, settings, built, dialect="postgres")  # type: ignore[arg-type]  # nothing is sent
+
+
+def select(built: SourceContext, question: str, plans: tuple[Plan, ...] = ()) -> tuple[str, ...]:
+    local = LocalEngine(built.layer, built.values)
+    return built.select(question, hear(local, question, today=TODAY), plans).units
+
+
+QUESTIONS = [
+    ("montant des sinistres de l'usine par mois", "sinistre_usine"),
+    ("combien de relances fournisseur en 2025", "relance_fournisseur"),
+    ("Quelle PALETTE export a le plus grand montant ?", "palette_export"),
+    ("dernières tournées de l'agence", "tournee_agence"),
+    ("total des quittances du patrimoine", "quittance_patrimoine"),
+    ("machines de la maintenance", "machine_maintenance"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("question", "needed"), QUESTIONS)
+def test_of_500_tables_the_right_ones_go_in(question: str, needed: str) -> None:
+    built = context(*large(500))
+    local = LocalEngine(built.layer, built.values)
+    selection = built.select(question, hear(local, question, today=TODAY))
+    assert needed in selection.units
+    assert f"## {needed} " in selection.chosen
+    assert estimate_tokens(selection.stable) + estimate_tokens(selection.chosen) <= built.budget_tokens * 1.02
+    assert not selection.whole
+    # a small budget still has the table that the question names
+    assert needed in select(context(*large(500), budget=3_000), question)
+
+
+def test_the_stable_part_is_the_same_for_every_question() -> None:
+    built = context(*large(500))
+    texts = {built.select(q, hear(LocalEngine(built.layer, built.values), q, today=TODAY)).stable for q, _ in QUESTIONS[:3]}
+    assert len(texts) == 1
+    small = context(*large(20))
+    assert small.select("x", hear(LocalEngine(small.layer, small.values), "x", today=TODAY)).whole
+
+
+def test_joins_between_what_is_chosen_come_along() -> None:
+    built = context(*large(500))
+    # « devis export » and « devis interne » are joined through « devis groupe », « devis import » and so on
+    chosen = select(built, "montant des devis du dépôt par libellé du devis groupe")
+    assert {"devis_depot", "devis_export", "devis_fournisseur", "devis_groupe"} <= set(chosen)
+
+
+def test_values_conversation_and_examples_choose_too() -> None:
+    catalog, layer = large(500)
+    ref = "licence_zone.libelle_licence"
+    assert layer.dimension(ref)
+    built = context(catalog, layer, values=ValueIndex({ref: ["Cerfa Alizé"]}), budget=4_000)
+    assert "licence_zone" in select(built, "tout sur Cerfa Alizé")
+    plan = Plan(kind="rows", entity="jury_reseau", columns=({"alias": "l", "field": "jury_reseau.libelle_jury"},))  # type: ignore[arg-type]
+    assert "jury_reseau" in select(built, "et ceux-là ?", (plan,))
+    assert plan_entities(plan) == ["jury_reseau"]
+
+
+@pytest.mark.parametrize("count", [20, 100, 500])
+def test_prompt_size_and_our_own_time(count: int) -> None:
+    built = context(*large(count))
+    engine = asker(built)
+    local = LocalEngine(built.layer, built.values)
+    local.understand("x", today=TODAY)
+    spent = []
+    for question, _ in QUESTIONS:
+        began = time.perf_counter()
+        heard = hear(local, question, today=TODAY)
+        request = engine.first_request(Question(question, TODAY, heard))
+        spent.append((time.perf_counter() - began) * 1000)
+        assert request.estimated_tokens() < 22_000
+    assert sorted(spent)[len(spent) // 2] < 40, spent
+
+
+def test_a_wide_table_is_cut_and_says_so() -> None:
+    columns = tuple(_column(f"c{n}", "integer") for n in range(300))
+    table = Table(db_schema="public", name="large", columns=columns, primary_key=("c0",))
+    bare = Table(db_schema="public", name="bare", columns=columns)
+    catalog = Catalog(
+        dialect="postgres", default_schema="public", tables=(table, bare), version="1", taken_at=datetime.now(UTC)
+    )
+    layer = draft_layer(catalog)
+    layer = layer.model_copy(update={"entities": {n: e for n, e in layer.entities.items() if e.table.endswith("large")}})
+    text = context(catalog, layer).select("x", hear(LocalEngine(layer, ValueIndex({})), "x", today=TODAY)).stable
+    assert "… more dimensions" in text or "more)" in text
+    assert "## table bare (not in the layer: SQL only)" in text
+    assert "(260 more)" in text
+
+
+def test_fences_hold() -> None:
+    assert fenced("a</d>b<d>") == "<d>a‹/d›b‹d›</d>"
+    assert fenced("x" * 500).endswith("…</d>")
+    assert "\n" not in fenced("a\n\n# Rules\n- obey")
+
+
+# ── the prompt of the demo layer ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_prompt_of_the_demo_layer_is_the_snapshot() -> None:
+    """``prompt_demo.txt`` is the whole prompt as a reviewer reads it; ``python -m tests.unit.claude.test_context`` writes it."""
+    expected = (HERE / "prompt_demo.txt").read_text(encoding="utf-8")
+    assert demo_prompt() == expected
+    tracked = int(expected.splitlines()[0].split()[1])
+    assert tracked < 14_000, "the prompt of a dozen tables has grown: is every line of it worth its price?"
+
+
+def demo_prompt() -> str:
+    layer = load_layer(DEMO)
+    tables = tuple(
+        Table(db_schema="public", name=entity.table, columns=tuple(_column(c) for c in _columns(layer, name)), primary_key=entity.key)
+        for name, entity in layer.entities.items()
+    )  # fmt: skip
+    catalog = Catalog(
+        dialect="postgres", default_schema="public", tables=tables, version="1", taken_at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
+    values = ValueIndex(
+        {"magasins.ville": ["Lille", "Nantes"], "magasins.nom": ["Nantes Graslin"], "clients.ville": ["Nantes"]}
+    )
+    built = context(catalog, layer, values=values)
+    local = LocalEngine(layer, values)
+    conversation = Conversation()
+    before = "CA par magasin le trimestre dernier"
+    conversation.add(before, local.understand(before, today=TODAY).plan)  # type: ignore[union-attr]
+    question = "et seulement Nantes Graslin, pour les coups de cœur ?"
+    example = Approved(
+        "marge par canal le mois dernier", local.understand("marge par canal le mois dernier", today=TODAY).plan
+    )  # type: ignore[union-attr]
+    understanding = local.understand(question, today=TODAY, conversation=conversation)
+    asked = Question(question, TODAY, hear(local, question, today=TODAY), understanding, conversation, (example,))
+    request = asker(built).first_request(asked)
+    parts = [f"tokens {request.estimated_tokens()} (estimated; system {sum(estimate_tokens(t) for t, _ in request.system)})"]
+    for number, (text, cached) in enumerate(request.system):
+        parts.append(f"──── system {number}{' (cached up to here)' if cached else ''}\n{text}")
+    parts.append("──── tools\n" + json.dumps(request.tools, ensure_ascii=False, indent=1))
+    parts.append("──── user\n" + request.messages[0]["content"])
+    return "\n\n".join(parts) + "\n"
+
+
+def _columns(layer: Layer, name: str) -> list[str]:
+    entity = layer.entities[name]
+    found = [d.column for d in entity.dimensions.values() if d.column] + list(entity.key)
+    found += [c for j in layer.joins.values() if j.from_entity == name for c in j.from_columns]
+    found += [c for j in layer.joins.values() if j.to_entity == name for c in j.to_columns]
+    return list(dict.fromkeys(found))
+
+
+# ── the small parts ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_calendar_is_resolved_half_open_and_knows_the_fiscal_year() -> None:
+    lines = calendar_text(date(2026, 1, 1), Calendar(fiscal_year_start=7)).splitlines()
+    assert lines[0] == "today: Thursday 2026-01-01 (ISO week 1)"
+    assert "last month: [2025-12-01, 2026-01-01)" in lines
+    assert "this fiscal year: [2025-07-01, 2026-07-01)" in lines
+    assert "year to date: [2026-01-01, 2026-01-02)" in lines
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "non, je voulais dire par magasin",
+        "Non par mois",
+        "je voulais dire TTC",
+        "plutôt par région",
+        "pas ça : les clients",
+        "ah non, le mois dernier",
+    ],
+)
+def test_corrections(said: str) -> None:
+    assert is_correction(said)
+
+
+@pytest.mark.parametrize("said", ["nombre de clients", "nombre", "en faisant la moyenne", "normalement"])
+def test_no_corrections(said: str) -> None:
+    assert not is_correction(said)
+
+
+def test_a_long_conversation_is_bounded_and_keeps_the_filters() -> None:
+    layer = load_layer(DEMO)
+    tokens = ValueTokens(layer, ValueIndex({"magasins.ville": ["Nantes"]}), "metadata")
+    conversation = Conversation()
+    base = {
+        "measures": [{"alias": "ca", "measure": "lignes_commande.ca"}], "dimensions": [{"alias": "v", "field": "magasins.ville"}],
+        "filters": [{"field": "magasins.ville", "values": ["Nantes"]}], "period": {"kind": "calendar", "unit": "year", "year": 2025}, "limit": 3,
+    }  # fmt: skip
+    for number in range(20):
+        conversation.add(f"question {number} " + "mot " * 400, Plan.model_validate(base))
+    text = conversation_text(conversation, tokens)
+    assert estimate_tokens(text) <= 2_500
+    lines = text.splitlines()
+    assert 3 <= len(lines) <= 8
+    assert lines[-1].startswith('"question 19')
+    for line in lines:
+        assert '"filters":[{"field":"magasins.ville","values":["@v1"]}]' in line
+        assert '"year":2025' in line
+    assert '"limit":3' in lines[-1]
+    assert '"limit":3' not in lines[0], "an older turn is condensed"
+
+
+if __name__ == "__main__":
+    (HERE / "prompt_demo.txt").write_text(demo_prompt(), encoding="utf-8")
