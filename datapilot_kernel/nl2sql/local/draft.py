@@ -166,6 +166,7 @@ class Draft:
     growth: bool = False
     cumul: bool = False
     compare: bool = False
+    together: bool = False
     versus: Literal["previous_year", "previous_period", None] = None
     day_type: str | None = None
     day_text: str = ""

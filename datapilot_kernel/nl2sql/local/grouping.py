@@ -109,10 +109,12 @@ class GroupBuilder(MeasureBuilder):
         for made in filters:
             if made.op != "in" or any(d.field == made.field for d in self.dims):
                 continue
+            if sum(any(o.ref == made.field for o in v.of("value")) for v in draft.values) < 2:
+                continue  # « les OTA »: one name for several values is one group of them
             beside = draft.compare or (
                 not any(v.joined_by == "or" for v in draft.values) and not self.dims and draft.rank is None
             )
-            if beside and draft.aggregate is None:
+            if beside and draft.aggregate is None and not draft.together:
                 self.dims.append(
                     DimensionItem(alias=self.alias(self._column_name(made.field)), field=made.field, via=made.via)
                 )

@@ -8,7 +8,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
 from datapilot_kernel.nl2sql.local.draft import Condition, Group, MeasureMention
 from datapilot_kernel.nl2sql.local.grammar import phrase
-from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import NotSure
 from datapilot_kernel.nl2sql.local.subjects import SubjectBuilder
 from datapilot_kernel.plan.model import (
@@ -18,6 +18,7 @@ from datapilot_kernel.plan.model import (
 _DUE = {"echeanc", "due", "deadlin", "limit"}
 _LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
 _DEFAULT_TOP = 10
+_ANY_AMOUNT = {"montant", "valeur", "total", "somme", "amount", "value"}
 _ADDED_UP = {"montant", "total", "tva", "frai", "taxe", "amount", "vat"}
 
 
@@ -80,7 +81,9 @@ class MeasureBuilder(SubjectBuilder):
             for m in draft.subjects
             if not m.of("entity") and m.of("dimension") and all(self._is_amount(o.ref) for o in m.of("dimension"))
         ]
-        if len(numbers) != 1 or not (draft.periods or draft.groups or draft.values):
+        if len(numbers) != 1 or set(phrase(numbers[0].text)) <= _ANY_AMOUNT:
+            return None  # « les montants par région »: of what?
+        if not (draft.periods or draft.groups or draft.values):
             return None
         draft.subjects.remove(numbers[0])
         return MeasureMention(numbers[0].of("dimension"), numbers[0].text, numbers[0].start, aggregate="sum")
@@ -107,7 +110,11 @@ class MeasureBuilder(SubjectBuilder):
             return
         for mention in list(draft.subjects):
             dims = mention.of("dimension")
-            if len(dims) != len(mention.options) or any(self.layer.dimension(o.ref).type != "number" for o in dims):
+            if (
+                set(content(phrase(mention.text))) <= _ANY_AMOUNT | {"quantit", "nombr", "somm"}
+                or len(dims) != len(mention.options)
+                or any(self.layer.dimension(o.ref).type != "number" for o in dims)
+            ):
                 continue
             summed = tuple(
                 Option("measure", f"{o.entity}.{name}", o.quality) for o in dims

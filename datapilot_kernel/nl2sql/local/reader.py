@@ -125,7 +125,7 @@ class Reader(RankReader):
             match name:
                 case "avg" | "min" | "max" | "median":
                     return self._aggregate(i, cast("Aggregate", name))
-                case "trend" | "growth" | "cumul" | "compare" | "distinct" | "when" | "new" | "only":
+                case "trend" | "growth" | "cumul" | "compare" | "distinct" | "when" | "new" | "only" | "together":
                     setattr(draft, name, True)
                     return i + 1
                 case "previous_year" | "previous_period":
@@ -260,6 +260,14 @@ class Reader(RankReader):
         self.negated = False
         return place + 1
 
+    def _kind_on_a_way(self, item: Item) -> tuple[Option, ...]:
+        """Return the values that a phrase names of the very things that it also calls by a way to them."""
+        joins = self.lexicon.layer.joins
+        ends = {joins[o.ref].to_entity for o in item.of("way")}
+        if not ends or item.of("dimension", "entity", "measure"):
+            return ()
+        return tuple(o for o in item.of("value") if o.entity in ends and isinstance(o.value, str))
+
     def _has_one(self, i: int) -> bool:
         """Tell whether those asked for are said to have one: « combien de clients ont (fait) une réservation »."""
         item = self.items[i]
@@ -324,6 +332,10 @@ class Reader(RankReader):
             draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated, ways=tuple(joins)))
             self.negated = False
             return i + 1
+        if (kind := self._kind_on_a_way(item)) and not (draft.measures or self.negated):
+            # « quels serveurs ont été embauchés »: employees of that kind, not those that a bill points at.
+            draft.subjects.append(Mention((Option("entity", kind[0].entity),), item.text, item.start))
+            return self._value(i, kind)
         if item.of("way") and not item.of("dimension", "entity", "measure"):
             draft.ways += [o.ref for o in item.of("way")]
             draft.subjects.append(self._way_subject(item))
@@ -360,6 +372,10 @@ class Reader(RankReader):
             and after.time.period is not None
             and all(self._temporal(d) for d in dims)
         ):
+            if any(
+                t.norm in ("apres", "avant", "after", "before") for t in self.tokens[max(0, item.start - 2) : item.start]
+            ):
+                draft.unexplained.append(item.text)  # « après l'heure prévue en mai » is compared with it
             draft.periods.append(PeriodMention(after.time.period, after.text, time=_mention(item, dims), start=item.start))
             return (following or i) + 1
         draft.subjects.append(_mention(item, item.of("entity", "dimension")))

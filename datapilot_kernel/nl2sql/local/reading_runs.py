@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from datapilot_kernel.nl2sql.local.cover import Item
 from datapilot_kernel.nl2sql.local.draft import Aggregate, MeasureMention, Mention
-from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Option
 from datapilot_kernel.nl2sql.local.reading_measures import MeasureReader
 
 Element = Literal["count", "amount", "sum", "avg", "min", "max", "median"]
@@ -32,6 +32,9 @@ class RunReader(MeasureReader):
             # « nombre et montant des factures »: the layer has words for the amount.
             self._spread(elements, measured[0])
             return measured[1]
+        if elements and (average := self._average_after(j)) is not None:
+            self._spread([*elements, "avg"], average[0])
+            return average[1]
         worth = self.items[i].text.split()[0].lower() in _AMOUNTS  # « valeur médiane des commandes »
         if len(elements) == 1 and elements[0] in _PLAIN and worth:
             following = self.peek(j)
@@ -76,6 +79,19 @@ class RunReader(MeasureReader):
             words = words[1:]
         found = tuple(o for o in self.lexicon.lookup(" ".join(words)) if o.kind == "entity" and o.quality >= 0.94)
         return (Mention(found, " ".join(words), item.start), place) if found else None
+
+    def _average_after(self, j: int) -> tuple[Mention, int] | None:
+        """« minimum, maximum and average price »: the layer may call the average by a name, the three are of the price."""
+        place = self.next(j)
+        if place is None or not self.items[place].is_op("and", "comma"):
+            return None
+        place = self.next(place + 1)
+        item = None if place is None else self.items[place]
+        words = item.text.split() if item is not None and item.kind == "lex" and item.of("measure") else []
+        if place is None or len(words) < 2 or words[0].lower() not in _AVERAGED:
+            return None
+        found = tuple(o for o in self.lexicon.lookup(" ".join(words[1:])) if o.quality >= TRANSLATED and self._numeric(o))
+        return (Mention(found, " ".join(words[1:]), item.start if item else 0), place + 1) if found else None
 
     def _averaged(self, text: str) -> bool:
         return text.split()[-1].lower() in _AVERAGED

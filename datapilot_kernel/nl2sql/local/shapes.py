@@ -13,6 +13,7 @@ from typing import cast
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.columns import default_columns
 from datapilot_kernel.nl2sql.local.grouping import GroupBuilder
+from datapilot_kernel.nl2sql.local.one_thing import of_one_thing
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.plan.model import (
@@ -46,8 +47,11 @@ class Shaper(GroupBuilder):
         self.having: list[Having] = []
         self.related: list[Related] = []
         self.ignored: set[str] = set()
+        if (one := of_one_thing(self)) is not None:
+            return one
         self._dated_by_what_happened()
         self._which_of_two()
+        self._how_big()
         self._first_date()
         self._listing()
         self._counts()
@@ -64,6 +68,15 @@ class Shaper(GroupBuilder):
         self._taxes()
         self._nothing_dropped(plan)
         return plan
+
+    def _how_big(self) -> None:
+        """« la plus grosse commande de mai, elle était à combien ? »: how much, not how many."""
+        draft, rank = self.draft, self.draft.rank
+        if rank is None or not draft.count or draft.count_of or draft.measures or rank.by is not None or rank.nouns:
+            return
+        entities = [o.ref for m in draft.subjects for o in m.of("entity") if o.quality >= 0.94]
+        if len(entities) == 1 and not rank.time and self.size_of_rows(entities[0]) is not None:
+            draft.count = False
 
     def _nothing_dropped(self, plan: Plan) -> None:
         """Every operator that was read must have left a trace in the plan: what has none was not understood."""
@@ -82,6 +95,7 @@ class Shaper(GroupBuilder):
             (draft.new and not self.new_placed, text("nl2sql.said.new")),
             (draft.rank is not None and plan.limit is None and not moment and not draft.rank.whole, rank),
             (draft.sort and not plan.order, text("nl2sql.said.order")),
+            (draft.together and not any(f.op == "in" for f in plan.filters), text("nl2sql.said.together")),
             (draft.growth and not compared, text("nl2sql.said.growth")),
             (draft.versus is not None and not compared, text("nl2sql.comparison")),
             (draft.compare and not compared and not plan.dimensions and len(plan.measures) < 2, text("nl2sql.comparison")),
@@ -295,6 +309,7 @@ class Shaper(GroupBuilder):
         draft = self.draft
         counted = subject if any(m.count and any(o.ref == subject for o in m.of("entity")) for m in draft.measures) else None
         group_conditions = [c for c in draft.conditions if self._is_group_condition(c, subject)]
+        self._columns_measured()
         folded = counted is not None and bool(group_conditions) and len(draft.measures) == 1
         if not folded:
             self._measures(subject)

@@ -449,6 +449,10 @@ class SubjectBuilder(DefaultsBuilder):
             raise NotSure(text("nl2sql.said.new"))
         self.new_placed = True
 
+    def _only_numbers(self, mention: Mention) -> bool:
+        dims = mention.of("dimension")
+        return bool(dims) and all(self.layer.dimension(o.ref).type == "number" for o in dims)
+
     def _rank_target(self, subject: str | None) -> Group | None:
         """Return what is ranked: the head (« quel vendeur… »), the subject, a unit of time; None: the groups already
         said.
@@ -458,7 +462,7 @@ class SubjectBuilder(DefaultsBuilder):
             return None
         if draft.head_unit:
             return Group(grain=draft.head_unit)
-        mentions = list(draft.subjects)
+        mentions = [m for m in draft.subjects if m.of("entity") or not self._only_numbers(m)]
         for mention in mentions:
             if draft.rank.by is None or mention.start != draft.rank.by.start:
                 return Group(mention)
