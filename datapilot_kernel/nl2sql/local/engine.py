@@ -30,6 +30,7 @@ from datapilot_kernel.nl2sql.local.lexicon import Lexicon
 from datapilot_kernel.nl2sql.local.numbers import merge_numbers
 from datapilot_kernel.nl2sql.local.reader import Reader
 from datapilot_kernel.nl2sql.local.rewriting import rewrite
+from datapilot_kernel.nl2sql.local.said_otherwise import say_plainly
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Fork, Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.spelling import Speller
@@ -109,7 +110,7 @@ class LocalEngine:
     def _in(self, language: str, question: str, today: date, conversation: Conversation | None) -> Understanding:
         words = grammar(language)
         tokens = merge_numbers(tokenize(question, language=language), language=language)
-        tokens = rewrite(tokens, words)
+        tokens = say_plainly(rewrite(tokens, words), self.lexicon, language)
         if len(tokens) > MAX_TOKENS:
             return _refuse("question_too_long", "", limit=MAX_CHARACTERS)
         found = cover(tokens, self.lexicon, words, today=today)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from datapilot_kernel.nl2sql.local.asides import settle_asides
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, content
@@ -43,6 +44,7 @@ _VALUES = ("chiffre d'affaires", "ca", "montant des ventes", "revenue", "montant
 def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     """Settle the turns of phrase of a cover, in place; return it."""
     settle_neighbours(found, lexicon, words)
+    settle_asides(found, lexicon)
     _what_is_owed(found, lexicon)
     _what_was_done(found, lexicon)
     _how_much_did_we(found, lexicon, words)
@@ -99,6 +101,9 @@ def _what_is_owed(found: Cover, lexicon: Lexicon) -> None:
         counts = [c for c in items if c.is_op("count")]
         for count in counts:
             _light(count)
+        asked = [x for x in items if x.kind == "lex" and x.norm == "combien" and x.of("measure")]
+        for who in asked:
+            _light(who)  # « combien les clients nous doivent » asks for no number of clients
         if counts:
             for j, other in enumerate(items):
                 grouped = j and items[j - 1].is_op("by")

@@ -252,7 +252,8 @@ class Lexicon:
         if token.kind != "word" or len(typed) < 4 or len(token.norm) < 6 or not _PARTICIPLE.search(token.norm):
             return ()
         root = max(4, len(typed) - 2)
-        refs = dict.fromkeys(ref for noun, ref in self._dated if noun[:root] == typed[:root])
+        done = is_participle(token.text)  # « catalogue » is the noun of « date de mise au catalogue », nothing that was done
+        refs = dict.fromkeys(ref for noun, ref in self._dated if noun[:root] == typed[:root] and (done or noun != typed))
         return tuple(Option("dimension", ref, 0.8) for ref in refs)
 
     def words_of(self, option: Option) -> set[str]:
@@ -363,7 +364,9 @@ class Lexicon:
                 options = self._table.get(tuple(key))
                 if options:
                     found.setdefault((start, end + 1), []).extend(options.values())
-        for start, end, hits in self.values.spans([t.norm for t in tokens]):
+        heard = [i for i, t in enumerate(tokens) if not _inside_a_name(tokens, i)]
+        for first_heard, last_heard, hits in self.values.spans([tokens[i].norm for i in heard]):
+            start, end = heard[first_heard], heard[last_heard - 1] + 1
             known = [h for h in hits if self._offered(h.ref)]
             if known:
                 found.setdefault((start, end), []).extend(Option("value", h.ref, self._as_stored(h), h.value) for h in known)
@@ -380,6 +383,16 @@ class Lexicon:
             ordered = sorted(best.values(), key=lambda o: -o.quality)
             spans.append(LexSpan(start, end, tuple(o for o in ordered if o.quality >= ordered[0].quality - 0.35)))
         return spans
+
+
+def _inside_a_name(tokens: Sequence[Token], place: int) -> bool:
+    """Tell whether a sign belongs to the name around it: « Booking.com », « Net & Clair »."""
+    token = tokens[place]
+    if token.kind != "symbol" or token.norm not in (".", "&", "+", "@") or not 0 < place < len(tokens) - 1:
+        return False
+    before, after = tokens[place - 1], tokens[place + 1]
+    glued = before.end == token.start and token.end == after.start
+    return token.norm == "&" or (glued and before.kind == "word" and after.kind == "word")
 
 
 def unknown_stems(tokens: Sequence[Token], covered: set[int], grammar: Grammar) -> list[int]:

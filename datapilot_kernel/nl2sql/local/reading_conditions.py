@@ -71,6 +71,9 @@ class ConditionReader(ReaderBase):
             pass
         elif place is not None and self.items[place].is_op("times") and target is not None and target.of("measure"):
             i = place + 1  # « produits vendus plus de 100 fois »
+        elif place is not None and self.items[place].is_op("times") and target is None and self._ranked_number() is not None:
+            # « les 4 villes où l'on compte le moins de clients, parmi celles qui en ont au moins 50 »
+            target, i = self._ranked_number(), place + 1
         elif (
             place is not None
             and self.items[place].is_op("times")
@@ -129,6 +132,13 @@ class ConditionReader(ReaderBase):
             )
         )  # fmt: skip
         return i
+
+    def _ranked_number(self) -> Mention | None:
+        """Return the number that a ranking is by; None when it is by none."""
+        rank = self.draft.rank
+        if rank is None or rank.by is None or self.draft.measures or self.draft.related:
+            return None
+        return Mention(rank.by.of("entity") if rank.by.count else rank.by.options, rank.by.text, rank.by.start)
 
     def _all_money(self, target: Mention) -> bool:
         layer = self.lexicon.layer
