@@ -96,6 +96,8 @@ def _average_last(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
     for i in range(1, len(tokens) - 2):
         if tokens[i].norm not in _AVERAGES or tokens[i + 1].norm not in _OF or tokens[i - 1].kind != "word":
             continue
+        if tokens[i - 1].norm in ("nombre", "nb"):
+            continue  # « nombre moyen de commandes par jour » is a mean of counts
         for end in range(min(len(tokens), i + 6), i + 2, -1):
             said = " ".join(t.norm for t in (tokens[i - 1], *tokens[i + 1 : end]))
             whole = " ".join(t.norm for t in tokens[i - 1 : end])
