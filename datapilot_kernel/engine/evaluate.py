@@ -19,6 +19,7 @@ from datapilot_kernel.engine.wire import kind_of, wire_value
 from datapilot_kernel.errors import BadInput
 from datapilot_kernel.nl2sql.claude.cost import Usage
 from datapilot_kernel.nl2sql.conversation import Conversation
+from datapilot_kernel.plan.compact import compact_plan
 
 _OWN_KEYS = frozenset(
     {"outcome", "trust", "engine", "sql", "columns", "row_count", "latency_ms", "message", "right", "rows", "model"}
@@ -136,7 +137,7 @@ def log_line(record: dict[str, Any], outcome: Outcome, line: dict[str, Any]) -> 
         "previous": record.get("previous"),
         **{key: line[key] for key in ("outcome", "engine", "trust", "sql", "right", "latency_ms", "message", "model")},
         "notes": list(outcome.notes),
-        "plan": outcome.plan.model_dump(mode="json", exclude_defaults=True)
+        "plan": compact_plan(outcome.plan)
         if isinstance(outcome, Answer) and outcome.plan is not None
         else None,
         "steps": [asdict(step) for step in used.steps] if used is not None else [],

@@ -26,6 +26,9 @@ from datapilot_kernel.plan.filters import map_filters
 from datapilot_kernel.plan.model import Filter, Period, Plan
 
 
+_PUNCTUATION = frozenset("?!.,;:…()\"'«»“”")
+
+
 @dataclass(frozen=True)
 class Approved:
     """A question, and the plan that someone of the tenant approved for it."""
@@ -80,7 +83,7 @@ def shape_of(question: str, *, local: LocalEngine, today: date) -> Shape | None:
             key.append("§period")
             slots.append(Slot(period=item.time.period))
         else:
-            key += [t.stem for t in tokens[item.start : item.end]]
+            key += [t.stem for t in tokens[item.start : item.end] if t.norm not in _PUNCTUATION]
     return Shape(tuple(key), tuple(slots))
 
 

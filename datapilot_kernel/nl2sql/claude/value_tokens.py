@@ -17,6 +17,7 @@ from typing import Any
 
 from datapilot_kernel.catalog.values import ValueIndex
 from datapilot_kernel.nl2sql.claude.settings import Openness
+from datapilot_kernel.plan.compact import compact_plan
 from datapilot_kernel.plan.filters import map_filters
 from datapilot_kernel.plan.model import Filter, Plan
 from datapilot_kernel.semantic.model import Layer
@@ -76,8 +77,7 @@ class ValueTokens:
 
     def hidden_plan(self, plan: Plan) -> dict[str, Any]:
         """Return a plan as JSON for a prompt: what is default left out, closed values as tokens."""
-        changed = map_filters(plan, self._hidden_filter)
-        return changed.model_dump(mode="json", exclude_defaults=True)
+        return compact_plan(map_filters(plan, self._hidden_filter))
 
     def _hidden_filter(self, one: Filter) -> Filter:
         values = tuple(self.shown(one.field, v) if isinstance(v, str) and v in self._stored else v for v in one.values)

@@ -221,7 +221,7 @@ def demo_prompt() -> str:
     parts = [f"tokens {request.estimated_tokens()} (estimated; system {sum(estimate_tokens(t) for t, _ in request.system)})"]
     for number, (text, cached) in enumerate(request.system):
         parts.append(f"──── system {number}{' (cached up to here)' if cached else ''}\n{text}")
-    parts.append("──── tools\n" + json.dumps(request.tools, ensure_ascii=False, indent=1))
+    parts.append("──── tools\n" + "\n\n".join(json.dumps(t, ensure_ascii=False) for t in request.tools))
     parts.append("──── user\n" + request.messages[0]["content"])
     return "\n\n".join(parts) + "\n"
 
