@@ -149,7 +149,7 @@ class FilterBuilder(Builder):
                 shared = set.intersection(*({o.ref for o in m.of("value")} for m in chain))
                 if shared:
                     mention.options = tuple(o for o in mention.options if o.ref in shared)
-            decided.append((mention, self.value(mention, items, subject)))
+            decided += [(mention, option) for option in self._all_called_so(mention, items, subject)]
         by_field: dict[tuple[str, bool], list[tuple[ValueMention, Option]]] = {}
         start = subject if not items else None
         for mention, option in decided:
@@ -187,6 +187,19 @@ class FilterBuilder(Builder):
             first = filters.pop() if filters else None
             return filters, [tuple(f for f in (first, *alternatives) if f is not None)]
         return filters, []
+
+    def _all_called_so(self, mention: ValueMention, items: Sequence[MeasureItem], subject: str | None) -> list[Option]:
+        """Return the value meant, or every value of one column that the layer gives that very name (« impayées »)."""
+        best = max((o.quality for o in mention.of("value")), default=0.0)
+        exact = [o for o in mention.of("value") if o.quality >= max(best - _TIER, 0.94)]
+        said = content(phrase(mention.text))
+        if len(exact) > 1 and len({o.ref for o in exact}) == 1 and len(exact) == len(mention.of("value")):
+            names = self.layer.dimension(exact[0].ref).values
+            if all(said in {content(phrase(n)) for n in names.get(str(o.value), ())} for o in exact):
+                if not self._filterable(exact[0].entity, items, subject):
+                    return [self.value(mention, items, subject)]
+                return exact
+        return [self.value(mention, items, subject)]
 
     def _side_by_side(self, mentions: list[ValueMention], ref: str) -> bool:
         """Tell whether two states of one thing were said in one breath, nothing between them."""

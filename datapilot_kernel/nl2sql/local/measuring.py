@@ -235,6 +235,7 @@ class MeasureBuilder(SubjectBuilder):
         numbered = any(
             pair in (("nombre", "moyen"), ("average", "number")) for pair in zip(self.words, self.words[1:], strict=False)
         )
+        numbered = numbered or mention.text.lower().startswith(("nombre ", "number "))
         if numbered and mention.aggregate == "avg":
             summed = False  # « nombre moyen d'utilisateurs par compte » is one number
         if counts or revenue or over_time or not summed:

@@ -332,10 +332,10 @@ class Reader(RankReader):
             draft.related.append(RelatedMention(options, item.text, item.start, negated=self.negated, ways=tuple(joins)))
             self.negated = False
             return i + 1
-        if (kind := self._kind_on_a_way(item)) and not (draft.measures or self.negated):
+        if (on_way := self._kind_on_a_way(item)) and not (draft.measures or self.negated):
             # « quels serveurs ont été embauchés »: employees of that kind, not those that a bill points at.
-            draft.subjects.append(Mention((Option("entity", kind[0].entity),), item.text, item.start))
-            return self._value(i, kind)
+            draft.subjects.append(Mention((Option("entity", on_way[0].entity),), item.text, item.start))
+            return self._value(i, on_way)
         if item.of("way") and not item.of("dimension", "entity", "measure"):
             draft.ways += [o.ref for o in item.of("way")]
             draft.subjects.append(self._way_subject(item))

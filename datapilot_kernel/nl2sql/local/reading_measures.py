@@ -173,6 +173,11 @@ class MeasureReader(ConditionReader):
             options = item.of("entity", "dimension")
             self.draft.measures.append(MeasureMention(options, item.text, item.start, count=True))
             return place + 1
+        if item.kind == "lex" and self.items[i].norm in ("combien", "how") and self._mass(item):
+            # « combien de chiffre », « combien de marge »: how much.
+            self.draft.measures.append(MeasureMention(item.of("measure"), item.text, item.start))
+            self.draft.count = False
+            return place + 1
         if item.kind == "lex" and item.of("measure"):
             named = tuple(
                 o
@@ -220,6 +225,13 @@ class MeasureReader(ConditionReader):
             for x in self.items[place + 1 :]
         )
         return Option("entity", owner) if beyond and all(o.ref != named for o in values) else None
+
+    def _mass(self, item: Item) -> bool:
+        """Tell whether a phrase in the singular names amounts only, which nobody counts."""
+        layer = self.lexicon.layer
+        if item.text.lower().endswith(("s", "x")) or item.of("entity", "dimension", "value"):
+            return False
+        return bool(item.options) and all(layer.measure(o.ref).format.kind == "currency" for o in item.of("measure"))
 
     def _volumes(self, item: Item) -> tuple[Option, ...]:
         """Return what the volume of an entity may be: its rows, or a quantity of theirs; () where there is one answer."""

@@ -12,7 +12,9 @@ from typing import cast
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.columns import default_columns
+from datapilot_kernel.nl2sql.local.draft import MeasureMention
 from datapilot_kernel.nl2sql.local.grouping import GroupBuilder
+from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.one_thing import of_one_thing
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.nl2sql.local.timing import Timing
@@ -209,6 +211,10 @@ class Shaper(GroupBuilder):
             raise Missing("missing_dimension", text("nl2sql.said.who"))
         if draft.when:
             return self._moment(subject)
+        if self._only_when(subject) and not self._wanted_rows(subject):
+            draft.measures.append(MeasureMention((Option("entity", subject),), draft.subjects[0].text, 0, count=True))
+            draft.subjects.clear()
+            return self._aggregate(subject)
         extra = list(draft.subjects[1:])
         columns: list[str] = []
         for mention in extra:
@@ -279,6 +285,24 @@ class Shaper(GroupBuilder):
             related=tuple(self.related),
             period=period, time=time, order=order, limit=limit, ties=bool(rank and limit == 1),
             ignored_defaults=tuple(sorted(self.ignored)),
+        )  # fmt: skip
+
+    def _only_when(self, subject: str) -> bool:
+        """« commandes enregistrées en mai »: nothing but what and when, and not a word that says a list."""
+        draft = self.draft
+        more = (
+            draft.listed or draft.which or draft.rank or draft.conditions or draft.related or draft.presences or draft.texts
+            or draft.values or draft.included or draft.new or draft.sort or draft.when or draft.day_type or draft.again
+        )  # fmt: skip
+        bare = len(draft.subjects) == 1 and draft.subjects[0].start == 0 and bool(draft.periods)
+        return bare and not more and not self.k.is_master(subject)
+
+    def _wanted_rows(self, subject: str) -> bool:
+        model = self.layer.entities[subject]
+        return self.choose(
+            "listing", [True, False],
+            lambda rows: text("nl2sql.the_list" if rows else "nl2sql.their_number", label=model.plural or model.label),
+            text("nl2sql.list_or_number", word=self.draft.subjects[0].text),
         )  # fmt: skip
 
     def _shown(self, ref: str) -> bool:

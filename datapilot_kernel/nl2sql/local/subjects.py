@@ -61,6 +61,12 @@ class SubjectBuilder(DefaultsBuilder):
         if mention.aggregate is not None or len(refs) != 1:
             return
         ref = next(iter(refs))
+        time = self.layer.measure(ref).time
+        if draft.new and time is not None and not (draft.listed or draft.which or draft.subjects):
+            if self.k.is_creation(f"{ref.partition('.')[0]}.{time}"):
+                # « nouveaux clients inscrits en mai »: the number that « nouveaux clients » is.
+                self.new_placed = True
+                return
         if draft.subjects:
             self._those_with(mention, ref)
             return
@@ -90,8 +96,10 @@ class SubjectBuilder(DefaultsBuilder):
             return
         if draft.subjects or draft.groups or draft.head or draft.head_unit or draft.units or draft.compare:
             return
-        if self.words[:1] not in (("qui",), ("entre",), ("who",), ("lequel",), ("laquelle",), ("which",)):
-            return
+        asked = {"qui", "entre", "who", "lequel", "laquelle", "which"}
+        last = max(v.end for v in named)
+        if not set(self.words[:1]) & asked and not set(self.words[last : last + 3]) & asked:
+            return  # « Lyon ou Paris : qui vend le plus ? »
         for value in named:
             value.joined_by = "and" if value.joined_by else ""
         draft.compare, draft.ascending = True, not rank.descending
@@ -162,7 +170,9 @@ class SubjectBuilder(DefaultsBuilder):
         """« quels produits sont en rupture », « quelles lignes ont une remise »: those of which there is any."""
         draft, subject = self.draft, self.draft.subjects[0]
         entities = [o for o in subject.of("entity") if o.quality >= 0.94]
-        if not (draft.which or draft.listed) or subject.start > mention.start or len(entities) != 1 or draft.conditions:
+        if subject.start > mention.start or len(entities) != 1 or draft.conditions:
+            return
+        if not (draft.which or draft.listed) and not self._list_wanted(mention, ref, subject):
             return
         if (len(draft.subjects) > 1 and not all(m.of("entity") for m in draft.subjects)) or draft.texts or draft.presences:
             return
@@ -178,6 +188,23 @@ class SubjectBuilder(DefaultsBuilder):
             draft.measures.clear()
         else:
             draft.groups.append(Group(Mention((entities[0],), subject.text, subject.start)))
+
+    def _list_wanted(self, mention: MeasureMention, ref: str, subject: Mention) -> bool:
+        """« articles en rupture »: the articles, or how many they are? Ask; « le CA des articles » is no list."""
+        together = self.words[subject.start + 1 : mention.start]
+        counted = self.layer.measure(ref).filter is not None and self.layer.measure(ref).format.kind == "integer"
+        first = all(w in ("les", "nos", "mes", "des", "quid") for w in self.words[: subject.start])
+        if not counted or tuple(together) != ("en",) or not first or not subject.text.lower().endswith(("s", "x")):
+            return False
+        entity = subject.of("entity")[0].ref
+        model = self.layer.entities[entity]
+        wanted: bool = self.choose(
+            "listing", [True, False],
+            lambda rows: text("nl2sql.the_list" if rows else "nl2sql.their_number", label=model.plural or model.label),
+            text("nl2sql.list_or_number", word=f"{subject.text} {' '.join(together)} {mention.text}"),
+        )  # fmt: skip
+        self.draft.listed = wanted
+        return wanted
 
     def _things_counted(self, ref: str, mention: MeasureMention) -> str | None:
         """Return the entity that a measure's words name in the plural and whose rows it counts; None: it is a number."""

@@ -32,7 +32,10 @@ MONEY = frozenset({
     "remboursement", "impayé", "créance", "dette", "prêt", "plafond de crédit", "indemnité", "franchise",
     "revenu récurrent mensuel", "trésorerie",
     "note de frais", "encaissement", "taux horaire", "total", "achat", "vente", "amortissement", "investissement",
-    "facturation", "grille tarifaire", "panier",
+    "facturation", "grille tarifaire", "panier", "pourboire", "charge", "subvention", "honoraires", "mensualité",
+    "dividende",
+    "amende", "dépôt de garantie", "bourse", "dépassement d’honoraires", "objectif de collecte", "intérêt", "agios", "péage",
+    "capital", "promesse de don", "collecte",
 })  # fmt: skip
 RATES = frozenset({"taux", "taux de remise", "taux de TVA", "pourcentage", "ratio"})
 
@@ -142,7 +145,7 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
             value: tuple(dict.fromkeys((*_forms(said.get(value, "")), *names)))
             for value, names in ((flag[0], positive), (flag[1], negative))
         }
-    elif not personal and not technical:
+    elif not personal and not technical and not (is_code_name(column.name) and _keyed(table, column)):
         values = aliases(column, reading, table.gender, tuple(c.french for c in table.reading.nouns))
     if kind == "boolean" or yes_and_no(column) is not None:
         values = situated(reading, table.concept, values)
@@ -159,6 +162,13 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
         values=values,
         personal=personal,
         hidden=technical,
+    )
+
+
+def _keyed(table: TableDraft, column: Column) -> bool:
+    """Tell whether a code is its table's own and another column words it: « PAN » is the row called « Panne »."""
+    return (
+        table.role == "thing" and _has_wording(table, column) and any(w in split_name(column.name) for w in ("cd", "code"))
     )
 
 
@@ -225,8 +235,9 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
         and not table.foreign(column.name)
     ):
         meant = reading.nouns[1].french
-        others = [c for c in table.table.columns if c is not column and table.column_readings[c.name].head is not None]
-        if meant != own_concept(table) and not any(table.column_readings[c.name].head.french == meant for c in others):  # type: ignore[union-attr]
+        heads = [table.column_readings[c.name].head for c in table.table.columns if c is not column]
+        worded = own_concept(table).startswith(meant) and _has_wording(table, column)
+        if meant != own_concept(table) and not worded and not any(h is not None and h.french == meant for h in heads):
             synonyms.append(meant)  # « code pays » is what there is of « pays »
     if table.is_a("paiement", "règlement", "encaissement") and label in {"méthode", "mode", "type", "moyen"}:
         synonyms += [label, "moyen de paiement", "mode de règlement" if table.concept != "règlement" else "mode de paiement"]
@@ -251,12 +262,17 @@ def _label(table: TableDraft, column: Column, reading: Reading) -> tuple[str, li
         synonyms += [
             s for s in reading.head.synonyms if reading.known and len(reading.nouns) == 1 and not reading.qualifiers
         ]
+    if label == "total" and table.role == "fact":
+        label = f"total {of(table.label)}"  # « total » alone would be every total there is
     if reading.head is not None and len(reading.nouns) == 1 and [q.french for q in reading.qualifiers] in (["HT"], ["TTC"]):
         others = [c for c in table.table.columns if c is not column and table.concept_of(c) == reading.head.french]
         if not others and reading.head.french not in {"montant", "total"}:
             synonyms += [reading.head.french, *reading.head.synonyms]  # « prix de vente » is what there is of it
     if reading.english and reading.english_label and not reading.identifier:
         synonyms.append(reading.english_label)
+    for short, whole in ((" HC", " hors charges"), (" CC", " charges comprises")):
+        if label.endswith(short):
+            synonyms.append(label.removesuffix(short) + whole)
     if label == "pays" and table.role == "thing":
         synonyms += ["pays d’origine", "pays de résidence"]
     return label, distinct(synonyms, label)

@@ -15,8 +15,8 @@ from datapilot_kernel.catalog.names import Reading, is_code_name, split_name
 from datapilot_kernel.semantic.drafting.columns import MONEY, column_format, is_rate, label_starts
 from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
 from datapilot_kernel.semantic.drafting.reserved import quoted
-from datapilot_kernel.semantic.drafting.values import spelled_codes
 from datapilot_kernel.semantic.drafting.spoken import a, days, if_alone, surely
+from datapilot_kernel.semantic.drafting.values import spelled_codes
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft, counted, qualified
 from datapilot_kernel.semantic.model import Additivity, Format
 
@@ -98,7 +98,7 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
         if (
             kind == "average"
             or (table.role == "thing" and head in _THING_AVERAGED)
-            or (table.is_a("contrat") and head.startswith("salaire"))
+            or (table.is_a("contrat", "bail") and head.startswith(("salaire", "loyer")))
             or (table.role == "fact" and head in {"distance", "durée"})
         ):
             measures.append(_average(draft, table, column, reading))
@@ -395,7 +395,7 @@ def _variants(table: TableDraft, column: Column, reading: Reading, label: str) -
 
 
 def _only_tax(reading: Reading) -> bool:
-    return len(reading.nouns) == 1 and {q.french for q in reading.qualifiers} <= {"HT", "TTC"}
+    return len(reading.nouns) == 1 and {q.french for q in reading.qualifiers} <= {"HT", "TTC", "HC", "CC"}
 
 
 def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) -> MeasureDraft:
@@ -410,6 +410,9 @@ def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) 
         if table.role == "fact" and len(reading.nouns) == 1 and not rest:
             synonyms += [f"{first} {agreed} {of(said)}" for said in (table.label, *table.synonyms[:1])]
             synonyms += [f"{first} {of(said)} {agreed}" for said in (table.label, *table.synonyms[:1])]
+        for short, whole in (("HC", "hors charges"), ("CC", "charges comprises")):
+            if f" {short}" in label:
+                synonyms += [f"{first} {agreed} {whole}", f"{first} {whole} {agreed}"]
         if reading.english_label:
             synonyms.append(f"average {reading.english_label}")
         if reading.head is not None and _only_tax(reading):

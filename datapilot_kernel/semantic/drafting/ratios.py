@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datapilot_kernel.catalog.lexicon import fold
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.semantic.drafting.amounts import EXCLUDED, quantity_of
-from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, safe_name
+from datapilot_kernel.semantic.drafting.context import Draft, TableDraft, of, safe_name
 from datapilot_kernel.semantic.drafting.reserved import quoted
 from datapilot_kernel.semantic.drafting.sales import measure_of
 from datapilot_kernel.semantic.drafting.wording import MeasureDraft
@@ -52,6 +53,7 @@ def draft_ratios(draft: Draft, measures: list[MeasureDraft]) -> None:
         _budget(table, own, measures)
         _balance(table, own, measures)
         _outstanding(draft, table, measures)
+        _outcomes(draft, table, measures)
     _scrap(draft, measures)
     _returns(draft, measures)
 
@@ -75,6 +77,54 @@ def _delays(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> No
                 synonyms=[*synonyms, *_between(table, start, end)],
                 format=Format(kind="days", decimals=1), additivity="non_additive", priority=4, lower_is_better=True,
                 description=f"Moyenne du nombre de jours entre « {table.label_of(start)} » et « {table.label_of(end)} ».",
+            )
+        )  # fmt: skip
+
+
+_OUTCOMES: tuple[tuple[tuple[str, ...], str, str, bool], ...] = (
+    (("annule", "annulee"), "annulation", "annulations", True), (("refuse", "refusee"), "refus", "refus", True),
+    (("rejete", "rejetee"), "rejet", "rejets", True), (("echoue", "echouee", "echec"), "échec", "échecs", True),
+    (("resilie", "resiliee"), "résiliation", "résiliations", True),
+    (("accepte", "acceptee"), "acceptation", "acceptations", False),
+    (("resolu", "resolue"), "résolution", "résolutions", False),
+    (("no-show", "no show", "non honore", "non honoree"), "no-show", "no-shows", True),
+    (("gagne", "gagnee"), "réussite", "réussites", False),
+)  # fmt: skip
+
+
+def _outcomes(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
+    """Add how often rows end in a state that has a noun: « taux d’annulation », « nombre d’annulations »."""
+    states = [
+        c for c in table.table.columns
+        if c.type == "text" and c.values and not c.personal and c.name in table.dimension_names
+        and table.column_readings[c.name].has("statut", "état", "résultat")
+    ]  # fmt: skip
+    if len(states) != 1 or table.role != "fact":
+        return
+    column = states[0]
+    names = table.dimensions[table.dimension_names[column.name]].values
+    for forms, noun, plural, worse in _OUTCOMES:
+        said = [v for v in column.values or () if {fold(v), *(fold(n) for n in names.get(v, ()))} & set(forms)]
+        if not said or len(said) == len(column.values or ()):
+            continue
+        listed = ", ".join("'" + v.replace("'", "''") + "'" for v in said)
+        condition = f"CASE WHEN {quoted(draft, column.name)} IN ({listed}) THEN 1 ELSE 0 END"
+        stem = fold(noun).replace("-", "_")
+        measures.append(
+            MeasureDraft(
+                table, f"taux_{stem}", [f"taux {of(noun)}"], expression=f"AVG(1.0 * {condition})", format=_PERCENT,
+                additivity="non_additive", priority=4, lower_is_better=worse,
+                synonyms=[f"taux {of(plural)}", f"taux {of(noun)} des {table.plural}", f"part {of(plural)}",
+                f"pourcentage {of(plural)}"],
+                description=f"Part des {table.plural} dont le {table.label_of(column)} est {', '.join(said)}.",
+            )
+        )  # fmt: skip
+        if any(r.has(f"date {of(noun)}") for r in table.column_readings.values()) or noun == plural:
+            continue  # what happened on a day of its own is counted by that day
+        measures.append(
+            MeasureDraft(
+                table, f"nb_{stem}", [f"nombre {of(plural)}"], expression=f"SUM({condition})", format=Format(kind="integer"),
+                priority=6, lower_is_better=worse, synonyms=[plural, f"nb {of(plural)}"],
             )
         )  # fmt: skip
 
@@ -148,8 +198,6 @@ def _duration(draft: Draft, table: TableDraft, own: list[MeasureDraft], measures
 
 
 def _of(table: TableDraft, *, plural: bool = False) -> str:
-    from datapilot_kernel.semantic.drafting.context import of
-
     return f"des {table.plural}" if plural else of(table.label)
 
 

@@ -144,8 +144,8 @@ def name_documents(draft: Draft, header: TableDraft | None, measures: list[Measu
 
 
 _COLLECTED: dict[str, tuple[str, ...]] = {
-    "don": ("montant donné", "montant collecté", "montant versé", "montant reçu", "total collecté", "total donné", "collecte",
-            "sommes collectées", "sommes données"),
+    "don": ("montant donné", "montant collecté", "montant versé", "montant reçu", "total collecté", "total donné",
+            "collecte", "sommes collectées", "sommes données"),
     "cotisation": ("montant cotisé", "cotisations perçues", "montant perçu"),
     "subvention": ("montant accordé", "subventions reçues", "montant versé"),
     "dépense": ("montant dépensé", "total dépensé"), "note de frais": ("montant dépensé", "frais remboursés"),

@@ -53,6 +53,9 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
         found += _ACCOUNTS[head]
     if _counted(column, reading):
         found += [f"nombre {of(label)}", f"nombre total {of(label)}", f"nb {of(label)}", f"total des {label}"]
+    if reading.head is not None and reading.head.french == "quantité":
+        made = next((m for m in _MADE if reading.has(*m)), None)
+        found += _MADE[made] if made else ()
     if reading.has("nombre d’heures"):
         done = _DONE_HOURS.get(table.concept, ())
         found += [*done, f"heures {of(table.label)}", f"heures {of(table.plural)}", f"nombre d’heures {of(table.label)}",
@@ -60,6 +63,13 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
     return list(dict.fromkeys(found))
 
 
+_MADE: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("rebut", "rebuté"): ("rebuts", "pièces rebutées", "pièces au rebut", "pièces mises au rebut", "nombre de rebuts",
+                          "quantité mise au rebut"),
+    ("fabrication", "fabriqué", "production"): ("pièces fabriquées", "pièces produites", "quantité produite", "production",
+                                                "nombre de pièces fabriquées", "nombre de pièces produites"),
+    ("lancement",): ("pièces lancées", "nombre de pièces lancées"),
+}  # fmt: skip
 _DONE_HOURS = {
     "pointage": ("heures pointées", "temps pointé", "heures saisies", "temps passé"), "formation": ("heures de formation",),
     "vacation": ("heures effectuées",), "intervention": ("heures d’intervention", "heures passées"),

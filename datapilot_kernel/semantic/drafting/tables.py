@@ -47,8 +47,9 @@ _FACT_CONCEPTS = frozenset({
     "opportunité", "avis", "sinistre", "location", "inscription", "cotisation", "don", "événement", "session",
     "encaissement", "réclamation", "incident",
     "demande", "embauche", "candidature", "non-conformité", "opération", "panier", "résiliation", "facturation", "récolte",
-    "emprunt", "page", "addition", "ligne d’addition", "gaspillage alimentaire", "bail", "quittance", "gaspillage", "vacation",
-    "subvention", "collecte", "promesse de don", "hospitalisation", "acte", "ordonnance", "analyse", "mensualité", "accident",
+    "emprunt", "page", "addition", "ligne d’addition", "gaspillage alimentaire", "bail", "quittance", "gaspillage",
+    "vacation", "subvention", "collecte", "promesse de don", "hospitalisation", "acte", "ordonnance", "analyse",
+    "mensualité", "accident",
     "amende", "téléchargement", "fréquentation", "émission", "nuitée", "lancement", "essai", "anomalie", "déploiement",
     "commande en ligne", "bon de livraison", "honoraires", "charge", "loyer", "heure", "temps passé", "virement reçu",
 })  # fmt: skip

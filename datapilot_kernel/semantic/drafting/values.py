@@ -129,6 +129,7 @@ def _territories() -> dict[str, str]:
             label = str(name).replace("'", "’")
             found[code.lower()] = label
             found[fold(str(english.get(code, "")))] = label
+            found[fold(label)] = label
     for spelled, code in {"usa": "US", "uk": "GB", "england": "GB", "fra": "FR", "deu": "DE", "esp": "ES", "ita": "IT",
         "bel": "BE", "che": "CH", "gbr": "GB", "nld": "NL", "prt": "PT", "lux": "LU", "uae": "AE", "czech republic": "CZ",
         "holland": "NL"}.items():  # fmt: skip
@@ -165,10 +166,7 @@ def _people_of(country: str) -> tuple[str, ...]:
     """
     found: list[str] = []
     for one in _DEMONYMS.get(country, "").split():
-        if one.endswith("e"):
-            feminine = one
-        else:
-            feminine = _ODD_FEMININES.get(one) or (one + "ne" if one.endswith("en") else one + "e")
+        feminine = _ODD_FEMININES.get(one) or (one if one.endswith("e") else one + "ne" if one.endswith("en") else one + "e")
         found += [one, feminine, one if one.endswith("s") else one + "s", feminine + "s"]
     return tuple(dict.fromkeys(found))
 

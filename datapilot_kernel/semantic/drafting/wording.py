@@ -126,7 +126,7 @@ def settle(measures: list[MeasureDraft]) -> None:
                 continue
             if wished_by[key] > 1 and (wanted[first_of[measure.ref]] > 1 or measure.priority >= 5):
                 continue  # « charges » of leases and of receipts: nobody's
-            if measure.priority > 0 and paid > 1 and key in _TOTALS:
+            if paid > 1 and key in _TOTALS:
                 continue
             if key[0] == "montant" and owners.get(_core(synonym), set()) - {measure.ref}:
                 continue  # « montant », « montant HT total » are another table's just as much: nobody's
