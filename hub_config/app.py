@@ -70,6 +70,9 @@ _ROUTES = (
     "users",
     "data_sources",
     "semantic_layers",
+    "ai",
+    "queries",
+    "conversations",
 )
 """The modules of ``hub_config.api`` that hold routes, in the order of the description."""
 

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     tenant_parallel_queries: int = Field(
         4, ge=1, le=256, description="Queries of one tenant running at once; its quota may say less."
     )
+    parallel_frames: int = Field(
+        4, ge=1, le=64, description="Whole results being read at once, besides the queries; one tenant has at most half."
+    )
     queue_per_tenant: int = Field(100, ge=1, le=10_000, description="Queries of one tenant waiting; more are refused (429).")
     queries_per_day: int = Field(5_000, ge=0, description="Queries of one tenant a day. 0: no limit.")
     database_seconds_per_day: int = Field(
@@ -132,6 +135,12 @@ class Settings(BaseSettings):
     frame_timeout_ms: int = Field(300_000, ge=100, description="Time limit of the statement of such a fetch.")
     result_cache_bytes: int = Field(256 * _MIB, ge=0, description="Memory of the cache of results. 0: no cache.")
     result_cache_seconds: int = Field(300, ge=0, description="How long a result is answered from the cache. 0: never.")
+    result_store_bytes: int = Field(
+        512 * _MIB, ge=0, description="Disk for one tenant's results that can be fetched again; the oldest go first."
+    )
+    engines_kept: int = Field(
+        64, ge=1, le=10_000, description="Prepared engines (values, layer, guard) kept, one for each source and set of rights."
+    )
     result_keep_minutes: int = Field(60, ge=1, description="How long a result can be fetched again by its URL.")
     # ── the language model ────────────────────────────────────────────────────────────────────────────────────────
     model_key: SecretStr | None = Field(None, description="Key of the language model. None: the local engine alone.")

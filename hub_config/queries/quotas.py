@@ -1,0 +1,157 @@
+"""What a tenant may use, and what it used: one row for each day (UTC) and thing, counted by the database itself.
+
+A count is one statement (INSERT … ON CONFLICT … DO UPDATE … RETURNING), so two processes never count over each other, and a
+query that is refused is not counted: the statement is in the transaction that its refusal rolls back. Limits are the
+tenant's row of ``quotas``, by the setting's own name, or the setting. A refusal says which quota, and when it begins anew.
+
+Money is reserved before a call to the model (the most that it can cost) and settled after; what a dead process reserved
+stays counted: rather too much than too little.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from datapilot_kernel.errors import DataPilotError
+from hub_config.database import Database, Quota, ScopedSession, UsageCounter, utc_now
+from hub_config.errors import TooMany
+
+if TYPE_CHECKING:
+    from datapilot_kernel.nl2sql.claude.cost import Reservation
+    from hub_config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+QuotaKey = Literal["tenant_parallel_queries", "queries_per_day", "database_seconds_per_day", "model_euros_per_month"]
+QUOTAS: tuple[QuotaKey, ...] = (
+    "tenant_parallel_queries",
+    "queries_per_day",
+    "database_seconds_per_day",
+    "model_euros_per_month",
+)
+"""The quotas of questions: names of settings, and keys of the table ``quotas``."""
+
+QUERIES, DATABASE_MS, MODEL_MICROEUROS = "queries", "database_ms", "model_microeuros"
+"""Keys of ``usage_counters``."""
+
+_SHOWN_IN = ZoneInfo("Europe/Paris")
+
+
+class Quotas:
+    """Counts and limits. Every method but :meth:`budget` works in a session that the caller opened."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+
+    def limits(self, session: ScopedSession) -> dict[QuotaKey, int]:
+        """Return what the tenant may use."""
+        own = dict(session.execute(select(Quota.key, Quota.value).where(Quota.key.in_(QUOTAS))).tuples().all())
+        return {key: own.get(key, getattr(self._settings, key)) for key in QUOTAS}
+
+    def admit(self, session: ScopedSession) -> int:
+        """Count one query; return how many of the tenant may run at once.
+
+        Raises
+        ------
+        TooMany
+            A quota is used up.
+        """
+        limits = self.limits(session)
+        now = utc_now()
+        used = self.count(session, QUERIES, 1, day=now.date())
+        if limits["queries_per_day"] and used > limits["queries_per_day"]:
+            raise _used_up("queries.quota_queries_per_day", limits["queries_per_day"], _tomorrow(now), now)
+        seconds = limits["database_seconds_per_day"]
+        if seconds and self.used(session, DATABASE_MS, day=now.date()) >= seconds * 1000:
+            raise _used_up("queries.quota_database_seconds_per_day", seconds, _tomorrow(now), now)
+        return min(limits["tenant_parallel_queries"], self._settings.parallel_queries)
+
+    def count(self, session: ScopedSession, key: str, amount: int, *, day: date | None = None) -> int:
+        """Add to a day's counter of the tenant and return what it is then."""
+        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
+        statement = insert(UsageCounter).values(
+            tenant_id=session.tenant_id, user_id="", day=day or utc_now().date(), key=key, value=amount
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=["tenant_id", "user_id", "day", "key"],
+            set_={"value": UsageCounter.value + statement.excluded.value},
+        )
+        return int(session.execute(statement.returning(UsageCounter.value)).scalar_one())
+
+    def used(self, session: ScopedSession, key: str, *, day: date, until: date | None = None) -> int:
+        """Return what was used on a day, or from one to another (both included)."""
+        days = UsageCounter.day == day if until is None else UsageCounter.day.between(day, until)
+        total = session.scalar(
+            select(func.sum(UsageCounter.value)).where(UsageCounter.user_id == "", UsageCounter.key == key, days)
+        )
+        return int(total or 0)
+
+    def usage(self, session: ScopedSession) -> dict[str, int]:
+        """Return what the tenant used today (queries, seconds of its databases) and this month (microeuros)."""
+        today = utc_now().date()
+        return {
+            QUERIES: self.used(session, QUERIES, day=today),
+            DATABASE_MS: self.used(session, DATABASE_MS, day=today),
+            MODEL_MICROEUROS: self.used(session, MODEL_MICROEUROS, day=today.replace(day=1), until=today),
+        }
+
+    def budget(self, tenant_id: str) -> TenantBudget:
+        """Return what the tenant may still spend on the model this month."""
+        return TenantBudget(self, self._database, tenant_id)
+
+
+def _tomorrow(now: datetime) -> datetime:
+    return datetime.combine(now.date() + timedelta(days=1), time(), UTC)
+
+
+def _used_up(key: str, limit: int, reset: datetime, now: datetime) -> TooMany:
+    shown = reset.astimezone(_SHOWN_IN)
+    seconds = max(1, int((reset - now).total_seconds()))
+    return TooMany(key, retry_after_s=seconds, limit=limit, reset=f"{shown:%d/%m/%Y %H:%M}")
+
+
+class TenantBudget:
+    """The tenant's money for the model, this month: the protocol of ``nl2sql.claude.cost.Budget``."""
+
+    def __init__(self, quotas: Quotas, database: Database, tenant_id: str) -> None:
+        self._quotas = quotas
+        self._database = database
+        self._tenant_id = tenant_id
+
+    def reserve(self, microeuros: int) -> Reservation:
+        """Set aside the most that a call can cost; raises OverBudget when the month's quota has no room for it."""
+        from datapilot_kernel.nl2sql.claude.cost import OverBudget
+
+        today = utc_now().date()
+        with self._database.tenant(self._tenant_id) as session:
+            limit = self._quotas.limits(session)["model_euros_per_month"] * 1_000_000
+            self._quotas.count(session, MODEL_MICROEUROS, microeuros, day=today)
+            spent = self._quotas.used(session, MODEL_MICROEUROS, day=today.replace(day=1), until=today)
+            if spent > limit:
+                # Leaving the block by an error takes the reservation back.
+                raise OverBudget("tenant")
+        return _Reserved(self, today, microeuros)
+
+    def settle(self, day: date, reserved: int, spent: int) -> None:
+        """Count what was spent in place of what was reserved."""
+        try:
+            with self._database.tenant(self._tenant_id) as session:
+                self._quotas.count(session, MODEL_MICROEUROS, spent - reserved, day=day)
+        except DataPilotError as error:
+            # The answer is paid for; what was reserved stays counted.
+            log.warning("a reservation was not settled: %s", error.log)
+
+
+class _Reserved:
+    def __init__(self, budget: TenantBudget, day: date, microeuros: int) -> None:
+        self._budget, self._day, self._microeuros = budget, day, microeuros
+
+    def settle(self, microeuros: int) -> None:
+        self._budget.settle(self._day, self._microeuros, microeuros)

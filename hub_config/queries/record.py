@@ -1,0 +1,267 @@
+"""What is written down of a query: its row when it is let in, and at its end its row, its audit event, what it used and its
+conversation's turn, all in one transaction. What cannot be written is not answered: the person gets a 503, no result.
+
+A query whose end could not be written (the database was away), or whose process died, is not forgotten: the first is tried
+again until it is there, the second is found when its tenant next asks something of the new process. Both are written as
+failed, with an audit event of their own, because their statement may have run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Mapping
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import Any
+
+import sqlglot
+from sqlalchemy import select, update
+from sqlglot import exp
+
+from datapilot_kernel.errors import DataPilotError
+from datapilot_kernel.nl2sql.conversation import Conversation, Turn
+from datapilot_kernel.sources import Dialect
+from hub_config.audit import Audit
+from hub_config.data_sources.visibility import reached
+from hub_config.database import Database, Query, ScopedSession, utc_now
+from hub_config.errors import PlatformUnavailable
+from hub_config.principal import Principal
+from hub_config.queries import conversations
+from hub_config.queries.model import Asked, Ending, Kind
+from hub_config.queries.quotas import DATABASE_MS, Quotas
+
+log = logging.getLogger(__name__)
+
+_LATE_KEPT = 10_000
+
+
+@dataclass(frozen=True)
+class LetIn:
+    """A query that may run: how many of its tenant may at once, and the conversation it goes on."""
+
+    parallel: int
+    conversation: Conversation | None
+
+
+@dataclass(frozen=True)
+class _Late:
+    """An end that is still to be written."""
+
+    principal: Principal
+    asked: Asked
+    query_id: str
+    kind: Kind
+    ending: Ending
+    context: Context
+
+
+class Record:
+    """Writes queries down. Thread-safe; every method is one short transaction."""
+
+    def __init__(self, database: Database, audit: Audit, quotas: Quotas) -> None:
+        self._database = database
+        self._audit = audit
+        self._quotas = quotas
+        self._began_at = utc_now()
+        self._lock = threading.Lock()
+        self._swept: set[str] = set()
+        self._late: deque[_Late] = deque(maxlen=_LATE_KEPT)
+
+    def let_in(self, principal: Principal, asked: Asked, query_id: str, *, kind: Kind, reach: bool = True) -> LetIn:
+        """Check that the person reaches the source and the conversation, count the query, write its row.
+
+        Parameters
+        ----------
+        reach
+            False: whoever calls has already decided that the person may ask this (a dashboard's tile).
+
+        Raises
+        ------
+        NotFound, TooMany, PlatformUnavailable
+        """
+        self._sweep(principal.tenant_id)
+        with self._database.tenant(principal.tenant_id) as session:
+            if reach:
+                reached(session, principal, asked.source_id)
+            conversation = None
+            if asked.conversation_id is not None:
+                conversation = conversations.load(session, principal, asked.conversation_id, asked.source_id)
+            elif kind in ("ask", "plan"):
+                conversation = Conversation()
+            parallel = self._quotas.admit(session)
+            session.add(
+                Query(
+                    id=query_id,
+                    user_id=principal.user_id,
+                    data_source_id=asked.source_id,
+                    conversation_id=asked.conversation_id,
+                    kind=kind,
+                    question=asked.text,
+                    plan_json=asked.plan.model_dump(mode="json") if asked.plan is not None else None,
+                    today=asked.today,
+                    audience=principal.audience,
+                )
+            )
+        return LetIn(parallel, conversation)
+
+    def end(
+        self,
+        principal: Principal,
+        asked: Asked,
+        query_id: str,
+        ending: Ending,
+        *,
+        kind: Kind,
+        turn: Turn | None = None,
+    ) -> str | None:
+        """Write the end; return the conversation that was gone on with, or begun.
+
+        Raises
+        ------
+        PlatformUnavailable
+            It could not be written now; it will be, as failed.
+        """
+        try:
+            return self._write(principal, asked, query_id, ending, kind=kind, turn=turn)
+        except PlatformUnavailable:
+            failed = Ending(
+                "cancelled" if ending.status == "cancelled" else "failed",
+                outcome=None if ending.status == "cancelled" else "failure",
+                reason="not_recorded",
+                sql=ending.sql,
+                tables=ending.tables,
+                source_ms=ending.source_ms,
+                duration_ms=ending.duration_ms,
+                model=ending.model,
+                cost_microeuros=ending.cost_microeuros,
+            )
+            with self._lock:
+                self._late.append(_Late(principal, asked, query_id, kind, failed, copy_context()))
+            raise
+
+    def _write(
+        self, principal: Principal, asked: Asked, query_id: str, ending: Ending, *, kind: Kind, turn: Turn | None = None
+    ) -> str | None:
+        with self._database.tenant(principal.tenant_id) as session:
+            conversation_id = asked.conversation_id
+            if turn is not None:
+                conversation_id = conversations.go_on(
+                    session,
+                    principal,
+                    conversation_id=conversation_id,
+                    source_id=asked.source_id,
+                    turn=turn,
+                    query_id=query_id,
+                )
+            values: dict[str, Any] = {
+                "conversation_id": conversation_id,
+                "status": ending.status,
+                "outcome": ending.outcome,
+                "engine": ending.engine,
+                "trust": ending.trust,
+                "reason": ending.reason,
+                "incident": ending.incident,
+                "sql": ending.sql,
+                "tables": ending.tables,
+                "row_count": ending.row_count,
+                "cache_hit": ending.cache_hit,
+                "timings_ms": ending.timings_ms,
+                "model": ending.model,
+                "cost_microeuros": ending.cost_microeuros,
+                "finished_at": utc_now(),
+            }
+            if ending.plan is not None:
+                values["plan_json"] = ending.plan
+            session.execute(
+                update(Query).where(Query.id == query_id).values(**values).execution_options(synchronize_session=False)
+            )
+            if ending.source_ms >= 1:
+                self._quotas.count(session, DATABASE_MS, round(ending.source_ms))
+            self._audit_end(session, principal, asked, query_id, kind, ending)
+            return conversation_id
+
+    def _audit_end(
+        self, session: ScopedSession, principal: Principal, asked: Asked, query_id: str, kind: Kind, ending: Ending
+    ) -> None:
+        details = {"status": ending.status, "reason": ending.reason, "trust": ending.trust, "engine": ending.engine}
+        self._audit.record(
+            session,
+            principal,
+            action=f"query.{kind}",
+            object_type="query",
+            object_id=query_id,
+            details={k: v for k, v in details.items() if v is not None},
+            query_id=query_id,
+            data_source_id=asked.source_id,
+            question=asked.text,
+            sql=ending.sql,
+            tables=ending.tables,
+            outcome=ending.outcome,
+            row_count=ending.row_count,
+            duration_ms=round(ending.duration_ms),
+            cost_microeuros=ending.cost_microeuros,
+        )
+
+    # ── what was left undone ──────────────────────────────────────────────────────────────────────────────────────
+
+    def write_late(self) -> int:
+        """Write the ends that could not be written before; return how many are left."""
+        while True:
+            with self._lock:
+                if not self._late:
+                    return 0
+                late = self._late[0]
+            try:
+                late.context.run(self._write, late.principal, late.asked, late.query_id, late.ending, kind=late.kind)
+            except DataPilotError as error:
+                log.warning("the end of a query is still to be written: %s", error.log)
+                return len(self._late)
+            with self._lock:
+                if self._late and self._late[0] is late:
+                    self._late.popleft()
+
+    def _sweep(self, tenant_id: str) -> None:
+        """Write the end of the tenant's queries that a process left when it died: once in this process's life."""
+        with self._lock:
+            if tenant_id in self._swept:
+                return
+        with self._database.tenant(tenant_id) as session:
+            left = session.scalars(
+                select(Query).where(Query.status.in_(("waiting", "running")), Query.created_at < self._began_at)
+            ).all()
+            for row in left:
+                row.status, row.outcome, row.reason, row.finished_at = "failed", "failure", "restarted", utc_now()
+                self._audit.record(
+                    session,
+                    None,
+                    action=f"query.{row.kind}",
+                    object_type="query",
+                    object_id=row.id,
+                    details={"status": "failed", "reason": "restarted", "user_id": row.user_id},
+                    query_id=row.id,
+                    data_source_id=row.data_source_id,
+                    question=row.question,
+                    outcome="failure",
+                )
+        with self._lock:
+            self._swept.add(tenant_id)
+
+
+_DIALECTS: Mapping[Dialect, str] = {"postgres": "postgres", "mysql": "mysql", "duckdb": "duckdb"}
+
+
+def tables_of(sql: str | None, dialect: Dialect) -> list[str]:
+    """Return the tables that a statement of the guard reads, sorted: it writes every one with its schema.
+
+    >>> tables_of('WITH c AS (SELECT 1 FROM "public"."ventes") SELECT * FROM c', "postgres")
+    ['public.ventes']
+    """
+    if sql is None:
+        return []
+    try:
+        tree = sqlglot.parse_one(sql, dialect=_DIALECTS[dialect])
+    except sqlglot.errors.SqlglotError:
+        return []
+    return sorted({f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db})

@@ -1,0 +1,211 @@
+"""Results that can be fetched again for a while: Arrow on the disk, a folder for each tenant, bounded in bytes and time.
+
+A result is kept by the id of its query, with the fingerprint of the rights it was made for; it is handed out only to the
+same fingerprint (the service compares). Writing is behind the answer, on a thread of its own: what is not written yet is
+handed out from memory. A file is whole or not there (written aside, then renamed), readable by this account alone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+from datapilot_kernel.answers.model import AnswerColumn
+from datapilot_kernel.semantic.model import Calendar
+from datapilot_kernel.sources import ResultTable
+from datapilot_kernel.sources.arrow_reading import arrow_to_table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+log = logging.getLogger(__name__)
+
+_COLUMNS: TypeAdapter[tuple[AnswerColumn, ...]] = TypeAdapter(tuple[AnswerColumn, ...])
+_WAITING = 64
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result with what its renderings need.
+
+    Attributes
+    ----------
+    rights
+        The fingerprint of the rights it was made for.
+    """
+
+    columns: tuple[AnswerColumn, ...]
+    table: ResultTable
+    rights: str
+    currency: str = "EUR"
+    calendar: Calendar = field(default_factory=Calendar)
+
+    def to_arrow(self) -> pa.Table:
+        """Return the table as Arrow; what Arrow cannot say of it stands in the schema's metadata."""
+        about = {
+            "columns": _COLUMNS.dump_python(self.columns, mode="json"),
+            "types": [c.type for c in self.table.columns],
+            "truncated": self.table.truncated,
+            "rights": self.rights,
+            "currency": self.currency,
+            "calendar": self.calendar.model_dump(mode="json"),
+        }
+        return self.table.to_arrow().replace_schema_metadata({b"datapilot": json.dumps(about).encode()})
+
+    @classmethod
+    def from_arrow(cls, table: pa.Table) -> Result:
+        """Read what :meth:`to_arrow` gave."""
+        about: dict[str, Any] = json.loads(table.schema.metadata[b"datapilot"])
+        return cls(
+            columns=_COLUMNS.validate_python(about["columns"]),
+            table=arrow_to_table(table, about["types"], truncated=about["truncated"]),
+            rights=about["rights"],
+            currency=about["currency"],
+            calendar=Calendar.model_validate(about["calendar"]),
+        )
+
+
+class ResultStore:
+    """Results by tenant and query. Thread-safe.
+
+    Parameters
+    ----------
+    max_bytes
+        Of one tenant on the disk; its oldest results go first.
+    keep_s
+        How long a result is handed out.
+    """
+
+    def __init__(self, folder: Path, *, max_bytes: int, keep_s: float) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._keep_s = keep_s
+        self._lock = threading.Lock()
+        self._unwritten: OrderedDict[tuple[str, str], Result] = OrderedDict()
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="datapilot-results")
+
+    def keep(self, tenant_id: str, query_id: str, result: Result) -> None:
+        """Keep a result; returns at once."""
+        with self._lock:
+            self._unwritten[(tenant_id, query_id)] = result
+            while len(self._unwritten) > _WAITING:
+                # The disk does not keep up: the oldest is made again when somebody asks for it.
+                self._unwritten.popitem(last=False)
+        with suppress(RuntimeError):
+            # The writer is gone when the service stops: then nothing is kept.
+            self._writer.submit(self._write, tenant_id, query_id)
+
+    def get(self, tenant_id: str, query_id: str) -> Result | None:
+        """Return what is kept of a query, or None."""
+        with self._lock:
+            found = self._unwritten.get((tenant_id, query_id))
+        if found is not None:
+            return found
+        path = self._path(tenant_id, query_id)
+        try:
+            if path.stat().st_mtime < time.time() - self._keep_s:
+                return None
+            return Result.from_arrow(_read(path))
+        except FileNotFoundError:
+            return None
+
+    def forget(self, tenant_id: str, query_id: str | None = None) -> None:
+        """Delete what is kept of a query, or of a whole tenant."""
+        with self._lock:
+            for key in [k for k in self._unwritten if k[0] == tenant_id and query_id in (None, k[1])]:
+                del self._unwritten[key]
+        if query_id is not None:
+            self._path(tenant_id, query_id).unlink(missing_ok=True)
+        else:
+            shutil.rmtree(self._folder / tenant_id, ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Delete what is too old, and what a dead process left half-written."""
+        oldest = time.time() - self._keep_s
+        for path, _, modified in self._files():
+            if modified < oldest:
+                path.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        """Wait until everything kept so far is on the disk."""
+        self._writer.submit(_nothing).result()
+
+    def close(self) -> None:
+        """Write no more."""
+        self._writer.shutdown(wait=True, cancel_futures=True)
+
+    def _path(self, tenant_id: str, query_id: str) -> Path:
+        return self._folder / tenant_id / f"{query_id}.arrow"
+
+    def _write(self, tenant_id: str, query_id: str) -> None:
+        with self._lock:
+            result = self._unwritten.get((tenant_id, query_id))
+        if result is None:
+            return
+        path = self._path(tenant_id, query_id)
+        aside = path.with_suffix(".part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_arrow(aside, result.to_arrow())
+            aside.replace(path)
+            self._make_room(tenant_id)
+        except OSError as error:
+            # A full disk costs a re-run, not an answer.
+            log.warning("a result was not kept: %s", type(error).__name__)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+        finally:
+            with self._lock:
+                gone = self._unwritten.pop((tenant_id, query_id), None) is None
+            if gone:
+                # Forgotten while it was written.
+                path.unlink(missing_ok=True)
+
+    def _make_room(self, tenant_id: str) -> None:
+        files = sorted(self._files(tenant_id), key=lambda item: item[2])
+        total = sum(size for _, size, _ in files)
+        for path, size, _ in files:
+            if total <= self._max_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= size
+
+    def _files(self, tenant_id: str = "*") -> Iterator[tuple[Path, int, float]]:
+        for path in self._folder.glob(f"{tenant_id}/*"):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                yield path, status.st_size, status.st_mtime
+
+
+def _write_arrow(path: Path, table: pa.Table) -> None:
+    import pyarrow as pa
+
+    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.ipc.new_stream(file, table.schema, options=options) as writer:
+            writer.write_table(table)
+
+
+def _read(path: Path) -> pa.Table:
+    import pyarrow as pa
+
+    with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
+        return reader.read_all()
+
+
+def _nothing() -> None:
+    return None

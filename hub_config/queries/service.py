@@ -1,0 +1,488 @@
+"""QueryService: the one road from a person to the data of a source, with rights, quota, fairness, cache, cancel and audit.
+
+The life of a query:
+
+1. *let in* (one short transaction): the person reaches the source and the conversation, the quotas have room, the row is
+   written. What fails here is an error of the request: 404, 429, 503.
+2. *in line*: its tenant's, without a thread (:mod:`scheduler`).
+3. *run*, on a thread of the scheduler: the source is opened, the engine of the person's rights asked; the guard is in the
+   engine, the cache behind it. Whatever the engine or the source says is an outcome.
+4. *written down* (one transaction: history, audit, usage, conversation), and only then answered.
+
+Cancelling is heard at every step: in line, while the model streams, while the source works; the token that the engine and
+the source listen to is the query's own. :meth:`Running.cancel` is for whoever holds the query (a client that went away),
+:meth:`QueryService.cancel` for whoever knows its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from datapilot_kernel.engine.outcome import Answer, Clarification, EngineName, Failure, Outcome, Refusal, Timings
+from datapilot_kernel.errors import Cancelled, DataPilotError, Fault, SourceProblem
+from datapilot_kernel.nl2sql.conversation import Conversation, Turn
+from datapilot_kernel.sources import CancelToken
+from hub_config.errors import NotFound, PlatformUnavailable
+from hub_config.queries import cache, scheduler
+from hub_config.queries.conversations import Conversations
+from hub_config.queries.engines import Engines, at_day, fingerprint, scope_of
+from hub_config.queries.framing import Frames
+from hub_config.queries.history import History
+from hub_config.queries.model import Asked, Ended, Ending
+from hub_config.queries.models import ModelParts
+from hub_config.queries.quotas import Quotas
+from hub_config.queries.record import LetIn, Record, tables_of
+from hub_config.queries.results import Result, ResultStore
+from hub_config.queries.verified import VerifiedStore
+
+if TYPE_CHECKING:
+    from datapilot_kernel.engine import Engine
+    from hub_config.audit import Audit
+    from hub_config.data_sources import DataSources, Opened
+    from hub_config.database import Database
+    from hub_config.operations.metrics import Metrics
+    from hub_config.principal import Principal
+    from hub_config.queries.pipe import Frame
+    from hub_config.queries.renderings import Format
+    from hub_config.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Tell = Callable[[str, dict[str, Any]], None]
+"""Told of an event (``step``, ``partial``) from the query's thread."""
+
+_ENGINE_OF: dict[str, EngineName] = {"ask": "local", "plan": "plan", "sql": "sql"}
+_LATE_EVERY_S, _SWEEP_EVERY_S = 5.0, 60.0
+_COMPUTING_AT_ONCE = 2
+
+
+@dataclass
+class Running:
+    """A query that was let in and has not ended.
+
+    Attributes
+    ----------
+    future
+        Ends with :class:`Ended`, or raises: ``Cancelled``, ``PlatformUnavailable`` (it could not be written down),
+        ``NotFound`` (the source went away meanwhile).
+    """
+
+    id: str
+    principal: Principal
+    asked: Asked
+    cancelling: CancelToken = field(default_factory=CancelToken)
+    future: Future[Ended] = field(default_factory=Future)
+    _place: scheduler.Place | None = None
+
+    def cancel(self) -> None:
+        """Stop it, whatever it does. Safe from any thread, at any time, twice. Returns at once."""
+        self.cancelling.cancel()
+        if self._place is not None:
+            self._place.hurry()
+
+    @property
+    def state(self) -> Literal["waiting", "running"]:
+        """Whether it is in line or runs."""
+        return "running" if self._place is not None and self._place.state in ("running", "done") else "waiting"
+
+    async def wait(self) -> Ended:
+        """Wait for the end; whoever stops waiting (a client that went away) stops the query."""
+        try:
+            return await asyncio.shield(asyncio.wrap_future(self.future))
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+
+
+class QueryService:
+    """The service. Safe to call from many threads; nothing but what is told otherwise waits for a source."""
+
+    def __init__(self, settings: Settings, database: Database, sources: DataSources, audit: Audit, metrics: Metrics) -> None:
+        self._settings = settings
+        self._database = database
+        self._sources = sources
+        self._metrics = metrics
+        self.quotas = Quotas(settings, database)
+        self.verified = VerifiedStore(database)
+        self.conversations = Conversations(database, audit)
+        self.history = History(database, audit)
+        self.cache = cache.ResultCache(
+            max_bytes=settings.result_cache_bytes, ttl_s=settings.result_cache_seconds, metrics=metrics
+        )
+        self.results = ResultStore(
+            settings.data_dir / "results",
+            max_bytes=settings.result_store_bytes,
+            keep_s=settings.result_keep_minutes * 60,
+        )
+        self._models = ModelParts(settings, self.quotas, self.verified)
+        self._flights = cache.Flights(threads=2 * settings.parallel_queries)
+        self.engines = Engines(settings, self.cache, self._flights, most=settings.engines_kept, options=self._models.options)
+        self._gate = scheduler.Gate(slots=_COMPUTING_AT_ONCE)
+        self.scheduler = scheduler.Scheduler(
+            parallel=settings.parallel_queries, queue_per_tenant=settings.queue_per_tenant, metrics=metrics
+        )
+        self.record = Record(database, audit, self.quotas)
+        self.frames = Frames(settings, sources, self.engines, self.record, metrics)
+        self._lock = threading.Lock()
+        self._live: dict[str, Running] = {}
+        self._stopped = threading.Event()
+        self._housekeeper: threading.Thread | None = None
+
+    # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Begin housekeeping: old results, ends that are still to be written."""
+        if self._housekeeper is None:
+            self._housekeeper = threading.Thread(target=self._keep_house, name="datapilot-housekeeper", daemon=True)
+            self._housekeeper.start()
+
+    def begin_stopping(self) -> None:
+        """Take no new queries; those in line and running go on."""
+        self.scheduler.begin_stopping()
+        self.frames.scheduler.begin_stopping()
+
+    def stop(self, *, grace_s: float = 0.0) -> None:
+        """Drain for ``grace_s``, then cancel what is left; give everything back. Safe twice."""
+        self.begin_stopping()
+        began = time.monotonic()
+        if not self.scheduler.drain(grace_s):
+            for running in self._all_live():
+                running.cancel()
+            self.scheduler.drain(10.0)
+        self.frames.stop(grace_s=max(0.0, grace_s - (time.monotonic() - began)))
+        self._stopped.set()
+        if self._housekeeper is not None:
+            self._housekeeper.join(5.0)
+        self.record.write_late()
+        self.scheduler.close()
+        self._flights.close()
+        self.results.close()
+        self._models.close()
+
+    def _keep_house(self) -> None:
+        swept_at = 0.0
+        while not self._stopped.wait(_LATE_EVERY_S if swept_at else 0.0):
+            try:
+                self.record.write_late()
+                if not swept_at or time.monotonic() - swept_at > _SWEEP_EVERY_S:
+                    swept_at = time.monotonic()
+                    self.results.sweep()
+            except Exception as error:  # noqa: BLE001 -- the thread's edge: the next round tries again
+                log.warning("housekeeping failed: %s", type(error).__name__)
+
+    def forget(self, tenant_id: str, source_id: str | None = None) -> None:
+        """Stop and drop what is held of a source, or of a whole tenant: queries, engines, kept results."""
+        for running in self._all_live():
+            if running.principal.tenant_id == tenant_id and source_id in (None, running.asked.source_id):
+                running.cancel()
+        self.frames.forget(tenant_id, source_id)
+        self.engines.forget(tenant_id, source_id)
+        self.cache.forget(tenant_id, source_id)
+        self.verified.changed(tenant_id, source_id)
+        if source_id is None:
+            self.results.forget(tenant_id)
+
+    # ── asking ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def ask(
+        self,
+        principal: Principal,
+        asked: Asked,
+        *,
+        reach: bool = True,
+        tell: Tell | None = None,
+        shape: Callable[[Ended], bytes] | None = None,
+    ) -> Running:
+        """Let a query in and put it into its tenant's line.
+
+        Touches the platform's database: call it from a thread.
+
+        Parameters
+        ----------
+        reach
+            False: whoever calls has already decided that the person may ask this (a dashboard's tile). The rows and columns
+            are the person's own in any case.
+        tell
+            Told of steps and parts, from the query's thread.
+        shape
+            Makes the answer's bytes, on the query's thread: a large result does not hold up an event loop.
+
+        Raises
+        ------
+        NotFound
+            The source or the conversation is not there for this person.
+        TooMany
+            The line is full, or a quota is used up.
+        PlatformUnavailable
+            The platform's database is away, or the service is stopping.
+        """
+        running = Running(uuid4().hex, principal, asked)
+        place = self.scheduler.reserve(principal.tenant_id, principal.user_id)
+        try:
+            let_in = self.record.let_in(principal, asked, running.id, kind=asked.kind, reach=reach)
+        except BaseException:
+            place.release()
+            raise
+        running._place, running.future = place, place.future
+        with self._lock:
+            self._live[running.id] = running
+        began = time.perf_counter()
+        place.submit(lambda: self._run(running, let_in, reach, tell, shape, began), parallel=let_in.parallel)
+        if running.cancelling.cancelled:
+            place.hurry()
+        return running
+
+    def run(self, principal: Principal, asked: Asked, *, reach: bool = True) -> Ended:
+        """Ask and wait for the end, in the calling thread. See :meth:`ask`."""
+        return self.ask(principal, asked, reach=reach).future.result()
+
+    def cancel(self, principal: Principal, query_id: str) -> bool:
+        """Stop a query by its id: one's own; an administrator any of the tenant. False: it had already ended.
+
+        Raises
+        ------
+        NotFound
+            There is none, or it is somebody else's.
+        """
+        running = self.live(principal, query_id)
+        if running is None:
+            self.history.read(principal, query_id, anyones=principal.is_administrator)
+            return False
+        running.cancel()
+        return True
+
+    def live(self, principal: Principal, query_id: str) -> Running | None:
+        """Return a query that has not ended, if it is this person's to see; an administrator's are all of the tenant."""
+        with self._lock:
+            running = self._live.get(query_id)
+        if running is None or running.principal.tenant_id != principal.tenant_id:
+            return None
+        mine = running.principal.user_id == principal.user_id
+        return running if mine or principal.is_administrator else None
+
+    def _all_live(self) -> list[Running]:
+        with self._lock:
+            return list(self._live.values())
+
+    # ── results ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def kept_result(self, principal: Principal, query_id: str) -> Result | Asked:
+        """Return the kept result of one's own query; or, when it is gone, what has to be asked to have it again.
+
+        A result that was made for other rights than the person has now (attributes, another layer in force) is not handed
+        out: it is made again, with those of now. Relative periods stay those of the day of the query.
+
+        Raises
+        ------
+        NotFound
+            No such query of this person, or its source is no longer there for them.
+        Conflict
+            It has no result.
+        """
+        row, rights = self.history.with_rights(principal, query_id)
+        found = self.results.get(principal.tenant_id, query_id)
+        if found is not None and found.rights == rights:
+            return found
+        return self.history.to_ask_again(row)
+
+    def keep_result(self, principal: Principal, query_id: str, ended: Ended) -> Result:
+        """Keep the result of a re-run under the query that it is the result of, and return it."""
+        found = self.results.get(principal.tenant_id, ended.query_id)
+        if found is None:
+            raise PlatformUnavailable(log="a result was gone before it was handed out")
+        self.results.keep(principal.tenant_id, query_id, found)
+        return found
+
+    def frame(self, principal: Principal, query_id: str, kind: Format, loop: asyncio.AbstractEventLoop) -> Frame:
+        """Begin to read the whole result of one's own query, beyond an answer's limit of rows, with the rights of now.
+
+        Raises
+        ------
+        NotFound, Conflict, TooMany, PlatformUnavailable
+        """
+        row, _ = self.history.with_rights(principal, query_id)
+        return self.frames.begin(principal, self.history.to_ask_again(row), kind, loop)
+
+    # ── on the scheduler's threads ────────────────────────────────────────────────────────────────────────────────
+
+    def _run(
+        self,
+        running: Running,
+        let_in: LetIn,
+        reach: bool,
+        tell: Tell | None,
+        shape: Callable[[Ended], bytes] | None,
+        began: float,
+    ) -> Ended:
+        try:
+            return self._ended(running, let_in, reach, tell, shape, began)
+        finally:
+            with self._lock:
+                self._live.pop(running.id, None)
+
+    def _ended(
+        self,
+        running: Running,
+        let_in: LetIn,
+        reach: bool,
+        tell: Tell | None,
+        shape: Callable[[Ended], bytes] | None,
+        began: float,
+    ) -> Ended:
+        principal, asked = running.principal, running.asked
+        statements = cache.Statements(
+            scheduler.Turn(self._gate, principal.tenant_id),
+            fresh=asked.fresh,
+            tell=(lambda sql: tell("partial", {"sql": sql})) if tell is not None else None,
+        )
+        before = let_in.conversation.turns if let_in.conversation is not None else ()
+        kept: Result | None = None
+        rights, dialect = "", None
+        try:
+            if running.cancelling.cancelled:
+                raise Cancelled
+            with self._opened(principal, asked.source_id, reach) as opened:
+                scope = scope_of(principal, opened)
+                rights, dialect = fingerprint(scope), opened.source.dialect
+                engine = at_day(self.engines.get(scope, opened), asked.today)
+                with statements.turn.computing(), _told(statements):
+                    outcome = _outcome(engine, running, let_in, tell, began)
+                if isinstance(outcome, Answer):
+                    kept = Result(outcome.columns, outcome.table, rights, engine.layer.currency, engine.layer.calendar)
+        except SourceProblem as problem:
+            outcome = Failure(
+                running.id, problem.message, (), _ENGINE_OF[asked.kind], Timings(total=_since(began)), None, problem.reason
+            )
+        except Cancelled:
+            self._end(running, Ending("cancelled", duration_ms=_since(began)), statements, dialect)
+            self._metrics.queries.labels(asked.kind, "cancelled", "none").inc()
+            raise
+        except DataPilotError as error:
+            incident = getattr(error, "incident", None)
+            ending = Ending("failed", "failure", reason=error.reason, incident=incident, duration_ms=_since(began))
+            self._end(running, ending, statements, dialect)
+            raise
+        except Exception as error:
+            fault = Fault(log=f"{type(error).__name__} in query {running.id}")
+            ending = Ending("failed", "failure", reason=fault.reason, incident=fault.incident, duration_ms=_since(began))
+            without_text = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+            log.error("incident %s: %s", fault.incident, fault.log, exc_info=without_text)
+            self._end(running, ending, statements, dialect)
+            raise fault from None
+        outcome = replace(outcome, id=running.id)
+        ending = _ending(outcome, statements, _since(began))
+        conversation_id = self._end(running, ending, statements, dialect, turn=_turn(let_in, before, asked, outcome))
+        self._metrics.queries.labels(asked.kind, ending.outcome, outcome.engine).inc()
+        self._metrics.query_seconds.labels(asked.kind).observe(_since(began) / 1000)
+        ended = Ended(running.id, outcome, conversation_id, statements.from_cache, rights)
+        if kept is not None:
+            self.results.keep(principal.tenant_id, running.id, kept)
+        if shape is not None:
+            with statements.turn.computing():
+                ended = replace(ended, body=shape(ended))
+        return ended
+
+    @contextmanager
+    def _opened(self, principal: Principal, source_id: str, reach: bool) -> Iterator[Opened]:
+        # A tile's source is the dashboard's affair; what of it is seen is still the person's.
+        whom = principal if reach else replace(principal, role="administrator")
+        with self._sources.open(whom, source_id) as opened:
+            yield opened
+
+    def _end(
+        self,
+        running: Running,
+        ending: Ending,
+        statements: cache.Statements,
+        dialect: Any,
+        *,
+        turn: Turn | None = None,
+    ) -> str | None:
+        ending.sql = ending.sql or statements.sql
+        ending.source_ms = statements.source_ms
+        if dialect is not None:
+            ending.tables = tables_of(ending.sql, dialect)
+        return self.record.end(running.principal, running.asked, running.id, ending, kind=running.asked.kind, turn=turn)
+
+
+@contextmanager
+def _told(statements: cache.Statements) -> Iterator[None]:
+    """Let the source in this thread know which query it works for."""
+    token = cache.current.set(statements)
+    try:
+        yield
+    finally:
+        cache.current.reset(token)
+
+
+def _outcome(engine: Engine, running: Running, let_in: LetIn, tell: Tell | None, began: float) -> Outcome:
+    asked, cancel = running.asked, running.cancelling
+
+    def progress(step: str) -> None:
+        if tell is not None:
+            tell("step", {"step": step, "elapsed_ms": round(_since(began), 1)})
+
+    if asked.sql is not None:
+        return engine.run_sql(asked.sql, cancel=cancel, progress=progress)
+    if asked.plan is not None:
+        return engine.run_plan(
+            asked.plan, question=asked.question, conversation=let_in.conversation, cancel=cancel, progress=progress
+        )
+    return engine.ask(
+        asked.question, engine=asked.engine, conversation=let_in.conversation, cancel=cancel, progress=progress
+    )
+
+
+def _turn(let_in: LetIn, before: tuple[Turn, ...], asked: Asked, outcome: Outcome) -> Turn | None:
+    """Return the conversation's new turn; None when there is nothing to remember."""
+    conversation: Conversation | None = let_in.conversation
+    if conversation is None:
+        return None
+    if conversation.turns and (not before or conversation.turns[-1] is not before[-1]):
+        return conversation.turns[-1]
+    if isinstance(outcome, Clarification):
+        return Turn(asked.question, asked_back=outcome.message)
+    # A refusal belongs into a conversation that there is; it begins none.
+    return Turn(asked.question) if asked.conversation_id is not None else None
+
+
+def _ending(outcome: Outcome, statements: cache.Statements, duration_ms: float) -> Ending:
+    steps = ("understand", "guard", "execute", "answer", "total")
+    timings = {s: None if (v := getattr(outcome.timings_ms, s)) is None else round(v, 1) for s in steps}
+    ending = Ending(
+        "done",
+        type(outcome).__name__.lower(),
+        engine=outcome.engine,
+        cache_hit=statements.from_cache,
+        timings_ms=timings,
+        duration_ms=duration_ms,
+    )
+    if outcome.model is not None:
+        ending.model, ending.cost_microeuros = outcome.model.to_json(), outcome.model.cost_microeuros
+    match outcome:
+        case Answer():
+            ending.trust, ending.sql, ending.row_count = outcome.trust, outcome.sql, len(outcome.table.rows)
+            ending.plan = outcome.plan.model_dump(mode="json") if outcome.plan is not None else None
+        case Refusal():
+            ending.reason = outcome.reason
+        case Failure():
+            ending.reason, ending.incident = outcome.reason, outcome.incident
+        case Clarification():
+            pass
+    return ending
+
+
+def _since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000
+
+
+__all__ = ["NotFound", "QueryService", "Running"]
