@@ -26,6 +26,13 @@ def table_to_arrow(table: ResultTable) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=[column.name for column in table.columns])
 
 
+def array_of(kind: LogicalType, values: list[Any]) -> Any:
+    """Return one column's values as an array, its type chosen by the kind and the values."""
+    import pyarrow as pa
+
+    return _array(pa, kind, values)
+
+
 def _array(pa: Any, kind: LogicalType, values: list[Any]) -> Any:
     match kind:
         case "integer":

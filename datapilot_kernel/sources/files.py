@@ -21,13 +21,13 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from datapilot_kernel.errors import Cancelled, SourceProblem
+from datapilot_kernel.errors import Cancelled, DataPilotError, SourceProblem
 from datapilot_kernel.sources import files_worker
 from datapilot_kernel.sources.model import (
     CancelToken,
@@ -41,6 +41,7 @@ from datapilot_kernel.sources.problems import duckdb_key, problem
 
 if TYPE_CHECKING:
     from datapilot_kernel.sources.files_import.report import FilesOptions, ImportReport
+    from datapilot_kernel.sources.streams import ArrowStream, Emitter
 
 _START_S, _TURN_S, _KILL_S = 30.0, 0.05, 1.0
 _LARGEST_ANSWER = 1 << 30
@@ -97,13 +98,17 @@ class _Process:
         SourceProblem
             The database file could not be opened.
         """
-        if not self._ready:
-            first = self._receive({"id": 0}, CancelToken(), _START_S)
-            if "error" in first:
-                raise problem(_opening_key(str(first["error"])), f"duckdb open {first['error']}")
-            self._ready = True
+        self._await_ready()
         self._send(job)
         return self._receive(job, cancel, timeout_s)
+
+    def _await_ready(self) -> None:
+        if self._ready:
+            return
+        first = self._receive({"id": 0}, CancelToken(), _START_S)
+        if "error" in first:
+            raise problem(_opening_key(str(first["error"])), f"duckdb open {first['error']}")
+        self._ready = True
 
     def _send(self, frame: dict[str, Any]) -> None:
         body = json.dumps(frame, default=str).encode()
@@ -151,6 +156,57 @@ class _Process:
         if stopping_since is not None and not cancel.cancelled and "error" in answer:
             answer["error"] = "InterruptException"
         return answer
+
+    def stream(self, job: dict[str, Any], token: CancelToken, timeout_s: float) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Run one statement and give its frames as they come, each with the bytes that follow it.
+
+        After the last one (``end``, ``error``) the process is free again; one that is left before is of no more use.
+
+        Raises
+        ------
+        _Lost
+            The process ended, spoke nonsense, or took too long.
+        Cancelled
+            The token was cancelled.
+        SourceProblem
+            The database file could not be opened.
+        """
+        self._await_ready()
+        self._send(job)
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        deadline, received = time.monotonic() + timeout_s, bytearray()
+
+        def take(count: int) -> bytes:
+            while len(received) < count:
+                if token.cancelled:
+                    raise Cancelled
+                if time.monotonic() > deadline:
+                    raise _Lost("InterruptException")
+                if not poll.poll(_TURN_S * 1000):
+                    continue
+                block = os.read(descriptor, 1 << 20)
+                if not block:
+                    raise _Lost
+                received.extend(block)
+            taken = bytes(received[:count])
+            del received[:count]
+            return taken
+
+        while True:
+            size = struct.unpack(">I", take(4))[0]
+            if size > _LARGEST_ANSWER:
+                raise _Lost
+            try:
+                frame = json.loads(take(size))
+                tail = take(min(int(frame.get("ipc", 0)), _LARGEST_ANSWER))
+            except (ValueError, TypeError, AttributeError):
+                raise _Lost from None
+            yield frame, tail
+            if "end" in frame or "error" in frame:
+                return
 
     def end(self) -> None:
         """Kill it; safe twice."""
@@ -221,6 +277,46 @@ class FilesSource:
         columns, data, truncated = self._run(sql, (), limits or Limits(), cancel or CancelToken(), ("SELECT",))
         rows = list(zip(*data, strict=True))
         return ResultTable(columns, rows, truncated, (time.perf_counter() - began) * 1000)
+
+    def stream_arrow(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> ArrowStream:
+        """Run one statement that the guard produced. See :class:`datapilot_kernel.sources.model.OpenedSource`."""
+        from datapilot_kernel.sources.streams import STREAM_LIMITS, ArrowStream
+
+        given = limits or STREAM_LIMITS
+
+        def road(emitter: Emitter, token: CancelToken) -> bool | DataPilotError:
+            return self._stream(sql, given, emitter, token)
+
+        return ArrowStream(road, cancel)
+
+    def _stream(self, sql: str, limits: Limits, emitter: Emitter, token: CancelToken) -> bool | DataPilotError:
+        from datapilot_kernel.sources.files_stream import decoder_of
+
+        self._take_place(token, limits.timeout_ms / 1000)
+        process: _Process | None = None
+        keep = False
+        frame: dict[str, Any] = {}
+        try:
+            process = self._process_for(limits)
+            job = {
+                "id": next(self._ids), "sql": sql, "kinds": ["SELECT"], "stream": True,
+                "max_rows": limits.max_rows, "max_bytes": limits.max_bytes,
+            }  # fmt: skip
+            try:
+                for frame, tail in process.stream(job, token, limits.timeout_ms / 1000):
+                    if "columns" in frame:
+                        emitter.begin(decoder_of(frame, self._time_zone))
+                    elif tail or "data" in frame:
+                        emitter.block(tail or frame["data"])
+                keep = True
+            except _Lost as lost:
+                frame = {"error": str(lost) or "stopped"}
+        finally:
+            self._give_back(process, keep)
+            self._places.release()
+        if "error" in frame:
+            return problem(_answer_key(frame["error"]), f"duckdb {frame['error']}")
+        return bool(frame.get("truncated"))
 
     def introspect_rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one of our own catalog queries. See :class:`datapilot_kernel.sources.model.Source`."""
@@ -324,7 +420,7 @@ class FilesSource:
         for position, column in enumerate(columns):
             if column.type == "timestamptz":
                 zone = zone or ZoneInfo(self._time_zone)
-                data[position] = [None if v is None else v.astimezone(zone) for v in data[position]]
+                data[position] = [files_worker.moved(v, zone) for v in data[position]]
         return columns, data, bool(answer["truncated"])
 
 

@@ -9,6 +9,10 @@ Then, one at a time: ``{"id", "sql", "parameters", "max_rows", "max_bytes", "kin
 [[name, kind]…], "data": [values of one column]…, "truncated"}`` or ``{"id", "error": class}``; and at any time
 ``{"interrupt": id}``. End of input ends the process, whatever it is doing.
 
+A job with ``"stream": true`` is answered by many frames: ``{"id", "columns", "arrow"}``; then blocks, each
+``{"id", "ipc": n}`` followed by n bytes of Arrow's stream format (``arrow`` true: every type is one that Arrow has) or
+``{"id", "data"}``; at the end ``{"id", "end": true, "truncated"}``, or ``{"id", "error"}`` at any time.
+
 Walls here: the database file is opened read-only; external access, extensions and replacement scans are off; memory and
 threads are bounded; the configuration is locked; exactly one statement of a permitted kind runs. An error is its class
 name: DuckDB's texts quote values and never leave this process.
@@ -20,15 +24,18 @@ import base64
 import json
 import os
 import queue
+import re
 import resource
 import struct
 import sys
 import threading
-from datetime import date, datetime, time, timedelta, timezone
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, BinaryIO
 
 _CHUNK_ROWS = 2_000
+_STREAM_ROWS = 16_384
 
 _KINDS = (
     ("DECIMAL", "decimal"), ("TIMESTAMP WITH TIME ZONE", "timestamptz"), ("TIMESTAMP", "timestamp"), ("TIME", "time"),
@@ -39,6 +46,13 @@ _KINDS = (
     ("UINTEGER", "integer"), ("UBIGINT", "integer"), ("UHUGEINT", "integer"), ("STRUCT", "json"), ("MAP", "json"),
     ("UNION", "json"), ('"NULL"', "text"), ("NULL", "text"),
 )  # fmt: skip
+
+
+# What Arrow writes with the same values; the others (intervals, lists, structures, bits…) go as values.
+_ARROW = re.compile(
+    r"(U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(\d+,\d+\)|DOUBLE|FLOAT|VARCHAR|UUID|BOOLEAN|DATE|TIME|BLOB"
+    r"|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE)"
+)
 
 
 def kind_of(native: str) -> str:
@@ -57,11 +71,12 @@ def read_frame(stream: BinaryIO) -> Any:
     return json.loads(body)
 
 
-def write_frame(stream: BinaryIO, frame: Any) -> None:
+def write_frame(stream: BinaryIO, frame: Any, *, flush: bool = True) -> None:
     """Send one frame."""
     body = json.dumps(frame, separators=(",", ":"), default=_nested).encode()
     stream.write(struct.pack(">I", len(body)) + body)
-    stream.flush()
+    if flush:
+        stream.flush()
 
 
 def _nested(value: Any) -> Any:
@@ -171,7 +186,7 @@ class Worker:
         with self._lock:
             self._running = (job["id"], cursor)
         try:
-            answer = self._run(cursor, job)
+            answer = self._stream(cursor, job) if job.get("stream") else self._run(cursor, job)
         except Exception as error:  # noqa: BLE001 -- the process's edge: the parent gets the class of whatever it was
             answer = {"error": type(error).__name__}
         finally:
@@ -181,11 +196,68 @@ class Worker:
         answer["id"] = job["id"]
         write_frame(self._target, answer)
 
-    def _run(self, cursor: Any, job: dict[str, Any]) -> dict[str, Any]:
+    def _statement(self, cursor: Any, job: dict[str, Any]) -> Any:
         statements = cursor.extract_statements(job["sql"])
         if len(statements) != 1 or statements[0].type.name not in job["kinds"]:
             raise self._duckdb.PermissionException("not one reading statement")
-        cursor.execute(statements[0], job["parameters"] or None)
+        return statements[0]
+
+    def _stream(self, cursor: Any, job: dict[str, Any]) -> dict[str, Any]:
+        """Send the result in blocks as DuckDB makes it; return the last frame."""
+        # Relations, which give rows while they are made, are the package's, not the core module's.
+        import duckdb  # noqa: F401
+
+        statement = self._statement(cursor, job)
+        relation = cursor.sql(statement.query)
+        natives = [str(native) for native in relation.types]
+        columns = [(str(n), kind_of(native)) for n, native in zip(relation.columns, natives, strict=True)]
+        as_arrow = all(_ARROW.fullmatch(native) for native in natives)
+        write_frame(self._target, {"id": job["id"], "columns": columns, "arrow": as_arrow})
+        room, budget = int(job["max_rows"]), int(job["max_bytes"])
+        send = self._arrow_blocks(job, relation) if as_arrow else self._value_blocks(job, cursor, statement, columns)
+        for count, size, block in send:
+            if count > room or size > budget:
+                # A block that is beyond a cap by its rows is cut; by its bytes, it is left out.
+                if size <= budget and room:
+                    block(room)
+                return {"end": True, "truncated": True}
+            block(count)
+            room, budget = room - count, budget - size
+        return {"end": True, "truncated": False}
+
+    def _arrow_blocks(self, job: dict[str, Any], relation: Any) -> Iterator[tuple[int, int, Callable[[int], None]]]:
+        import pyarrow as pa
+
+        def sender(batch: Any) -> Callable[[int], None]:
+            def send(rows: int) -> None:
+                sink = pa.BufferOutputStream()
+                with pa.ipc.new_stream(sink, batch.schema) as writer:
+                    writer.write_batch(batch.slice(0, rows))
+                body = sink.getvalue()
+                write_frame(self._target, {"id": job["id"], "ipc": body.size}, flush=False)
+                self._target.write(body)
+                self._target.flush()
+
+            return send
+
+        for batch in relation.to_arrow_reader(_STREAM_ROWS):
+            yield batch.num_rows, batch.nbytes, sender(batch)
+
+    def _value_blocks(
+        self, job: dict[str, Any], cursor: Any, statement: Any, columns: list[tuple[str, str]]
+    ) -> Iterator[tuple[int, int, Callable[[int], None]]]:
+        def sender(data: list[list[Any]]) -> Callable[[int], None]:
+            return lambda rows: write_frame(self._target, {"id": job["id"], "data": [values[:rows] for values in data]})
+
+        cursor.execute(statement)
+        while chunk := cursor.fetchmany(_CHUNK_ROWS):
+            pairs = zip(columns, zip(*chunk, strict=True), strict=True)
+            data = [_encoded(kind, list(values)) for (_, kind), values in pairs]
+            size = sum(_size(kind, values) for (_, kind), values in zip(columns, data, strict=True))
+            yield len(chunk), size, sender(data)
+
+    def _run(self, cursor: Any, job: dict[str, Any]) -> dict[str, Any]:
+        cursor.execute(self._statement(cursor, job), job["parameters"] or None)
         columns = [(str(d[0]), kind_of(str(d[1]))) for d in cursor.description]
         data: list[list[Any]] = [[] for _ in columns]
         room, budget, truncated = int(job["max_rows"]), int(job["max_bytes"]), False
@@ -230,6 +302,18 @@ def _parsed(kind: type[date], text: str) -> Any:
         return kind.fromisoformat(text)
     except ValueError:
         return {"infinity": kind.max, "-infinity": kind.min}.get(text)
+
+
+def moved(value: datetime | None, zone: tzinfo) -> datetime | None:
+    """Return a moment in this time zone; the ends of Python's calendar, where there is no room to move, in UTC."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=timezone.utc)  # noqa: UP017
+    try:
+        return value.astimezone(zone)
+    except OverflowError:
+        return value
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from datapilot_kernel.sources.files_import.report import ImportReport
+    from datapilot_kernel.sources.streams import ArrowStream
 
 Dialect = Literal["postgres", "mysql", "duckdb"]
 
@@ -188,6 +189,19 @@ class OpenedSource(Source, Protocol):
         """Return the engine's own plan of a guarded statement (EXPLAIN's JSON, parsed), without running it.
 
         ``guard.cost`` reads it. It may quote literals of the statement: never shown, never logged.
+        """
+
+    def stream_arrow(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> ArrowStream:
+        """Run one statement that the guard produced, read-only, and give its result as Arrow batches, one after another.
+
+        Returns once the columns and their types are known. ``limits`` None:
+        :data:`datapilot_kernel.sources.streams.STREAM_LIMITS`; ``timeout_ms`` covers the reading to the end. Close the
+        stream, or read it to its end: until then it holds a connection.
+
+        Raises
+        ------
+        SourceProblem, Cancelled
+            As ``execute`` does; also from the stream, after batches were given out.
         """
 
     def role_report(self) -> tuple[RoleFinding, ...]:

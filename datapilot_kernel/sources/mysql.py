@@ -17,7 +17,7 @@ import json
 import socket
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from datapilot_kernel.sources.location import DatabaseLocation
@@ -31,6 +31,9 @@ from datapilot_kernel.sources.model import (
 )
 from datapilot_kernel.sources.pooled import CHUNK_ROWS, Fetched, PooledSource, Rows
 from datapilot_kernel.sources.tls import context
+
+if TYPE_CHECKING:
+    from datapilot_kernel.sources.streams import Emitter
 
 _MODE = "STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _BINARY_CHARSET = 63
@@ -217,11 +220,11 @@ class MysqlSource(PooledSource):
         try:
             cursor.execute(sql)
             fields = list(cursor._result.fields)
-            columns, repairs = self._described(fields)
+            columns, repairs = self.described(fields)
             collected = Rows(limits, [i for i, c in enumerate(columns) if c.type in {"text", "binary"}], len(columns))
             while chunk := cursor.fetchmany(CHUNK_ROWS):
                 if not collected.add(_repaired(chunk, repairs) if repairs else chunk):
-                    self._drop_the_rest(connection, cursor)
+                    self.drop_the_rest(connection, cursor)
                     break
         finally:
             # Closing (and its own __del__) would read a broken result to its end.
@@ -229,7 +232,12 @@ class MysqlSource(PooledSource):
         rows, columns = _booleans(collected.rows, columns, fields)
         return Fetched(columns, rows, collected.truncated)
 
-    def _drop_the_rest(self, connection: Any, cursor: Any) -> None:
+    def _stream(self, connection: Any, sql: str, limits: Limits, emitter: Emitter) -> bool:
+        from datapilot_kernel.sources.mysql_stream import stream
+
+        return stream(self, connection, sql, limits, emitter)
+
+    def drop_the_rest(self, connection: Any, cursor: Any) -> None:
         """Stop a statement whose cap is reached. Usually a row or two remain: the guard's LIMIT is near the cap."""
         import pymysql
 
@@ -242,7 +250,8 @@ class MysqlSource(PooledSource):
         except pymysql.MySQLError:
             return
 
-    def _described(self, fields: Sequence[Any]) -> tuple[tuple[ResultColumn, ...], dict[int, Callable[[Any], Any]]]:
+    def described(self, fields: Sequence[Any]) -> tuple[tuple[ResultColumn, ...], dict[int, Callable[[Any], Any]]]:
+        """Return the columns of a result, and by position what makes a driver's value ours."""
         columns, repairs = [], {}
         for position, field in enumerate(fields):
             kind = TYPES.get(field.type_code, "other")

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
     from datapilot_kernel.sources.files_import.report import ImportReport
+    from datapilot_kernel.sources.streams import ArrowStream, Emitter
 
 _T = TypeVar("_T")
 
@@ -56,6 +57,7 @@ class Stopper:
     def __init__(self, kill: Callable[[], None], abort: Callable[[], None]) -> None:
         self._kill, self._abort = kill, abort
         self._done = threading.Event()
+        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     @property
@@ -64,9 +66,12 @@ class Stopper:
         return self._thread is not None
 
     def start(self) -> None:
-        """Begin stopping; returns at once."""
-        self._thread = threading.Thread(target=self._run, name="datapilot-stop", daemon=True)
-        self._thread.start()
+        """Begin stopping, unless the statement is over; returns at once."""
+        with self._lock:
+            if self._done.is_set():
+                return
+            self._thread = threading.Thread(target=self._run, name="datapilot-stop", daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         began, wait = time.monotonic(), self._FIRST_S
@@ -82,7 +87,9 @@ class Stopper:
 
     def finish(self) -> None:
         """The statement is over: stop asking, and wait for a request on its way."""
-        self._done.set()
+        # Never between the thread's making and its start: who cancels and who ends are two threads.
+        with self._lock:
+            self._done.set()
         if self._thread is not None:
             self._thread.join(2.0)
 
@@ -154,6 +161,11 @@ class PooledSource(ABC):
         """The database's name."""
         return self._where.database
 
+    @property
+    def time_zone(self) -> str:
+        """In which times with a zone are computed and shown."""
+        return self._time_zone
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r})"
 
@@ -170,6 +182,10 @@ class PooledSource(ABC):
     @abstractmethod
     def _fetch(self, connection: Any, sql: str, limits: Limits) -> Fetched:
         """Send the one statement and read it up to the caps."""
+
+    @abstractmethod
+    def _stream(self, connection: Any, sql: str, limits: Limits, emitter: Emitter) -> bool:
+        """Send the one statement and hand its rows on up to the caps; return whether one cut it."""
 
     @abstractmethod
     def _query(self, connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -210,6 +226,17 @@ class PooledSource(ABC):
             raise fetched
         elapsed_ms = (time.perf_counter() - began) * 1000
         return ResultTable(fetched.columns, fetched.rows, fetched.truncated, elapsed_ms)
+
+    def stream_arrow(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> ArrowStream:
+        """Run one statement that the guard produced. See :class:`datapilot_kernel.sources.model.OpenedSource`."""
+        from datapilot_kernel.sources.streams import STREAM_LIMITS, ArrowStream
+
+        given = limits or STREAM_LIMITS
+
+        def road(emitter: Emitter, token: CancelToken) -> bool | DataPilotError:
+            return self._on_a_connection(lambda c: self._stream(c, sql, given, emitter), given, token, sql)
+
+        return ArrowStream(road, cancel)
 
     def introspect_rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one of our own catalog queries. See :class:`datapilot_kernel.sources.model.Source`."""

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.pq.abc import PGconn, PGresult
 
+    from datapilot_kernel.sources.streams import Emitter
+
 TYPES: dict[int, LogicalType] = {
     16: "boolean", 17: "binary", 20: "integer", 21: "integer", 23: "integer", 26: "integer", 28: "integer",
     18: "text", 19: "text", 25: "text", 1042: "text", 1043: "text", 2950: "text", 869: "text", 650: "text",
@@ -167,6 +169,11 @@ class PostgresSource(PooledSource):
                 break
         assert collected is not None, "the server sends at least one result"
         return Fetched(columns, collected.rows, collected.truncated)
+
+    def _stream(self, connection: Connection[Any], sql: str, limits: Limits, emitter: Emitter) -> bool:
+        from datapilot_kernel.sources.postgres_stream import stream
+
+        return stream(connection, sql, limits, emitter, self._time_zone)
 
     def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
         """Return ``EXPLAIN (FORMAT JSON)``, parsed."""
