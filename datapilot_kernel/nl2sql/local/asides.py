@@ -1,7 +1,7 @@
 """Words that repeat or lean on others, settled between the cover and the reader.
 
-A unit said again (« délai moyen, en jours »), « ni » that carries a negation on, « selon que le client est pro ou particulier »
-that names the groups by their values, « restent » before a state.
+A unit said again (« délai moyen, en jours »), « ni » that carries a negation on, « selon que le client est pro ou
+particulier » that names the groups by their values, « restent » before a state.
 
 Like every turn of :mod:`.idioms`, each is tried in one place and changes items only where the layer has exactly what it
 stands for; otherwise the words stay as they were.

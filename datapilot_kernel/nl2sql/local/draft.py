@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from datapilot_kernel.nl2sql.local.changes import Change
 from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.plan.model import Grain, Period
 
@@ -119,6 +120,7 @@ class Rank:
     text: str = ""
     doing: RelatedMention | None = None
     whole: bool = False
+    change: Change | None = None
 
 
 @dataclass
@@ -164,6 +166,8 @@ class Draft:
     spread: bool = False
     trend: bool = False
     growth: bool = False
+    change: Change | None = None
+    change_text: str = ""
     cumul: bool = False
     compare: bool = False
     together: bool = False

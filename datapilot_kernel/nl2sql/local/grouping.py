@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.builder import MAX_CHOICES
+from datapilot_kernel.nl2sql.local.changes import Change, Part
 from datapilot_kernel.nl2sql.local.draft import Group, Mention
 from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.measuring import MeasureBuilder
@@ -12,6 +15,7 @@ from datapilot_kernel.plan.model import (
     CalendarPeriod,
     DimensionItem,
     Filter,
+    Having,
     Order,
     Rollup,
     ToDate,
@@ -254,6 +258,9 @@ class GroupBuilder(MeasureBuilder):
                     raise NotSure(draft.rank.text)
             del target
             orders = [Order(by=by, descending=draft.rank.descending)]
+            if draft.rank.change is not None:
+                up = draft.rank.change.up == draft.rank.descending
+                orders = [Order(by=by, descending=up, part=self._part_of_change(draft.rank.change))]
             if per is not None:
                 orders.insert(0, Order(by=per, descending=False))
             return tuple(orders), self._limit(), per
@@ -269,6 +276,26 @@ class GroupBuilder(MeasureBuilder):
         if self.dims and visible:
             return (Order(by=visible[0].alias, descending=not draft.ascending),), None, None
         return (), None, None
+
+    def _part_of_change(self, change: Change) -> Part:
+        """Return whether a ranking by a change is by its rate or by its amount; asked where the word may be either."""
+        words = set(self.words)
+        if change.rate or words & {"%", "pourcentage", "pourcent", "taux", "percent", "percentage", "rate"}:
+            return "growth"
+        if words & {"euros", "€", "valeur", "absolu", "absolue", "montant", "value", "amount", "nombre"}:
+            return "difference"
+        return self.choose(
+            "change", ["growth", "difference"], lambda part: text(f"nl2sql.change_by.{part}"), text("nl2sql.change_by_what")
+        )
+
+    def _in_that_direction(self) -> None:
+        """« les magasins en baisse »: only those."""
+        change = self.draft.change
+        if change is None or not any(d.grain is None for d in self.dims):
+            return
+        for item in [i for i in self.items if not i.hidden and i.transform is None][:1]:
+            op: Literal["gt", "lt"] = "gt" if change.up else "lt"
+            self.having.append(Having(measure=item.alias, part="difference", op=op, values=(0,)))
 
     def _transformed(self) -> bool:
         return any(i.transform == "running_total" for i in self.items)

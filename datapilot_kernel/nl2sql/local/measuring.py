@@ -286,6 +286,13 @@ class MeasureBuilder(SubjectBuilder):
         draft = self.draft
         if group_conditions:
             return
+        if draft.change is not None or (draft.rank is not None and draft.rank.change is not None):
+            # « les magasins en baisse »: what of theirs? Asked, never their number.
+            entities = frozenset(
+                o.entity for m in (*draft.subjects, *(g.mention for g in draft.groups if g.mention)) for o in m.options
+            )
+            self.items.append(self._ranking_measure(entities))
+            return
         asked_of_subject = (
             draft.groups or draft.share or draft.trend or draft.growth or draft.cumul or draft.sum or draft.compare
         )

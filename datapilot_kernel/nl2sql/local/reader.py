@@ -12,6 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Literal, cast
 
+from datapilot_kernel.nl2sql.local.changes import change_of
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.draft import (
     Aggregate,
@@ -125,7 +126,11 @@ class Reader(RankReader):
             match name:
                 case "avg" | "min" | "max" | "median":
                     return self._aggregate(i, cast("Aggregate", name))
-                case "trend" | "growth" | "cumul" | "compare" | "distinct" | "when" | "new" | "only" | "together":
+                case "growth":
+                    draft.growth = True
+                    self._changed(i)
+                    return i + 1
+                case "trend" | "cumul" | "compare" | "distinct" | "when" | "new" | "only" | "together":
                     setattr(draft, name, True)
                     return i + 1
                 case "previous_year" | "previous_period":
@@ -143,7 +148,8 @@ class Reader(RankReader):
                     self.versus_next = self.versus_next or draft.compare
                     return i + 1
                 case "moving":
-                    draft.unexplained.append(item.text)
+                    draft.growth = True
+                    self._changed(i)
                     return i + 1
                 case "and" | "or" | "comma" | "have":
                     return i + 1
@@ -178,6 +184,25 @@ class Reader(RankReader):
                     return i + 1
         draft.unexplained.append(item.text)
         return i + 1
+
+    def _changed(self, i: int) -> None:
+        """« en baisse », « a progressé »: which way; of a ranking, what it is by."""
+        item, draft = self.items[i], self.draft
+        change = change_of(item.text)
+        if change is None:
+            return
+        rank = draft.rank
+        open_rank = rank is not None and rank.by is None and not (rank.nouns or rank.time or rank.doing or rank.change)
+        if rank is not None and open_rank and (near := self.before(i)) is not None and near.text == rank.text:
+            rank.change = change  # « ont le plus progressé », « la plus forte hausse »
+        elif change.done:
+            draft.change, draft.change_text = change, item.text
+        elif rank is None and self._superlative_next(i):
+            draft.change, draft.change_text = change, item.text
+
+    def _superlative_next(self, i: int) -> bool:
+        following = self.peek(i + 1)
+        return following is not None and following.is_op("most", "least")
 
     def _against(self, i: int) -> int | None:
         """« sous l'objectif », « n'ont pas atteint leur objectif »: a measure against another, where the layer has the

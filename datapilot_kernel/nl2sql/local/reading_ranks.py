@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from datapilot_kernel.nl2sql.local.changes import change_of
 from datapilot_kernel.nl2sql.local.cover import Item
 from datapilot_kernel.nl2sql.local.draft import (
     Aggregate,
@@ -100,7 +101,13 @@ class RankReader(RunReader):
         plural = words[0] in ("les", "the") and len(words) > 1 and (words[0] == "les")
         rank = Rank(count, item.is_op("most"), plural=plural, text=item.text)
         self.draft.rank = rank
+        if self.draft.change is not None and (last := self.before(i)) is not None and last.text == self.draft.change_text:
+            # « grew the most », « whose sales fell the most »
+            rank.change, self.draft.change = self.draft.change, None
+            return j
         place = self.next(j)
+        if place is not None and self.items[place].is_op("growth", "moving") and change_of(self.items[place].text):
+            return place  # « le plus progressé »: read where the change is
         if place is not None and self.items[place].is_op("count"):
             place = self.next(place + 1)
         of = words[-1] in ("de", "d")

@@ -150,6 +150,8 @@ def _said_last(tokens: list[Token]) -> list[Token]:
         return tokens
     rest = tokens[:comma]
     norms = {t.norm for t in rest}
+    if said[0] == "taux" and "taux" in norms:
+        return [*tokens[:comma], *tokens[end:]]  # « taux de réalisation…, en taux »
     if said[0] in _MONEY_TAIL and not norms & {"montant", "valeur", "part", "pourcentage", "ca"}:
         while rest and rest[0].norm in _ARTICLES:
             rest = rest[1:]

@@ -337,7 +337,8 @@ class Shaper(GroupBuilder):
         folded = counted is not None and bool(group_conditions) and len(draft.measures) == 1
         if not folded:
             self._measures(subject)
-        groups = self._groups(subject, folded=folded, conditions=bool(group_conditions))
+        moving = draft.change is not None and (subject is not None or bool(draft.subjects))
+        groups = self._groups(subject, folded=folded, conditions=bool(group_conditions) or moving)
         if folded:
             pass
         elif not self.items:
@@ -373,9 +374,12 @@ class Shaper(GroupBuilder):
         rollup = self._rollup(folded, counted)
         if rollup is not None:
             order, limit, limit_per = (), None, None
+        self._in_that_direction()
         if self.having and not self.dims:
             raise NotSure(*(c.text for c in draft.conditions))
-        if draft.rank is not None and (draft.growth or timing.comparison is not None):
+        if draft.rank is not None and (draft.growth or timing.comparison is not None) and draft.rank.change is None:
+            raise NotSure(draft.rank.text)
+        if draft.rank is not None and draft.rank.change is not None and timing.comparison is None:
             raise NotSure(draft.rank.text)
         if draft.when:
             raise NotSure(text("nl2sql.when"))

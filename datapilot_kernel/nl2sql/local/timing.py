@@ -280,6 +280,10 @@ class Timing:
             if draft.versus is not None:
                 raise NotSure(base[1].text)
             later, earlier = (first, second) if self._start(first) >= self._start(second) else (second, first)
+            if grain is not None and not (draft.compare or draft.growth) and self._follows_on(earlier, later):
+                # « par semaine sur avril et mai »: one stretch, along which the weeks go.
+                self.period = Between(start=self._start(earlier), end=self._end(later))
+                return
             if (
                 grain is not None
                 and grain in ("month", "quarter", "week", "semester", "day")
@@ -411,6 +415,21 @@ class Timing:
         from datapilot_kernel.plan.periods import resolve
 
         return resolve(period, today=self.s.today, calendar=self.s.layer.calendar).start or date.min
+
+    def _end(self, period: Period) -> date:
+        """Return the last day."""
+        from datapilot_kernel.plan.periods import resolve
+
+        end = resolve(period, today=self.s.today, calendar=self.s.layer.calendar).end
+        return end - timedelta(days=1) if end is not None else date.max
+
+    def _follows_on(self, earlier: Period, later: Period) -> bool:
+        """Tell whether one period ends where the other begins."""
+        if not isinstance(earlier, CalendarPeriod) or not isinstance(later, CalendarPeriod) or earlier.unit != later.unit:
+            return False
+        if earlier.unit == "year":
+            return False
+        return self._end(earlier) != date.max and self._end(earlier) + timedelta(days=1) == self._start(later)
 
     def _growth_kind(self, grain: Grain | None):  # type: ignore[no-untyped-def]
         if grain is not None:
