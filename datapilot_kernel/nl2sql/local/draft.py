@@ -73,7 +73,9 @@ class TextCondition:
 
 @dataclass
 class Condition:
-    """A comparison with numbers. ``target`` is what is compared; ``unit`` a unit of time after the number."""
+    """A comparison with numbers. ``target`` is what is compared; ``unit`` a unit of time after the
+    number; ``against``: of one measure with another (« sous l'objectif »).
+    """
 
     op: Literal["eq", "ne", "lt", "le", "gt", "ge", "between"]
     numbers: tuple[Decimal, ...]
@@ -85,6 +87,7 @@ class Condition:
     text: str = ""
     owner: Mention | None = None
     doing: RelatedMention | None = None
+    against: bool = False
 
 
 @dataclass

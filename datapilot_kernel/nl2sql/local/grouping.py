@@ -73,6 +73,13 @@ class GroupBuilder(MeasureBuilder):
             e for e, m in self.layer.entities.items()
             if not m.hidden and self.k.is_master(e) and m.name_dimension and all(self.reaches(i, e) for i in self.items)
         ]  # fmt: skip
+        owing = [i for i in self.items if i.measure is not None and self.k.is_state(i.measure)]
+        if self.words[:1] == ("qui",) and owing:
+            # « qui nous doit le plus »: who an invoice is made out to.
+            people = [e for e in things if all(self.k.farthest(self.item_roots(i), e) == 1 for i in owing)]
+            things = people if len(people) == 1 else things
+            if len(people) == 1:
+                return Group(Mention((Option("entity", people[0]),), self._subject_label(people[0]), -3))
         if len(things) < 2:
             raise NotSure(self.draft.rank.text if self.draft.rank else "")
         near = sorted(things, key=lambda e: min(self.k.farthest(self.item_roots(i), e) or 9 for i in self.items))[
@@ -291,6 +298,8 @@ class GroupBuilder(MeasureBuilder):
     def _in_that_direction(self) -> None:
         """« les magasins en baisse »: only those."""
         change = self.draft.change
+        if change is not None and not self.dims and self.draft.change_text.lower().startswith("en "):
+            raise NotSure(self.draft.change_text)  # « CA en hausse »: of what?
         if change is None or not any(d.grain is None for d in self.dims):
             return
         for item in [i for i in self.items if not i.hidden and i.transform is None][:1]:

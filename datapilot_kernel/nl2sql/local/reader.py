@@ -126,6 +126,9 @@ class Reader(RankReader):
             match name:
                 case "avg" | "min" | "max" | "median":
                     return self._aggregate(i, cast("Aggregate", name))
+                case "trend" if any(g.grain is not None for g in draft.groups):
+                    draft.growth = True  # « CA par mois, avec l'évolution »
+                    return i + 1
                 case "growth":
                     draft.growth = True
                     self._changed(i)
@@ -223,7 +226,7 @@ class Reader(RankReader):
             self.negated = False
         target = Mention((Option("measure", ref),), item.text, item.start)
         self.draft.conditions.append(
-            Condition(cast("Literal['lt', 'le', 'gt', 'ge']", op), (Decimal(bound),), target, text=item.text)
+            Condition(cast("Literal['lt', 'le', 'gt', 'ge']", op), (Decimal(bound),), target, text=item.text, against=True)
         )
         return place + 1
 
@@ -478,8 +481,10 @@ class Reader(RankReader):
         pronoun = item.norm in ("lesquels", "lesquelles", "lequel", "laquelle") or (
             item.norm == "which" and self.tokens[item.end : item.end + 1] and self.tokens[item.end].norm in ("ones", "one")
         )
-        if pronoun and (following is None or not self.items[following].of("entity", "dimension")):
-            self.draft.pointing = True  # « lesquels ? », never « lesquels de nos clients »
+        first = all(x.kind == "filler" or x.is_op("and", "again") for x in self.items[:i])
+        if pronoun and first and (following is None or not self.items[following].of("entity", "dimension")):
+            # « lesquels ? », never « lesquels de nos clients », nor « Lyon ou Paris : lequel… ».
+            self.draft.pointing = not any(v.joined_by == "or" for v in self.draft.values)
         if following is not None:
             after = self.items[following]
             if (

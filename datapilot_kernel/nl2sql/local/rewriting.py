@@ -2,8 +2,8 @@
 
 Two kinds. *Phrases* are data (``[rewrites]`` of ``words/LANG.toml`` and ``words/spoken.LANG.toml``: typed -> read). *Turns*
 are patterns over the words, whatever they are: « boutique par boutique » is « par boutique », « toutes marques confondues »
-leaves nothing out, « …, en montant » at the end is « montant de … » at the beginning, « celui du web » after « et » says « du
-web ».
+leaves nothing out, « …, en montant » at the end is « montant de … » at the beginning, « celui du web » after « et » says
+« du web ».
 
 A turn never drops a word that could narrow what is asked: it only drops what repeats, points back or widens.
 """
@@ -76,7 +76,7 @@ def _one_by_one(tokens: list[Token]) -> list[Token]:
             and all(t.kind == "word" for t in three)
             and three[0].stem == three[2].stem
             and len(three[0].norm) > 1
-            and (three[1].norm == "par" or (three[1].norm == "apres" and three[0].norm in _UNITS))
+            and (three[1].norm, three[0].norm in _UNITS) in (("par", False), ("apres", True))
         ):
             out += [replace(three[1], text="par", norm="par"), three[2]]
             i += 3

@@ -217,6 +217,7 @@ class Shaper(GroupBuilder):
             return self._aggregate(subject)
         extra = list(draft.subjects[1:])
         columns: list[str] = []
+        born = self._born(subject)
         for mention in extra:
             dims = [o for o in mention.of("dimension") if self.k.distance(subject, o.entity) is not None]
             if dims and not mention.of("entity"):
@@ -251,6 +252,7 @@ class Shaper(GroupBuilder):
                     time
                     or (f"{subject}.{self.layer.entities[subject].time}" if self.layer.entities[subject].time else None)
                     or self.k.time_of(subject)
+                    or born
                 )
                 if by is None:
                     raise Missing("missing_time", self._subject_label(subject))
@@ -308,10 +310,24 @@ class Shaper(GroupBuilder):
     def _shown(self, ref: str) -> bool:
         return not self.layer.dimension(ref).hidden
 
+    def _born(self, subject: str) -> str | None:
+        """« le dernier magasin ouvert », « le plus ancien magasin »: the date that says since when, where no other dates it."""
+        draft, model = self.draft, self.layer.entities[subject]
+        if draft.rank is None or not draft.rank.time or model.time is not None or self.k.time_of(subject) is not None:
+            return None
+        dates = {f"{subject}.{n}" for n, d in model.dimensions.items() if d.type in ("date", "timestamp") and not d.hidden}
+        for presence in draft.presences:
+            theirs = sorted({o.ref for o in presence.mention.of("dimension")} & dates)
+            if len(theirs) == 1 and not presence.empty:
+                draft.presences.remove(presence)
+                return theirs[0]
+        created = sorted(ref for ref in dates if self.k.is_creation(ref))
+        return created[0] if len(created) == 1 and not draft.presences else None
+
     def _moment(self, subject: str) -> Plan:
         """« date de la dernière commande »: the date itself."""
         rank = self.draft.rank
-        time = self.k.time_of(subject)
+        time = self._born(subject) or self.k.time_of(subject)
         if time is None:
             raise Missing("missing_time", self._subject_label(subject))
         if rank is None or not rank.time or self.draft.subjects[1:]:
@@ -375,6 +391,9 @@ class Shaper(GroupBuilder):
         if rollup is not None:
             order, limit, limit_per = (), None, None
         self._in_that_direction()
+        if self.having and not self.dims and all(c.against for c in group_conditions):
+            # « Bordeaux a-t-il atteint son objectif ? »: how far it is from it.
+            self.having = []
         if self.having and not self.dims:
             raise NotSure(*(c.text for c in draft.conditions))
         if draft.rank is not None and (draft.growth or timing.comparison is not None) and draft.rank.change is None:

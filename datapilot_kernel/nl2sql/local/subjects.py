@@ -62,11 +62,11 @@ class SubjectBuilder(DefaultsBuilder):
             return
         ref = next(iter(refs))
         time = self.layer.measure(ref).time
-        if draft.new and time is not None and not (draft.listed or draft.which or draft.subjects):
-            if self.k.is_creation(f"{ref.partition('.')[0]}.{time}"):
-                # « nouveaux clients inscrits en mai »: the number that « nouveaux clients » is.
-                self.new_placed = True
-                return
+        arrived = draft.new and time is not None and self.k.is_creation(f"{ref.partition('.')[0]}.{time}")
+        if arrived and not (draft.listed or draft.which or draft.subjects):
+            # « nouveaux clients inscrits en mai »: the number that « nouveaux clients » is.
+            self.new_placed = True
+            return
         if draft.subjects:
             self._those_with(mention, ref)
             return
