@@ -109,7 +109,11 @@ class _Reader:
         for i, condition in enumerate(self.plan.having):
             item = next((m for m in self.plan.measures if m.alias == condition.measure), None)
             label = measure_label(item, self.layer, self.formatter) if item else condition.measure
-            shown = [decimal_text(v, self._format_of(condition.measure), self.formatter) for v in condition.values]
+            kept_format = self._format_of(condition.measure)
+            if condition.part != "value":
+                label = self.say(f"part.{condition.part}", name=lower_first(label))
+                kept_format = Format(kind="percent") if condition.part == "growth" else kept_format
+            shown = [decimal_text(v, kept_format, self.formatter) for v in condition.values]
             if condition.op == "between" and len(shown) == 2:
                 value = self.say("op.between", low=shown[0], high=shown[1])
             else:
@@ -176,7 +180,9 @@ class _Reader:
         found = []
         for i, order in enumerate(plan.order):
             direction = self.say(f"{self._order_kind(order.by)}{'descending' if order.descending else 'ascending'}")
-            value = self.say("ordered", name=lower_first(self._alias(order.by)), direction=direction)
+            name = lower_first(self._alias(order.by))
+            name = self.say(f"part.{order.part}", name=name) if order.part != "value" else name
+            value = self.say("ordered", name=name, direction=direction)
             found.append(self.part(f"/order/{i}", "order", "order", value))
         if plan.limit is not None:
             value = self.say("first", count=plan.limit, number=self.formatter.count(plan.limit))

@@ -1,9 +1,9 @@
 """Which way something changed: « en baisse », « ont le plus progressé », « la plus forte hausse ».
 
-A word of change is neutral (« évolution », « variation »), or goes up, or down. Said of things as what they did (« les magasins
-en recul », « dont le CA a baissé ») it is a condition on the change; after a superlative it is what they are ranked by. A rate
-of change (« croissance », « en % ») and an amount of it (« en euros ») rank differently: where neither is said, the rate is
-taken for words of growth, and the person is asked for the others.
+A word of change is neutral (« évolution », « variation »), or goes up, or down. Said of things as what they did (« les
+magasins en recul », « dont le CA a baissé ») it is a condition on the change; after a superlative it is what they are
+ranked by. A rate of change (« croissance », « en % ») and an amount of it (« en euros ») rank differently: where neither is
+said, the rate is taken for words of growth, and the person is asked for the others.
 """
 
 from __future__ import annotations

@@ -109,7 +109,10 @@ def cover(
             add(0.8 + 0.08 * (end - i - 1), Item("op", i, end, text_of(i, end), ops=tuple(names), norm=token.norm))
     times = find_time(tokens, today=today, language=grammar.language)
     kinds, undecided = _kinds_not_quarters(tokens, stems, lexicon)
+    compares = any("compare" in names or "growth" in names for i in range(n) for _, names in grammar.operators.at(stems, i))
     for time in times:
+        if compares and not time.possible and tokens[time.start].norm in ("entre", "between"):
+            continue  # « écart entre mai 2026 et mai 2025 » is no stretch, it is two
         if time.end - time.start == 1 and _amount(tokens, time.start):
             continue  # « plus de 2 000 € » is no year
         if time.end - 1 in kinds | undecided and time.end - time.start <= 2:

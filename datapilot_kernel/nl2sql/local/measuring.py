@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from datapilot_kernel.messages import text
@@ -19,6 +20,8 @@ _DUE = {"echeanc", "due", "deadlin", "limit"}
 _LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
 _DEFAULT_TOP = 10
 _ANY_AMOUNT = {"montant", "valeur", "total", "somme", "amount", "value"}
+_JOINING = {"et", "ou", "avec", "ainsi", "puis", "que", ",", "/", "vs", "and", "or", "with", "&", "+", "-", "sur", "entre"}
+_PAYING = ("factur", "encaiss", "depens", "pay", "rembours", "donn", "cotis", "collect", "invoic", "spen", "donat")
 _ADDED_UP = {"montant", "total", "tva", "frai", "taxe", "amount", "vat"}
 
 
@@ -37,7 +40,8 @@ class MeasureBuilder(SubjectBuilder):
             if doing.of("measure"):
                 mentions.insert(0, MeasureMention(doing.of("measure"), doing.text, doing.start))
             else:
-                self.items.append(self.count_of(doing.of("entity")[0].ref))
+                event = doing.of("entity")[0].ref
+                self.items.append(self._paid_out(doing.text, event) or self.count_of(event))
         elif draft.rank is not None and draft.rank.nouns:
             self.items.append(
                 self._counted_rows() if draft.rank.nouns == ("*",) else self._noun_measure(draft.rank.nouns, draft.rank.text)
@@ -50,6 +54,7 @@ class MeasureBuilder(SubjectBuilder):
         if not mentions and not self.items and (total := self._bare_amount()) is not None:
             mentions = [total]
         near = self._spoken_of()
+        self._no_half_measures(mentions)
         for mention in mentions:
             self._prepare_average(mention)
             item = self.measure(mention, near)
@@ -125,6 +130,31 @@ class MeasureBuilder(SubjectBuilder):
                 draft.subjects.remove(mention)
                 draft.measures.append(MeasureMention(summed, mention.text, mention.start))
                 return
+
+    def _no_half_measures(self, mentions: list[MeasureMention]) -> None:
+        """« montant des factures en attente »: « attente » only begins a measure's name, and nothing joins it to the other."""
+        said = sorted((m for m in mentions if m.start >= 0), key=lambda m: m.start)
+        for first, second in pairwise(said):
+            between = set(self.words[first.start : second.start])
+            partly = max((o.quality for o in second.of("measure")), default=1.0) <= 0.75
+            if partly and second.start > first.start and not second.beside and not between & _JOINING:
+                raise NotSure(second.text)
+
+    def _paid_out(self, verb: str, event: str) -> MeasureItem | None:
+        """« qui a facturé le plus » is by the amount invoiced, not by how many invoices; None: the verb is not of money."""
+        if not phrase(verb)[:1] or not phrase(verb)[0].startswith(_PAYING):
+            return None
+        if self.k.revenue is not None and self.k.roots(self.k.revenue) == {event}:
+            return MeasureItem(alias=self.alias(self.k.revenue.partition(".")[2]), measure=self.k.revenue)
+        amounts = [
+            f"{event}.{name}" for name, m in self.layer.entities[event].measures.items()
+            if not m.hidden and m.format.kind == "currency" and m.additivity == "additive" and m.formula is None
+            and m.filter is None
+        ]  # fmt: skip
+        if not amounts:
+            return None
+        ref = self.choose("paid", amounts, lambda r: self.layer.measure(r).label, text("nl2sql.which_amount"))
+        return MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)
 
     def _counted_rows(self) -> MeasureItem:
         """« les motifs les plus fréquents »: by the number of rows that have them."""
@@ -350,7 +380,7 @@ class MeasureBuilder(SubjectBuilder):
                 return item
         if len(refs) < 2:
             return self._any_measure()
-        word = self.draft.rank.text if self.draft.rank is not None else ""
+        word = self.draft.rank.text if self.draft.rank is not None else self.draft.change_text
         ref = self.choose(
             "measure", refs, lambda r: text("nl2sql.by_measure", label=_low(self.layer.measure(r).label)),
             text("nl2sql.ranked_by_what", word=word),

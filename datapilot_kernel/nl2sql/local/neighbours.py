@@ -28,6 +28,7 @@ def settle_neighbours(found: Cover, lexicon: Lexicon, words: Grammar) -> None:
     _their_date(found, lexicon)
     _having_done(found)
     _not_beyond(found)
+    _between_two_times(found)
     _only_made(found, lexicon, words)
 
 
@@ -115,6 +116,17 @@ def _not_beyond(found: Cover) -> None:
             beyond.ops = tuple({"gt": "le", "ge": "lt", "lt": "ge", "le": "gt"}.get(o, o) for o in beyond.ops)
             _filler(first)
             _filler(second)
+
+
+def _between_two_times(found: Cover) -> None:
+    """« écart de CA entre mai 2026 et mai 2025 »: the one against the other."""
+    items = found.items
+    for i, item in enumerate(items):
+        following = next((x for x in items[i + 1 :] if x.kind != "filler"), None)
+        said = item.norm in ("entre", "between") and (item.is_op("between") or item.kind == "unknown")
+        dated = following is not None and following.time is not None and following.time.period is not None
+        if said and dated and any(x.is_op("growth", "compare") for x in items[:i]):
+            _filler(item)
 
 
 def _only_made(found: Cover, lexicon: Lexicon, words: Grammar) -> None:

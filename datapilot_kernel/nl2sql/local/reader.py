@@ -198,9 +198,7 @@ class Reader(RankReader):
         open_rank = rank is not None and rank.by is None and not (rank.nouns or rank.time or rank.doing or rank.change)
         if rank is not None and open_rank and (near := self.before(i)) is not None and near.text == rank.text:
             rank.change = change  # « ont le plus progressé », « la plus forte hausse »
-        elif change.done:
-            draft.change, draft.change_text = change, item.text
-        elif rank is None and self._superlative_next(i):
+        elif change.done or (rank is None and self._superlative_next(i)):
             draft.change, draft.change_text = change, item.text
 
     def _superlative_next(self, i: int) -> bool:

@@ -402,7 +402,13 @@ class Timing:
             self.period, other = CalendarPeriod(unit="year", year=end.year), CalendarPeriod(unit="year", year=start.year)
         else:
             self.period = CalendarPeriod(unit="month", number=end.month, year=end.year)
-            other = CalendarPeriod(unit="month", number=start.month, year=start.year)
+            year = start.year
+            said = " ".join(p.text for p in self.draft.periods)
+            if start.year < end.year and str(start.year) not in said and date(end.year, start.month, 1) <= self.s.today:
+                year = end.year  # « écart entre mai et avril »: of the same year, though a stretch would begin a year before
+            other = CalendarPeriod(unit="month", number=start.month, year=year)
+            if year == end.year and start.month > end.month:
+                self.period, other = other, CalendarPeriod(unit="month", number=end.month, year=end.year)
         self.comparison = Comparison(kind="period", period=other)
 
     def _span(self, earlier: Period, later: Period, base: list[PeriodMention]) -> None:
