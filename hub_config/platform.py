@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hub_config.operations.metrics import Metrics
     from hub_config.people import People
     from hub_config.queries import QueryService
+    from hub_config.tenant import Departure, Office
     from hub_config.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class Platform:
     sources: DataSources
     queries: QueryService
     content: Content
+    office: Office
+    departure: Departure = field(init=False)
     _stopping: bool = field(default=False, init=False)
 
     @classmethod
@@ -49,6 +52,7 @@ class Platform:
         from hub_config.operations.metrics import Metrics
         from hub_config.people import People
         from hub_config.queries import QueryService
+        from hub_config.tenant import Office
         from hub_config.vault import Vault
 
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -61,7 +65,14 @@ class Platform:
         sources = DataSources(settings, database, vault, audit)
         queries = QueryService(settings, database, sources, audit, metrics)
         content = Content(settings, database, sources, queries, audit)
-        return cls(settings, metrics, database, vault, audit, people, sources, queries, content)
+        sources.on_change(queries.forget)
+        office = Office(settings, database, audit)
+        return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office)
+
+    def __post_init__(self) -> None:
+        from hub_config.tenant import Departure
+
+        self.departure = Departure(self)
 
     def start(self) -> None:
         """Start background work: catalog refreshes left undone, clearing of old results."""

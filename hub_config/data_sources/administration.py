@@ -172,7 +172,11 @@ class Administration:
                 self._carry_files(session, row, revision)
             session.flush()
             view = _view(row)
-        self._sources.forget(principal.tenant_id, source_id, keep=str(view.revision))
+        if connection is not None:
+            self._sources.forget(principal.tenant_id, source_id, keep=str(view.revision))
+        else:
+            # A new name stops nobody's question: what is open is closed when its last user leaves.
+            self._sources.pool.drop(principal.tenant_id, source_id, keep=str(view.revision))
         return view
 
     def _merged(self, session: ScopedSession, row: DataSource, given: dict[str, Any]) -> ConnectionConfig:

@@ -102,6 +102,7 @@ class DataSources:
         self._circuits: dict[PoolKey, Circuit] = {}
         self._layers: dict[tuple[str, str], Layer] = {}
         self._storages: dict[str, TenantStorage] = {}
+        self._told: list[Callable[[str, str | None], None]] = []
         self._stopping = threading.Event()
         self._tidying: threading.Thread | None = None
         # The rooms beside stand on this one, and are reached through it.
@@ -153,8 +154,14 @@ class DataSources:
                 found = self._storages[tenant_id] = TenantStorage(self.settings.data_dir / "tenants" / tenant_id)
             return found
 
+    def on_change(self, told: Callable[[str, str | None], None]) -> None:
+        """Have ``told(tenant_id, source_id)`` called when a source was changed or removed (all of a tenant: None)."""
+        self._told.append(told)
+
     def forget(self, tenant_id: str, source_id: str | None = None, *, keep: str | None = None) -> None:
         """Drop what is open or remembered of a source (of the whole tenant: None); ``keep`` is the revision that stays."""
+        for told in self._told:
+            told(tenant_id, source_id)
         self.pool.drop(tenant_id, source_id, keep=keep)
         self._catalogs.forget(tenant_id, source_id)
         with self._lock:

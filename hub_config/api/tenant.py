@@ -1,0 +1,142 @@
+"""The tenant as a whole, for its administrators: name, quotas and use, export, deletion."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+from pydantic import AwareDatetime, Field, SecretStr, StringConstraints
+
+from datapilot_kernel.errors import BadInput
+from hub_config.api.fields import Name, bounded_json
+from hub_config.api.routing import Caller, Routes, ThePlatform, Wire
+from hub_config.database import Tenant
+
+routes = Routes("/tenant", tag="tenant")
+
+_Settings = Annotated[dict[Annotated[str, StringConstraints(max_length=64)], Any], Field(max_length=50)]
+
+
+class TenantOut(Wire):
+    """One's own organisation."""
+
+    id: str
+    name: str
+    slug: str
+    settings: dict[str, Any]
+    created_at: AwareDatetime
+
+
+class TenantPatch(Wire):
+    """What to change; what is left out stays."""
+
+    name: Name | None = None
+    settings: _Settings | None = None
+
+
+class QuotaOut(Wire):
+    """One quota; ``used`` is null where it is not a matter of use."""
+
+    key: str
+    value: int
+    bound: int = Field(description="what the operator allows at most")
+    used: int | None
+
+
+class QuotasOut(Wire):
+    """Every quota. 0 is no limit for queries and seconds a day."""
+
+    items: list[QuotaOut]
+
+
+class QuotaIn(Wire):
+    """A quota to set, within the operator's bound."""
+
+    key: Annotated[str, StringConstraints(max_length=64)]
+    value: Annotated[int, Field(ge=0, le=10**15)]
+
+
+class DeletionIn(Wire):
+    """The deletion of the organisation: its exact name and one's own password, once more."""
+
+    name: Annotated[str, StringConstraints(max_length=200)]
+    password: Annotated[SecretStr, Field(max_length=1024)]
+
+
+class CertificateOut(Wire):
+    """What was removed; what was found left is nothing."""
+
+    tenant_id: str
+    finished_at: AwareDatetime
+    rows: dict[str, int]
+    rows_left: int
+    files: int
+    files_left: int
+
+
+def _out(row: Tenant) -> TenantOut:
+    return TenantOut(id=row.id, name=row.name, slug=row.slug, settings=row.settings, created_at=row.created_at)
+
+
+@routes.get("", permission="tenant.manage", summary="One's own organisation")
+def read_tenant(caller: Caller, platform: ThePlatform) -> TenantOut:
+    """Return it."""
+    return _out(platform.office.read(caller))
+
+
+@routes.patch("", permission="tenant.manage", summary="Change its name or settings")
+def update_tenant(body: TenantPatch, caller: Caller, platform: ThePlatform) -> TenantOut:
+    """Change it."""
+    settings = None if body.settings is None else bounded_json(body.settings)
+    return _out(platform.office.update(caller, name=body.name, settings=settings))
+
+
+@routes.get("/quotas", permission="quotas.manage", summary="Quotas, and what was used of them")
+def read_quotas(caller: Caller, platform: ThePlatform) -> QuotasOut:
+    """Return every quota."""
+    stored = platform.sources.storage(caller.tenant_id).kept_bytes
+    found = platform.office.quotas(caller.tenant_id, stored_bytes=stored)
+    return QuotasOut(items=[QuotaOut(**vars(view)) for view in found])
+
+
+@routes.put("/quotas", permission="quotas.manage", summary="Set a quota within the operator's bound")
+def set_quota(body: QuotaIn, caller: Caller, platform: ThePlatform) -> QuotasOut:
+    """Set one; return all."""
+    platform.office.set_quota(caller, body.key, body.value)
+    return read_quotas(caller, platform)
+
+
+@routes.get(
+    "/export",
+    permission="tenant.manage",
+    summary="Everything of the organisation but its secrets, as a zip",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "A zip of JSON lines, one folder a table, and of the uploaded files",
+        }
+    },
+)
+def export_tenant(caller: Caller, platform: ThePlatform) -> StreamingResponse:
+    """Stream it. The export is itself recorded."""
+    with platform.database.tenant(caller.tenant_id) as session:
+        platform.audit.record(session, caller, action="tenant.export", object_type="tenant", object_id=caller.tenant_id)
+    headers = {"Content-Disposition": 'attachment; filename="datapilot-export.zip"'}
+    return StreamingResponse(platform.departure.export(caller.tenant_id), media_type="application/zip", headers=headers)
+
+
+@routes.post("/deletion", permission="tenant.manage", summary="Delete the organisation with everything of it")
+async def delete_tenant(body: DeletionIn, caller: Caller, platform: ThePlatform) -> CertificateOut:
+    """Delete everything, and return what was counted. There is no way back but the operator's backups."""
+    from starlette.concurrency import run_in_threadpool
+
+    row = await run_in_threadpool(platform.office.read, caller)
+    if body.name != row.name:
+        raise BadInput("content.wrong_name_again")
+    people = platform.people
+    await people.work.run(people.signing_in.confirm, caller, body.password.get_secret_value())
+    certificate = await run_in_threadpool(platform.departure.delete, caller.tenant_id)
+    people.states.forget(caller.tenant_id)
+    return CertificateOut(**vars(certificate))
