@@ -25,7 +25,6 @@ from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
 from datapilot_kernel.plan.filters import map_filters
 from datapilot_kernel.plan.model import Filter, Period, Plan
 
-
 _PUNCTUATION = frozenset("?!.,;:…()\"'«»“”")
 
 

@@ -33,6 +33,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError as FutureCancelled
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -247,8 +248,13 @@ class ClaudeModel:
         return owner.run(lambda: self._exchange(client, request, meter, deadline), cancel)
 
     def warm(self) -> None:
-        """Load the SDK in the background."""
-        threading.Thread(target=self._ready, name="datapilot-model-warm", daemon=True).start()
+        """Load the SDK in the background; what goes wrong is the first call's to say."""
+
+        def ready() -> None:
+            with suppress(ModelProblem):
+                self._ready()
+
+        threading.Thread(target=ready, name="datapilot-model-warm", daemon=True).start()
 
     def close(self) -> None:
         """Close the connections."""
@@ -270,9 +276,12 @@ class ClaudeModel:
     def _new_client(self) -> AsyncAnthropic:
         import ssl
 
-        import httpx2
-        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
-        from anthropic.resources.messages import DEPRECATED_MODELS
+        try:
+            import httpx2
+            from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+            from anthropic.resources.messages import DEPRECATED_MODELS
+        except ImportError:
+            raise ModelProblem("not_installed", log="the SDK is not installed (extra « claude »)") from None
 
         settings = self.settings
         if settings.model in DEPRECATED_MODELS:

@@ -314,11 +314,12 @@ class _Asking(Generic[T]):
         dialect = self.engine.dialect
         restored = self.tokens.restored_sql(given.sql, backslash_escapes=dialect == "mysql")
         sql, _ = settle_sql(restored, dialect, self.layer, self.values, loosely=False)
-        result = self.runner.run_sql(sql, _notes(given.note, Changes()))
+        note = self.tokens.restored(given.note)
+        result = self.runner.run_sql(sql, _notes(note, Changes()))
         if self.runner.is_empty(result):
             again, loose = settle_sql(sql, dialect, self.layer, self.values, loosely=True)
             if loose.made:
-                second = self.runner.run_sql(again, _notes(given.note, loose))
+                second = self.runner.run_sql(again, _notes(note, loose))
                 if not self.runner.is_empty(second):
                     return Ran(second, sql=again)
         return Ran(result, sql=sql)

@@ -96,6 +96,7 @@ class SourceContext:
     ) -> None:
         self.layer, self.catalog, self.visible, self.values = layer, catalog, visible, values
         self.openness, self.budget_tokens = openness, budget_tokens
+        self._guarded_draft = layer.status != "accepted" and openness == "metadata"
         self._tables = {table.key: table for table in catalog.tables}
         self.units: dict[str, Unit] = {}
         self._near: dict[str, set[str]] = {}
@@ -341,11 +342,13 @@ class SourceContext:
             line += f" · dated by {measure.time}"
         if measure.finer:
             line += f" · finer: {measure.finer}"
-        return line + (" " + fenced(measure.description) if measure.description else "")
+        # What a draft says of a measure may name the values that its filter was made of.
+        told = measure.description if not self._guarded_draft else None
+        return line + (" " + fenced(told) if told else "")
 
     def _fragment(self, sql: str) -> str:
         """Return SQL of the layer on one line; the literals of a draft come from the data, and stay here."""
-        if self.layer.status != "accepted" and self.openness == "metadata":
+        if self._guarded_draft:
             sql = re.sub(r"'(?:[^']|'')*'", "'…'", sql)
         return " ".join(sql.split())
 

@@ -71,11 +71,9 @@ def user_text(
     if selection.chosen:
         parts.append(f"<tables>\n{selection.chosen}\n</tables>")
     if examples:
-        lines = [
-            f"{_json(plain(example.question, limit=300))} -> {_json(tokens.hidden_plan(example.plan))}"
-            for example in examples[:MOST_EXAMPLES]
-        ]
-        parts.append("<examples>\nApproved by this company:\n" + "\n".join(lines) + "\n</examples>")
+        shown = [tokens.hidden_example(example.question, example.plan) for example in examples[:MOST_EXAMPLES]]
+        lines = [f"{_json(plain(asked, limit=300))} -> {_json(plan)}" for asked, plan in shown]
+        parts.append("<examples>\nApproved by this company (… stands for a value):\n" + "\n".join(lines) + "\n</examples>")
     said = conversation_text(conversation, tokens)
     if said:
         parts.append(f"<conversation>\n{said}\n</conversation>")

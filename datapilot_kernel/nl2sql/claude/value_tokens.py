@@ -79,6 +79,23 @@ class ValueTokens:
         """Return a plan as JSON for a prompt: what is default left out, closed values as tokens."""
         return compact_plan(map_filters(plan, self._hidden_filter))
 
+    def hidden_example(self, question: str, plan: Plan) -> tuple[str, dict[str, Any]]:
+        """Return somebody else's approved question and plan for a prompt: every text value that is not open is « … », in the
+        question too. It was approved by a colleague, who may see more than this person does.
+        """
+        closed: set[str] = set()
+
+        def hide(one: Filter) -> Filter:
+            hidden = tuple("…" if isinstance(v, str) and not self.is_open(one.field, v) else v for v in one.values)
+            closed.update(str(v) for v, h in zip(one.values, hidden, strict=True) if h == "…")
+            closed.update(one.typed)
+            return one.model_copy(update={"values": hidden, "typed": ()})
+
+        shown = compact_plan(map_filters(plan, hide))
+        for value in sorted(closed, key=len, reverse=True):
+            question = re.sub(re.escape(value), "…", question, flags=re.IGNORECASE)
+        return question, shown
+
     def _hidden_filter(self, one: Filter) -> Filter:
         values = tuple(self.shown(one.field, v) if isinstance(v, str) and v in self._stored else v for v in one.values)
         return one.model_copy(update={"values": values})

@@ -101,13 +101,12 @@ class Meter:
 class ModelProblem(DataPilotError):
     """The model could not be had: not a fault of the question. ``str()`` is the one sentence that a person reads.
 
-    ``kind`` is from a closed set: ``not_configured``, ``bad_key``, ``no_credit``, ``no_model``, ``bad_request``,
-    ``rate_limited``, ``overloaded``, ``down``, ``unreachable``, ``timeout``, ``cut``, ``not_recorded``.
+    ``kind`` is from a closed set, :attr:`KINDS`.
     """
 
     KINDS = (
-        "not_configured", "bad_key", "no_credit", "no_model", "bad_request", "rate_limited", "overloaded", "down",
-        "unreachable", "timeout", "cut", "not_recorded",
+        "not_configured", "not_installed", "bad_key", "no_credit", "no_model", "bad_request", "rate_limited",
+        "overloaded", "down", "unreachable", "timeout", "cut", "not_recorded",
     )  # fmt: skip
 
     def __init__(self, kind: str, *, log: str | None = None) -> None:

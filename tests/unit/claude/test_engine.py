@@ -558,3 +558,33 @@ def test_after_sql_the_local_engine_does_not_follow_an_older_plan(make: Make, se
 def test_settings_never_show_the_key() -> None:
     settings = ModelSettings(key=KEY)
     assert KEY not in repr(settings) + str(settings.model_dump())
+
+
+def test_examples_of_colleagues_show_no_value_that_is_not_open(make: Make, server: ModelServer) -> None:
+    from datapilot_kernel.nl2sql.verified import Approved, ApprovedQuestions
+
+    store = ApprovedQuestions(
+        [Approved("le chiffre d'affaires pondéré de voiron et de Chambéry", _plan_for("Voiron", "Chambéry"))]
+    )
+    for openness, shown in (("metadata", False), ("values", True)):
+        server.play([plan()])
+        make(verified=store, settings={"openness": openness}).ask(ODD)
+        said = server.requests[0].body["messages"][0]["content"]
+        assert "<examples>" in said
+        assert ("oiron" in said) is shown
+        assert ("Chambéry" in said) is shown, "a colleague may see values that this person's index does not have"
+
+
+def _plan_for(*cities: str) -> Any:
+    from datapilot_kernel.plan.model import Plan
+
+    return Plan.model_validate(by_city(filters=[{"field": "magasins.ville", "op": "in", "values": list(cities)}]))
+
+
+def test_without_the_sdk(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    outcome = make().ask(ODD)
+    assert isinstance(outcome, Refusal)
+    assert outcome.notes[-1] == say("claude.problem.not_installed")
