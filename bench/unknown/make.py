@@ -10,7 +10,20 @@ import sys
 
 from bench.unknown.table import Table, write
 
-NAMES = ("negoce", "webshop", "rh", "saas", "transport", "compta", "hotel", "fabrication", "dons", "gerance", "resto")
+NAMES = (
+    "negoce",
+    "webshop",
+    "rh",
+    "saas",
+    "transport",
+    "compta",
+    "hotel",
+    "fabrication",
+    "dons",
+    "gerance",
+    "resto",
+    "cabinet",
+)
 
 
 def tables(name: str) -> list[Table]:

@@ -140,6 +140,9 @@ class ValueIndex:
         for (ref, value), size in (found or {}).items():
             per_ref.setdefault(ref, []).append((value, size))
         hits = []
+        if len(telling) == 1 and per_ref and min(map(len, per_ref.values())) <= at_most < max(map(len, per_ref.values())):
+            # « Brume » is one brand's name in part, and a whole range's of products: neither, until somebody says which.
+            return []
         for ref, entries in per_ref.items():
             if len(entries) <= at_most:
                 hits += [ValueHit(ref, value, 0.6 + 0.25 * min(1.0, len(telling) / size)) for value, size in entries]

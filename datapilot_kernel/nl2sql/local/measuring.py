@@ -132,7 +132,7 @@ class MeasureBuilder(SubjectBuilder):
                 return
 
     def _no_half_measures(self, mentions: list[MeasureMention]) -> None:
-        """« montant des factures en attente »: « attente » only begins a measure's name, and nothing joins it to the other."""
+        """« montant des factures en attente »: « attente » only begins a name, and nothing joins it to the other measure."""
         said = sorted((m for m in mentions if m.start >= 0), key=lambda m: m.start)
         for first, second in pairwise(said):
             between = set(self.words[first.start : second.start])
@@ -378,6 +378,8 @@ class MeasureBuilder(SubjectBuilder):
             item = self.revenue(entities)
             if item is not None:
                 return item
+        if len(refs) < 2 and len(entities) == 1 and not self.k.is_master(min(entities)):
+            return self.count_of(min(entities))  # « le principal motif de retour »: of the most returns
         if len(refs) < 2:
             return self._any_measure()
         word = self.draft.rank.text if self.draft.rank is not None else self.draft.change_text

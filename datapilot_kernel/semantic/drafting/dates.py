@@ -122,7 +122,7 @@ def _rank(table: TableDraft, column: Column | None, name: str, own: tuple[str, .
     head = concepts[0] if concepts else ""
     if head in own:
         return 0.1 * own.index(head)
-    if fold(name) in {
+    if {fold(name), "_".join(reading.words)} & {
         "date",
         "jour",
         "mois",

@@ -99,7 +99,7 @@ def draft_measures(draft: Draft, table: TableDraft) -> list[MeasureDraft]:
             kind == "average"
             or (table.role == "thing" and head in _THING_AVERAGED)
             or (table.is_a("contrat", "bail") and head.startswith(("salaire", "loyer")))
-            or (table.role == "fact" and head in {"distance", "durée"})
+            or (table.role == "fact" and (head in {"distance", "durée"} or _lasts(reading)))
         ):
             measures.append(_average(draft, table, column, reading))
         elif kind == "sum" and table.role == "fact" and days(reading):
@@ -398,6 +398,11 @@ def _only_tax(reading: Reading) -> bool:
     return len(reading.nouns) == 1 and {q.french for q in reading.qualifiers} <= {"HT", "TTC", "HC", "CC"}
 
 
+def _lasts(reading: Reading) -> bool:
+    """Tell whether a column is how long a row lasts: « attente_min », but not « nb_heures »."""
+    return reading.unit in {"minutes", "secondes", "heures"} and not reading.has("nombre", "nombre d’heures", "heure")
+
+
 def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) -> MeasureDraft:
     label = table.dimensions[table.dimension_names[column.name]].label
     agreed = "moyenne" if reading.gender == "f" else "moyen"
@@ -410,6 +415,8 @@ def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) 
         if table.role == "fact" and len(reading.nouns) == 1 and not rest:
             synonyms += [f"{first} {agreed} {of(said)}" for said in (table.label, *table.synonyms[:1])]
             synonyms += [f"{first} {of(said)} {agreed}" for said in (table.label, *table.synonyms[:1])]
+        if first == "durée":
+            synonyms += [f"temps moyen {rest}".strip(), f"temps {rest} moyen".replace("  ", " ")]
         for short, whole in (("HC", "hors charges"), ("CC", "charges comprises")):
             if f" {short}" in label:
                 synonyms += [f"{first} {agreed} {whole}", f"{first} {whole} {agreed}"]
