@@ -29,7 +29,8 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
     """Tell whether a draft only makes sense after the plan before it."""
     if last is None or draft.unexplained:
         return False
-    complete = bool(draft.measures) or any(m.of("entity") for m in draft.subjects)
+    against = any(c.against for c in draft.conditions)
+    complete = bool(draft.measures) or against or any(m.of("entity") for m in draft.subjects)
     if (
         draft.again_first
         or draft.remove_filter
@@ -72,7 +73,8 @@ def stands_alone(draft: Draft) -> bool:
     ranked = rank is not None and (rank.by is not None or bool(rank.nouns) or rank.doing is not None)
     asked = draft.which or draft.listed or draft.when
     named = draft.head_unit is not None or bool(draft.subjects or draft.values)
-    return bool(draft.measures) or ranked or (asked and named)
+    against = any(c.against for c in draft.conditions)
+    return bool(draft.measures) or ranked or against or (asked and named)
 
 
 def follow(

@@ -367,7 +367,7 @@ class Lexicon:
         heard = [i for i, t in enumerate(tokens) if not _inside_a_name(tokens, i)]
         for first_heard, last_heard, hits in self.values.spans([tokens[i].norm for i in heard]):
             start, end = heard[first_heard], heard[last_heard - 1] + 1
-            known = [h for h in hits if self._offered(h.ref)]
+            known = [h for h in hits if self._offered(h.ref) and not _several(tokens[start:end], h)]
             if known:
                 found.setdefault((start, end), []).extend(Option("value", h.ref, self._as_stored(h), h.value) for h in known)
         spans = []
@@ -393,6 +393,15 @@ def _inside_a_name(tokens: Sequence[Token], place: int) -> bool:
     before, after = tokens[place - 1], tokens[place + 1]
     glued = before.end == token.start and token.end == after.start
     return token.norm == "&" or (glued and before.kind == "word" and after.kind == "word")
+
+
+def _several(typed: Sequence[Token], hit: ValueHit) -> bool:
+    """« les lampes Céleste » are several: a part of the name of one lamp does not stand for them."""
+    if hit.score >= 0.9:
+        return False
+    stored = {fold(w) for w in hit.value.split()}
+    plural = [t.norm for t in typed if len(t.norm) > 4 and t.norm[-1] in "sx"]
+    return any(w not in stored and w[:-1] in stored for w in plural)
 
 
 def unknown_stems(tokens: Sequence[Token], covered: set[int], grammar: Grammar) -> list[int]:

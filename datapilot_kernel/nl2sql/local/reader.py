@@ -338,7 +338,8 @@ class Reader(RankReader):
         if after is not None and following is not None and after.is_op("contain", "start_with") and dims:
             return self._text(following, target=_mention(item, dims))
         if after is not None and following is not None and after.is_op("empty", "filled") and dims:
-            draft.presences.append(Presence(_mention(item, dims), after.is_op("empty")))
+            draft.presences.append(Presence(_mention(item, dims), after.is_op("empty") != self.negated))
+            self.negated = False
             return following + 1
         if after is not None and following is not None and after.is_op("neg") and dims and not values:
             beyond = self.peek(following + 1)

@@ -310,6 +310,15 @@ class ConditionReader(ReaderBase):
                 self.draft.subjects.append(Mention((inside,), item.text, item.start))
         joined: Literal["and", "or", ""] = ""
         before = self.before(i)
+        if (
+            self.tokens[item.start].hyphened
+            and self.draft.values
+            and self.draft.values[-1].end == item.start
+            and {o.ref for o in self.draft.values[-1].options} & {o.ref for o in options}
+        ):
+            # « équipe Sud-Ouest », where there are Sud and Ouest: one name that is not there, not two that are.
+            self.draft.unexplained.append(f"{self.draft.values[-1].text}-{item.text}")
+            return i + 1
         if before is not None and before.is_op("by"):
             before = self.before(self.items.index(before))  # « d'Annecy ou par téléphone »
         if before is not None and before.is_op("or"):
@@ -380,6 +389,10 @@ class ConditionReader(ReaderBase):
             draft.related.append(RelatedMention(options, item.text, item.start, negated=True))
             return i + 1
         if dims:
+            beside = self.items[i + 1] if i + 1 < len(self.items) else None
+            if beside is not None and beside.kind == "lex" and beside.of("dimension") and not beside.of("value"):
+                draft.unexplained.append(f"{item.text} {beside.text}")  # « pas d'adresse mail »: one column or two?
+                return i + 2
             draft.presences.append(Presence(_mention(item, dims), empty=True))
             return i + 1
         draft.unexplained.append(item.text)

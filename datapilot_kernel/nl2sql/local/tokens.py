@@ -33,6 +33,8 @@ class Token:
         Folded; a number's digits, a date's ISO form. After a correction of spelling, the corrected word.
     number
         A number's value.
+    hyphened
+        A hyphen joins it to the word before (« Sud-Ouest »).
     corrected
         The spelling was corrected: ``norm`` is not what was typed.
     """
@@ -44,6 +46,7 @@ class Token:
     kind: TokenKind = "word"
     number: Decimal | None = None
     corrected: bool = False
+    hyphened: bool = False
 
     @property
     def stem(self) -> str:
@@ -155,7 +158,8 @@ def tokenize(text: str, *, language: str = "fr") -> list[Token]:
             tokens.append(Token(shown, fold(raw).replace(" ", ""), start, end))
         elif kind == "word":
             folded = fold(raw)
-            tokens.append(Token(shown, folded.replace("'", ""), start, end))
+            joined = start > 1 and source[start - 1] == "-" and source[start - 2].isalnum()
+            tokens.append(Token(shown, folded.replace("'", ""), start, end, hyphened=joined))
         elif kind in ("day", "ordinal"):
             tokens.append(Token(shown, fold(raw), start, end))
         elif raw not in "'’-_·":
