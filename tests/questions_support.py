@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from datapilot_kernel.catalog import introspect
+from datapilot_kernel.errors import Cancelled
 from datapilot_kernel.semantic import draft_layer
 from datapilot_kernel.semantic.model import Layer
+from datapilot_kernel.sources import CancelToken, ResultTable
 from hub_config.database import DataSource, SemanticLayer, SourceFile, User
 from hub_config.queries import QueryService
 from tests.platform_support import World, make_settings, make_world
@@ -134,7 +140,59 @@ def give_attributes(world: World, role: str, tenant: str = "t1", **attributes: s
     """Change a person's attributes, as an administrator would."""
     with world.database.tenant(world.tenant_id(tenant)) as session:
         session.get(User, world.user_id(role, tenant)).attributes = attributes
-    world.people.states.forget(world.user_id(role, tenant)) if hasattr(world.people.states, "forget") else None
+    world.people.states.forget(world.tenant_id(tenant), world.user_id(role, tenant))
+
+
+class Slow:
+    """A source whose statements take until they are let go or stopped."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.go = threading.Event()
+        self.running = 0
+        self.stopped = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def execute(self, sql: str, *, limits: Any = None, cancel: CancelToken | None = None) -> ResultTable:
+        assert cancel is not None
+        self.running += 1
+        woken = threading.Event()
+        release = cancel.on_cancel(woken.set)
+        while not self.go.is_set() and not woken.wait(0.01):
+            pass
+        release()
+        self.running -= 1
+        if cancel.cancelled:
+            self.stopped += 1
+            raise Cancelled
+        found: ResultTable = self.inner.execute(sql, limits=limits, cancel=cancel)
+        return found
+
+
+def slow_down(world: World, source_id: str, monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """Make a source slow from now on; its index of values is ready."""
+    answer(world, {"source_id": source_id, "question": "montant par region", "today": TODAY})
+    sources = world.platform.sources
+    real = sources.open
+
+    @contextmanager
+    def opened(principal: Any, wanted: str) -> Iterator[Any]:
+        with real(principal, wanted) as found:
+            if wanted == source_id:
+                yield replace(found, source=slow)
+            else:
+                yield found
+
+    with real(world.principal("administrator"), source_id) as found:
+        slow = Slow(found.source)
+    engines = world.platform.queries.engines
+    for entry in engines._entries.values():
+        entry.source = slow
+        entry.engine.source.inner = slow
+    monkeypatch.setattr(sources, "open", opened)
+    return slow
 
 
 def post(world: World, body: dict[str, Any], role: str = "analyst", tenant: str = "t1", **headers: str) -> Any:

@@ -117,6 +117,7 @@ class Engines:
                     limits=self._limits,
                     **self._options(scope),
                 )
+                allow_rows(engine, self._limits.max_rows)
                 engine.prepare()
                 entry.engine = engine
             return entry.engine
@@ -130,6 +131,11 @@ class Engines:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def allow_rows(engine: Engine, max_rows: int) -> None:
+    """Let the engine's statements give one row more than the source reads: that there are more shows as « truncated »."""
+    engine.use_policy(engine.guard.policy.model_copy(update={"max_rows": max_rows + 1}))
 
 
 def at_day(engine: Engine, day: date | None) -> Engine:

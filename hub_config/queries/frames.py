@@ -29,6 +29,7 @@ from datapilot_kernel.errors import DataPilotError, Refused, SourceProblem
 from datapilot_kernel.messages import current_language
 from datapilot_kernel.sources import CancelToken, Dialect, Limits, OpenedSource, ResultTable
 from datapilot_kernel.sources.arrow_reading import arrow_to_table
+from hub_config.queries.engines import allow_rows
 from hub_config.queries.renderings import Format, Workbook, storable
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def streaming(engine: Engine, inner: OpenedSource, limits: Limits) -> tuple[Engi
     twin = copy(engine)
     twin.source = source
     twin.limits = limits
-    twin.use_policy(engine.guard.policy.model_copy(update={"max_rows": limits.max_rows}))
+    allow_rows(twin, limits.max_rows)
     return twin, source
 
 

@@ -52,7 +52,8 @@ class Quotas:
 
     def limits(self, session: ScopedSession) -> dict[QuotaKey, int]:
         """Return what the tenant may use."""
-        own = dict(session.execute(select(Quota.key, Quota.value).where(Quota.key.in_(QUOTAS))).tuples().all())
+        rows = session.execute(select(Quota.key, Quota.value).where(Quota.key.in_(QUOTAS)))
+        own = {row.key: row.value for row in rows}
         return {key: own.get(key, getattr(self._settings, key)) for key in QUOTAS}
 
     def admit(self, session: ScopedSession) -> int:
