@@ -14,6 +14,7 @@ from datapilot_kernel.messages import text
 
 if TYPE_CHECKING:
     from datapilot_kernel.catalog.model import Catalog
+    from datapilot_kernel.semantic.model import Layer
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -49,8 +50,10 @@ def run(args: argparse.Namespace) -> int:
             return 0
 
 
-def _catalog(location: str) -> tuple[Catalog, str]:
+def _catalog(location: str, layer: Layer | None = None) -> tuple[Catalog, str]:
+    """Return the catalog and the source's name; the keys that the layer's joins claim are counted."""
     from datapilot_kernel.catalog import introspect
+    from datapilot_kernel.semantic.proofs import with_proved_keys
     from datapilot_kernel.sources import open_source
 
     source = open_source(location)
@@ -58,6 +61,8 @@ def _catalog(location: str) -> tuple[Catalog, str]:
         catalog = introspect(source)
         for remark in catalog.notes:
             note(remark)
+        if layer is not None:
+            catalog = with_proved_keys(source, catalog, layer)
         return catalog, source.name
     finally:
         source.close()
@@ -82,11 +87,12 @@ def _draft(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from datapilot_kernel.semantic import check_layer
+    from datapilot_kernel.semantic import check_layer, parse_layer
     from datapilot_kernel.semantic.loading import read_layer_text
 
     content = read_layer_text(Path(args.file))
-    catalog, _ = _catalog(args.source)
+    layer, _ = parse_layer(content)
+    catalog, _ = _catalog(args.source, layer)
     findings = check_layer(content, catalog)
     if args.json:
         json.dump(

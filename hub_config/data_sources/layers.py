@@ -18,6 +18,7 @@ from datapilot_kernel.catalog.model import Catalog
 from datapilot_kernel.errors import BadInput, LayerProblem, SourceProblem
 from datapilot_kernel.messages import text as message
 from datapilot_kernel.semantic import Finding, Layer, check_layer, draft_layer, dump_layer, parse_layer
+from datapilot_kernel.semantic.proofs import with_proved_keys
 from datapilot_kernel.sources import Limits
 from hub_config.data_sources.manager import DataSources
 from hub_config.data_sources.visibility import reached
@@ -86,8 +87,11 @@ class Layers:
     def check(self, principal: Principal, source_id: str, layer_text: str) -> list[Finding]:
         """Return everything that is wrong with a text over the source's catalog, by line."""
         _bounded(layer_text)
+        layer, _ = parse_layer(layer_text)
         with self._sources.open(principal, source_id) as opened:
             catalog = opened.catalog
+            if layer is not None:
+                catalog = with_proved_keys(opened.source, catalog, layer)
         return check_layer(layer_text, catalog)
 
     def save(self, principal: Principal, source_id: str, layer_text: str) -> tuple[LayerView, list[Finding]]:
