@@ -247,6 +247,8 @@ class GroupBuilder(MeasureBuilder):
     def _several(self, mention: Mention) -> bool:
         """Tell whether a thing was named in the plural, by its article."""
         place = mention.start - 1
+        if place < 0:
+            return mention.text[-1:].lower() in ("s", "x")  # « villes avec le plus de clients »
         if place > 0 and self.words[place - 1] in ("parmi", "entre", "among", "of"):
             return False  # « le meilleur taux parmi les vendeurs » is one of them
         return 0 <= place < len(self.words) and self.words[place] in ("les", "des", "nos", "mes", "vos", "ces")

@@ -30,7 +30,7 @@ class MeasureBuilder(SubjectBuilder):
 
     def _measures(self, subject: str | None) -> None:
         draft = self.draft
-        mentions = sorted(draft.measures, key=lambda m: m.beside)
+        mentions = sorted(draft.measures, key=lambda m: m.beside and draft.rank is not None)
         if draft.rank is not None and mentions and all(m.beside for m in mentions):
             self._ranked_alone()
         if draft.rank is not None and draft.rank.by is not None:

@@ -88,6 +88,8 @@ def _what(adjective: Token, middle: list[Token], lexicon: Lexicon, words: Gramma
         return tuple(o for o in found if o.kind in ("measure", "dimension") and o.quality >= 0.94) or None
     if _end(adjective) is not None:
         return ()
+    if words.adjectives.get(adjective.stem) == ("*",):
+        return ()  # « du plus fréquent au moins fréquent »: by how many there are
     for noun in words.adjectives.get(adjective.stem, ()):
         usable = tuple(o for o in lexicon.lookup(noun) if o.kind in ("measure", "dimension") and o.quality >= 0.85)
         if usable:

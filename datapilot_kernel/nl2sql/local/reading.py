@@ -220,6 +220,9 @@ class ReaderBase(ABC):
                 return "value"
             if any(isinstance(o.value, bool) for o in item.of("value")) and not kinds & {"entity", "measure"}:
                 return "value"
+        theirs = bool(i) and self.items[i - 1].norm in _POSSESSIVES
+        if "measure" in kinds and theirs and self.draft.listed:
+            return "measure"  # « la liste des produits et leur stock »
         if "measure" in kinds and not (kinds & {"entity"} and (self.draft.listed or self.draft.count)):
             return "measure"
         for kind in ("entity", "dimension", "value"):

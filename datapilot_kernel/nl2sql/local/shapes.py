@@ -12,7 +12,7 @@ from typing import cast
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.columns import default_columns
-from datapilot_kernel.nl2sql.local.draft import MeasureMention
+from datapilot_kernel.nl2sql.local.draft import Group, MeasureMention
 from datapilot_kernel.nl2sql.local.grouping import GroupBuilder
 from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.one_thing import of_one_thing
@@ -54,6 +54,7 @@ class Shaper(GroupBuilder):
         self._dated_by_what_happened()
         self._which_of_two()
         self._how_big()
+        self._with_theirs()
         self._first_date()
         self._listing()
         self._counts()
@@ -79,6 +80,13 @@ class Shaper(GroupBuilder):
         entities = [o.ref for m in draft.subjects for o in m.of("entity") if o.quality >= 0.94]
         if len(entities) == 1 and not rank.time and self.size_of_rows(entities[0]) is not None:
             draft.count = False
+
+    def _with_theirs(self) -> None:
+        """« magasins avec leur CA et leur marge »: for each of them."""
+        draft = self.draft
+        if draft.rank is not None or draft.groups or not draft.subjects or not any(m.beside for m in draft.measures):
+            return
+        draft.groups.append(Group(draft.subjects.pop(0)))
 
     def _nothing_dropped(self, plan: Plan) -> None:
         """Every operator that was read must have left a trace in the plan: what has none was not understood."""
@@ -220,7 +228,12 @@ class Shaper(GroupBuilder):
         born = self._born(subject)
         for mention in extra:
             dims = [o for o in mention.of("dimension") if self.k.distance(subject, o.entity) is not None]
-            if dims and not mention.of("entity"):
+            own = [o for o in dims if o.entity == subject]
+            if mention.start == draft.sort_by and own and not mention.of("entity"):
+                # « factures triées par montant »: theirs, however another table calls its own.
+                tier = [o for o in own if o.quality >= max(x.quality for x in own) - 0.06]
+                columns.append(self.nearest(f"c{mention.start}", tier, frozenset({subject}), mention.text).ref)
+            elif dims and not mention.of("entity"):
                 if max(o.quality for o in dims) < 0.85 or any(self.layer.dimension(o.ref).type == "boolean" for o in dims):
                     raise NotSure(mention.text)
                 columns.append(self.nearest(f"c{mention.start}", dims, frozenset({subject}), mention.text).ref)
@@ -275,8 +288,11 @@ class Shaper(GroupBuilder):
             raise Missing("missing_dimension", self._subject_label(subject))
         aliases = {ref: self.alias(self._column_name(ref)) for ref in refs}
         items = tuple(ColumnItem(alias=aliases[ref], field=ref, via=self.via(subject, ref)) for ref in refs)
+        sorted_by = self._sorted_rows(subject, columns)
         own_time = f"{subject}.{self.layer.entities[subject].time}"
-        if by is not None and by in aliases:
+        if sorted_by is not None and sorted_by[0] in aliases:
+            order = (Order(by=aliases[sorted_by[0]], descending=sorted_by[1]),)
+        elif by is not None and by in aliases:
             order = (Order(by=aliases[by], descending=descending),)
         elif own_time in aliases and not self.k.is_master(subject):
             order = (Order(by=aliases[own_time]),)
@@ -306,6 +322,23 @@ class Shaper(GroupBuilder):
             lambda rows: text("nl2sql.the_list" if rows else "nl2sql.their_number", label=model.plural or model.label),
             text("nl2sql.list_or_number", word=self.draft.subjects[0].text),
         )  # fmt: skip
+
+    def _sorted_rows(self, subject: str, columns: list[str]) -> tuple[str, bool] | None:
+        """« factures triées par échéance »: the column, and whether the greatest come first."""
+        draft = self.draft
+        if not draft.sort:
+            return None
+        if draft.alphabetical or draft.sort_by is None:
+            name = next(iter(self.k.name_columns(subject)), None)
+            if name is None or (not draft.alphabetical and draft.ascending is None):
+                raise NotSure(text("nl2sql.said.order"))
+            return name, draft.ascending is False
+        mention = next((m for m in draft.subjects[1:] if m.start == draft.sort_by), None)
+        if mention is None:
+            raise NotSure(text("nl2sql.said.order"))
+        ref = columns[[m.start for m in draft.subjects[1:] if m.of("dimension") and not m.of("entity")].index(mention.start)]
+        number = self.layer.dimension(ref).type == "number"
+        return ref, draft.ascending is False if draft.ascending is not None else number
 
     def _shown(self, ref: str) -> bool:
         return not self.layer.dimension(ref).hidden
