@@ -304,7 +304,9 @@ class Engine:
         if engine == "local" or (engine == "auto" and not self.routing.hands_on(understanding, conversation)):
             return _continued(conversation, run.question, self._from_understanding(run, understanding))
         if self.claude is None:
-            outcome = self._from_understanding(run, understanding)
+            outcome = _continued(conversation, run.question, self._from_understanding(run, understanding))
+            if isinstance(outcome, Answer):
+                return outcome
             return replace(outcome, notes=(*outcome.notes, text("claude.problem.not_configured")))
         return self._by_claude(run, self.claude, understanding, conversation)
 

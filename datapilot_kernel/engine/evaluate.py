@@ -137,9 +137,7 @@ def log_line(record: dict[str, Any], outcome: Outcome, line: dict[str, Any]) -> 
         "previous": record.get("previous"),
         **{key: line[key] for key in ("outcome", "engine", "trust", "sql", "right", "latency_ms", "message", "model")},
         "notes": list(outcome.notes),
-        "plan": compact_plan(outcome.plan)
-        if isinstance(outcome, Answer) and outcome.plan is not None
-        else None,
+        "plan": compact_plan(outcome.plan) if isinstance(outcome, Answer) and outcome.plan is not None else None,
         "steps": [asdict(step) for step in used.steps] if used is not None else [],
         "requests": used.requests if used is not None else [],
     }

@@ -14,15 +14,16 @@ from datapilot_kernel.catalog.model import Catalog, Column, ForeignKey, Table
 from datapilot_kernel.catalog.values import ValueIndex
 from datapilot_kernel.nl2sql.claude.asking import ClaudeEngine, Question
 from datapilot_kernel.nl2sql.claude.context import SourceContext, fenced, plan_entities
-from datapilot_kernel.nl2sql.claude.handover import hear
+from datapilot_kernel.nl2sql.claude.handover import Heard, Named, Words, hear
 from datapilot_kernel.nl2sql.claude.prompt import calendar_text, conversation_text, is_correction
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
 from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens
 from datapilot_kernel.nl2sql.claude.wire import estimate_tokens
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.local import LocalEngine
+from datapilot_kernel.nl2sql.understanding import Unsure
 from datapilot_kernel.nl2sql.verified import Approved
-from datapilot_kernel.plan.model import Plan
+from datapilot_kernel.plan.model import LastPeriod, Plan
 from datapilot_kernel.semantic import draft_layer, load_layer
 from datapilot_kernel.semantic.model import Calendar, Layer
 
@@ -207,16 +208,30 @@ def demo_prompt() -> str:
         {"magasins.ville": ["Lille", "Nantes"], "magasins.nom": ["Nantes Graslin"], "clients.ville": ["Nantes"]}
     )
     built = context(catalog, layer, values=values)
-    local = LocalEngine(layer, values)
+    # Written by hand: what the local engine makes of these words is not this test's business.
     conversation = Conversation()
-    before = "CA par magasin le trimestre dernier"
-    conversation.add(before, local.understand(before, today=TODAY).plan)  # type: ignore[union-attr]
-    question = "et seulement Nantes Graslin, pour les coups de cœur ?"
-    example = Approved(
-        "marge par canal le mois dernier", local.understand("marge par canal le mois dernier", today=TODAY).plan
-    )  # type: ignore[union-attr]
-    understanding = local.understand(question, today=TODAY, conversation=conversation)
-    asked = Question(question, TODAY, hear(local, question, today=TODAY), understanding, conversation, (example,))
+    by_shop = {
+        "measures": [{"alias": "ca", "measure": "lignes_commande.ca"}],
+        "dimensions": [{"alias": "magasin", "field": "magasins.nom"}],
+    }
+    last_quarter = {"kind": "calendar", "unit": "quarter", "offset": -1}
+    conversation.add("CA par magasin le trimestre dernier", Plan.model_validate({**by_shop, "period": last_quarter}))
+    question = "et seulement Nantes Graslin ces 3 derniers mois, pour les coups de cœur ?"
+    by_channel = {
+        "measures": [{"alias": "marge", "measure": "lignes_commande.marge"}],
+        "dimensions": [{"alias": "canal", "field": "commandes.canal"}],
+    }
+    in_lille = [{"field": "magasins.ville", "values": ["Lille"]}]
+    example = Approved("marge par canal à Lille", Plan.model_validate({**by_channel, "filters": in_lille}))
+    heard = Heard(
+        (
+            Words("Nantes Graslin", (Named("value", "magasins.nom", "Nantes Graslin"),)),
+            Words("ces 3 derniers mois", period=LastPeriod(count=3, unit="month")),
+        ),
+        ("coups de cœur",),
+    )
+    understanding = Unsure(("coups de cœur",))
+    asked = Question(question, TODAY, heard, understanding, conversation, (example,))
     request = asker(built).first_request(asked)
     parts = [f"tokens {request.estimated_tokens()} (estimated; system {sum(estimate_tokens(t) for t, _ in request.system)})"]
     for number, (text, cached) in enumerate(request.system):

@@ -588,3 +588,56 @@ def test_without_the_sdk(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = make().ask(ODD)
     assert isinstance(outcome, Refusal)
     assert outcome.notes[-1] == say("claude.problem.not_installed")
+
+
+def test_many_people_at_once_keep_their_own_values(make: Make, server: ModelServer) -> None:
+    engine = make()
+    engine.prepare()
+
+    def reply(body: dict[str, Any]) -> Reply:
+        # @v1 stands for another value in each request: whoever mixes them gives somebody else's figure
+        return plan(filters=[{"field": "magasins.nom", "values": ["@v1"]}], dimensions=[])
+
+    server.play(reply)
+    expected = {"Boutique des Quais": "100.50", "Comptoir d'Isère": "999.00", "Halle Centrale": "20.00"}
+    wrong: list[Any] = []
+
+    def ask(name: str) -> None:
+        for _ in range(4):
+            got = rows(engine.ask(f"la pondération des bidules de {name}"))
+            if got != [(expected[name],)]:
+                wrong.append((name, got))
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in expected for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(server.requests) == 24
+
+
+def test_the_whole_time_holds_over_the_repairs(make: Make, server: ModelServer) -> None:
+    server.play([sql("SELECT nope FROM ventes").but(wait_s=0.5)] * 4)
+    began = time.monotonic()
+    outcome = make(settings={"whole_timeout_ms": 800}).ask(ODD)
+    assert time.monotonic() - began < 3
+    assert outcome.notes[-1] == say("claude.problem.timeout")
+    assert outcome.model is not None
+    assert outcome.model.calls == 2
+
+
+def test_a_value_that_the_local_engine_read_otherwise_is_still_heard() -> None:
+    from datapilot_kernel.catalog.values import ValueIndex
+    from datapilot_kernel.nl2sql.claude.handover import Named, hear
+    from datapilot_kernel.nl2sql.local import LocalEngine
+    from datapilot_kernel.semantic import load_layer
+    from tests.unit.claude.conftest import LAYER
+
+    local = LocalEngine(load_layer(LAYER), ValueIndex({"magasins.nom": ["Lyon Part-Dieu"]}))
+    heard = hear(local, "la pondération hors Part-Dieu les 3 derniers mois", today=TODAY)
+    named = [name for words in heard.words for name in words.names]
+    assert Named("value", "magasins.nom", "Lyon Part-Dieu") in named
+    assert [words.period for words in heard.words if words.period is not None]
+    assert "pondération" in heard.unexplained
+    assert hear(local, "x" * 2000, today=TODAY).words == ()
