@@ -137,8 +137,17 @@ def new_engine(url: str, *, pool_size: int = 10) -> Engine:
 def _prepare_sqlite(connection: Any, record: Any) -> None:
     # Transactions begin where SQLAlchemy says, not where the driver guesses.
     connection.isolation_level = None
+    deadline = time.monotonic() + WAIT_TIMEOUT_S
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
-        connection.execute(f"PRAGMA {pragma}").close()
+        while True:
+            try:
+                connection.execute(f"PRAGMA {pragma}").close()
+                break
+            except sqlite3.OperationalError as error:
+                # Going over to WAL does not wait for another process that is doing the same.
+                if (error.sqlite_errorcode & 0xFF) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -305,6 +314,9 @@ class Database:
             raise
         except exc.TimeoutError:
             raise PlatformUnavailable(log="platform database: no free connection") from None
+        except sqlite3.Error as error:
+            # From the preparation of a new connection, which SQLAlchemy does not translate.
+            raise PlatformUnavailable(log=f"platform database away: {type(error).__name__}") from None
 
     @staticmethod
     def _tell_postgres(connection: Connection, scope: Scope) -> None:

@@ -71,17 +71,17 @@ def _grant_all(connection: Connection, name: str) -> None:
     there = set(inspect(connection).get_table_names())
     statements = [
         f"GRANT CONNECT ON DATABASE {quote(database)} TO {name}",
+        # A temporary table comes before the real one of its name, also for the owner's functions.
+        f"REVOKE TEMPORARY ON DATABASE {quote(database)} FROM PUBLIC, {name}",
         f"REVOKE CREATE ON SCHEMA {quote(schema)} FROM PUBLIC",
-        f"REVOKE ALL ON ALL TABLES IN SCHEMA {quote(schema)} FROM {name}",
         f"GRANT USAGE ON SCHEMA {quote(schema)} TO {name}",
     ]
-    statements += [
-        f"GRANT {', '.join(privileges(table))} ON {quote(table)} TO {name}"
-        for table in Base.metadata.tables
-        if table in there
-    ]
+    for table in Base.metadata.tables:
+        if table in there:
+            statements.append(f"REVOKE ALL ON {quote(table)} FROM PUBLIC, {name}")
+            statements.append(f"GRANT {', '.join(privileges(table))} ON {quote(table)} TO {name}")
     if "alembic_version" in there:
-        statements.append(f"GRANT SELECT ON alembic_version TO {name}")
+        statements += [f"REVOKE ALL ON alembic_version FROM PUBLIC, {name}", f"GRANT SELECT ON alembic_version TO {name}"]
     if "tenants" in there:
         statements += [f"GRANT EXECUTE ON FUNCTION {function} TO {name}" for function in _FUNCTIONS]
     for statement in statements:

@@ -26,6 +26,8 @@ from hub_config.database.base import SCOPE_OPTION, Tenanted
 from hub_config.database.tables import User
 from hub_config.database.wall import Scope, refuse, set_up
 
+ERASURE_TIMEOUT_MS = 900_000
+
 
 class ScopedSession(Session):
     """A session with a scope. Made by :class:`hub_config.database.Database` alone."""
@@ -121,8 +123,11 @@ def _check_flushed(session: Session, context: Any, instances: Any) -> None:
 @contextmanager
 def owner_function(session: ScopedSession) -> Iterator[None]:
     """Let the call of one of the owner's functions pass: they bind themselves to the session's tenant."""
-    session.tenant_id  # noqa: B018 (refuses a session without one)
-    with set_up(cast("Connection", session.get_bind())):
+    connection = cast("Connection", session.get_bind())
+    with set_up(connection):
+        if session.tenant_id and connection.dialect.name == "postgresql":
+            # Years of audit take longer to go than an ordinary statement may.
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {ERASURE_TIMEOUT_MS}")
         yield
 
 

@@ -645,15 +645,16 @@ def _open_doors() -> None:
         "CREATE POLICY sign_in ON users FOR SELECT "
         "USING (email_key = nullif(current_setting('datapilot.sign_in', true), ''))"
     )
+    schema = op.get_bind().execute(sa.text("SELECT quote_ident(current_schema())")).scalar_one()
     # Only the owner, who runs this, gets the operator's list: the application's role can say the word, and nothing opens.
     op.execute(
         "CREATE POLICY operator ON tenants FOR SELECT TO CURRENT_USER "
         "USING (current_setting('datapilot.operator', true) = 'on')"
     )
     op.execute(
-        """
+        f"""
         CREATE FUNCTION datapilot_erase_audit(erase_before timestamptz, asked_by text) RETURNS bigint
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
         DECLARE
             tenant text := current_setting('datapilot.tenant_id');
             erased bigint;
@@ -668,12 +669,12 @@ def _open_doors() -> None:
                     now(), clock_timestamp(), erased);
             RETURN erased;
         END $$
-        """
+        """  # noqa: S608 (an identifier that PostgreSQL quoted)
     )
     op.execute(
-        """
+        f"""
         CREATE FUNCTION datapilot_erase_tenant() RETURNS bigint
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
         DECLARE
             tenant text := current_setting('datapilot.tenant_id');
             erased bigint;
@@ -683,7 +684,7 @@ def _open_doors() -> None:
             GET DIAGNOSTICS erased = ROW_COUNT;
             RETURN erased;
         END $$
-        """
+        """  # noqa: S608 (an identifier that PostgreSQL quoted)
     )
     for function in ("datapilot_erase_audit(timestamptz, text)", "datapilot_erase_tenant()"):
         op.execute(f"REVOKE ALL ON FUNCTION {function} FROM PUBLIC")

@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import exc, select, text
 
 from hub_config.database import Database, Unscoped, User, Workspace, migrate, problems
+from hub_config.database.session import owner_function
+from hub_config.database.wall import set_up
 from hub_config.errors import PlatformUnavailable
 from tests.platform_behaviour import *  # noqa: F403
 from tests.platform_world import application_url, new_database, owned_database, populate
@@ -241,16 +243,12 @@ def test_a_statement_that_takes_too_long(database: Database, monkeypatch: pytest
     monkeypatch.setattr("hub_config.database.engine.STATEMENT_TIMEOUT_MS", 200)
     hasty = Database(application_url(admin_url))
     tenant_id = populate(database, "nous")
-    from hub_config.database.session import owner_function
-
-    with pytest.raises(PlatformUnavailable), hasty.tenant(tenant_id) as session, owner_function(session):
+    with pytest.raises(PlatformUnavailable), hasty.tenant(tenant_id) as session, set_up(session.get_bind()):
         session.execute(text("SELECT pg_sleep(5)"))
     hasty.dispose()
 
 
 def test_a_deletion_needs_its_announcement(database: Database) -> None:
-    from hub_config.database.session import owner_function
-
     tenant_id = populate(database, "nous")
     with database.tenant(tenant_id) as session, owner_function(session):
         assert session.execute(text("SELECT datapilot_erase_tenant()")).scalar_one() == 0

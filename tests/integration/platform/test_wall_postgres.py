@@ -150,6 +150,16 @@ def test_the_owner_too_sees_nothing_without_saying_for_whom(world: object, admin
     engine.dispose()
 
 
+def test_the_owners_functions_look_in_no_temporary_schema_first(world: object, admin_url: str) -> None:
+    engine = create_engine(normal_url(admin_url))
+    with engine.connect() as connection:
+        paths = connection.execute(
+            text("SELECT proconfig, prosecdef FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+        ).all()
+    engine.dispose()
+    assert [tuple(row) for row in paths] == [(["search_path=public, pg_temp"], True)] * 2
+
+
 def test_the_role_owns_nothing_and_bypasses_nothing(world: object, admin_url: str, postgres: Server) -> None:
     assert problems(application_url(admin_url)) == []
     assert {"owns_tables", "changes_audit"} == set(problems(admin_url))
@@ -169,6 +179,8 @@ def test_the_role_owns_nothing_and_bypasses_nothing(world: object, admin_url: st
         "ALTER TABLE users DISABLE ROW LEVEL SECURITY",
         "ALTER TABLE users NO FORCE ROW LEVEL SECURITY",
         "CREATE TABLE own (id int)",
+        "CREATE TEMPORARY TABLE audit_events (id int)",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
         "CREATE POLICY all_of_it ON users USING (true)",
         "DROP TABLE feedback",
         "UPDATE alembic_version SET version_num = 'x'",

@@ -151,6 +151,30 @@ def test_a_file_that_is_gone_and_comes_back(database: Database, admin_url: str, 
         assert session.scalars(select(User)).one()
 
 
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "platform.db").write_bytes(b"PK" * 4096)
+    broken = Database(sqlite_url(tmp_path))
+    with pytest.raises(PlatformUnavailable):
+        broken.ping()
+
+
+def test_an_object_of_another_tenant_is_refused_at_once(database: Database) -> None:
+    ours, theirs = populate(database, "nous"), populate(database, "eux")
+    with database.tenant(theirs) as session:
+        loaded = session.scalars(select(Quota)).one()
+    passed = []
+
+    def add(row: Quota) -> None:
+        with database.tenant(ours) as session:
+            session.add(row)
+            passed.append(row)
+
+    for row in (loaded, Quota(tenant_id=theirs, key="k", value=1)):
+        with pytest.raises(Unscoped):
+            add(row)
+    assert passed == []
+
+
 def test_the_file_is_for_its_owner_alone(database: Database, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "platform.db").stat().st_mode) == 0o600
 
