@@ -62,6 +62,7 @@ def examine() -> Iterator[Check]:
     yield _kernelspec()
     yield _cache()
     yield _files_engine()
+    yield _model()
 
 
 def examine_source(location: str) -> Iterator[Check]:
@@ -112,6 +113,28 @@ def _cache() -> Check:
         return Check("cache", False, text("cli.doctor.cache_unwritable"))
     enough = free >= MIN_FREE_BYTES
     return Check("cache", enough, text("cli.doctor.cache" if enough else "cli.doctor.cache_low", free_gb=free // 1024**3))
+
+
+def _model() -> Check:
+    """Say whether a language model is configured; nothing is sent to it."""
+    import os
+
+    from datapilot_kernel.nl2sql.claude.adapter import retirement
+    from datapilot_kernel.nl2sql.claude.settings import settings_from_environment
+    from datapilot_kernel.nl2sql.claude.wire import ModelProblem
+
+    try:
+        settings = settings_from_environment(os.environ)
+        if settings is None:
+            return Check("model", True, text("cli.doctor.model_none"))
+        until = retirement(settings.model)
+    except ModelProblem:
+        return Check("model", False, text("cli.doctor.model_not_installed"))
+    except DataPilotError as error:
+        return Check("model", False, error.message)
+    if until is not None:
+        return Check("model", False, text("cli.doctor.model_retired", model=settings.model, date=until))
+    return Check("model", True, text("cli.doctor.model", model=settings.model))
 
 
 def _files_engine() -> Check:

@@ -17,12 +17,25 @@ from datapilot_kernel.engine.matching import results_match
 from datapilot_kernel.engine.outcome import Answer, Outcome
 from datapilot_kernel.engine.wire import kind_of, wire_value
 from datapilot_kernel.errors import BadInput
-from datapilot_kernel.nl2sql.claude.cost import Usage
+from datapilot_kernel.nl2sql.claude.cost import ModelUse, Usage
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.plan.compact import compact_plan
 
 _OWN_KEYS = frozenset(
-    {"outcome", "trust", "engine", "sql", "columns", "row_count", "latency_ms", "message", "right", "rows", "model"}
+    {
+        "outcome",
+        "trust",
+        "engine",
+        "sql",
+        "columns",
+        "row_count",
+        "latency_ms",
+        "message",
+        "right",
+        "rows",
+        "model",
+        "model_before",
+    }
 )
 Log = Callable[[dict[str, Any], Outcome, dict[str, Any]], None]
 """Told of each question (as it came in), its outcome and its output line."""
@@ -73,7 +86,9 @@ class Summary:
         self.total += 1
         self.outcomes[outcome] += 1
         self.latencies_ms.append(line["latency_ms"])
+        self.model_questions += line["model"] is not None
         self._add_model(line["model"])
+        self._add_model(line.get("model_before"))
         if expected == "answer":
             self.answerable += 1
             self.right += line["right"] is True
@@ -86,7 +101,6 @@ class Summary:
     def _add_model(self, used: dict[str, Any] | None) -> None:
         if used is None:
             return
-        self.model_questions += 1
         self.model_calls += used["calls"]
         self.model_repairs += used["repairs"]
         self.cost_microeuros += used["cost_microeuros"]
@@ -119,10 +133,15 @@ def evaluate(
     for record in questions:
         conversation = Conversation()
         previous = record.get("previous") or ()
+        before = ModelUse()
         for earlier in [previous] if isinstance(previous, str) else previous:
-            engine.ask(earlier, engine=choice, conversation=conversation)
+            used = engine.ask(earlier, engine=choice, conversation=conversation).model
+            if used is not None:
+                before.add(used)
         outcome = engine.ask(record["question"], engine=choice, conversation=conversation)
         line = _line(engine, record, outcome, rows)
+        if before.calls:
+            line["model_before"] = before.to_json()
         if log is not None:
             log(record, outcome, line)
         yield record, line

@@ -279,13 +279,13 @@ class ClaudeModel:
         try:
             import httpx2
             from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
-            from anthropic.resources.messages import DEPRECATED_MODELS
         except ImportError:
             raise ModelProblem("not_installed", log="the SDK is not installed (extra « claude »)") from None
 
         settings = self.settings
-        if settings.model in DEPRECATED_MODELS:
-            log.warning("model %s is to be retired on %s", settings.model, DEPRECATED_MODELS[settings.model])
+        until = retirement(settings.model)
+        if until is not None:
+            log.warning("model %s is to be retired on %s", settings.model, until)
         options: dict[str, Any] = {}
         whole = settings.whole_timeout_ms / 1000
         timeout = httpx2.Timeout(whole, connect=settings.connect_timeout_ms / 1000)
@@ -387,6 +387,21 @@ class ClaudeModel:
         status = getattr(error, "status_code", None)
         request_id = getattr(error, "request_id", None)
         return ModelProblem(kind_of(error), log=f"model: {type(error).__name__} {status or '-'} {request_id or '-'}")
+
+
+def retirement(model: str) -> str | None:
+    """Return the day that the vendor has announced for a model's retirement, in its own words; None: none is known.
+
+    Raises
+    ------
+    ModelProblem
+        The SDK is not installed.
+    """
+    try:
+        from anthropic.resources.messages import DEPRECATED_MODELS
+    except ImportError:
+        raise ModelProblem("not_installed", log="the SDK is not installed (extra « claude »)") from None
+    return DEPRECATED_MODELS.get(model)
 
 
 def _foreign_errors() -> tuple[type[Exception], ...]:

@@ -143,6 +143,15 @@ class ModelUse:
     steps: list[Step] = field(default_factory=list)
     requests: list[dict[str, object]] = field(default_factory=list, repr=False)
 
+    def add(self, other: ModelUse) -> None:
+        """Add what another question used: its figures, not its steps."""
+        self.model = other.model
+        self.usage.add(other.usage)
+        self.calls += other.calls
+        self.repairs += other.repairs
+        self.cost_microeuros += other.cost_microeuros
+        self.model_ms += other.model_ms
+
     def to_json(self) -> dict[str, object]:
         """Return what an outcome shows of it."""
         return {

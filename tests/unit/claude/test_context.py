@@ -26,6 +26,7 @@ from datapilot_kernel.nl2sql.verified import Approved
 from datapilot_kernel.plan.model import LastPeriod, Plan
 from datapilot_kernel.semantic import draft_layer, load_layer
 from datapilot_kernel.semantic.model import Calendar, Layer
+from tests.unit.claude.conftest import LAYER
 
 TODAY = date(2026, 6, 17)
 HERE = Path(__file__).parent
@@ -278,6 +279,32 @@ def test_corrections(said: str) -> None:
 @pytest.mark.parametrize("said", ["nombre de clients", "nombre", "en faisant la moyenne", "normalement"])
 def test_no_corrections(said: str) -> None:
     assert not is_correction(said)
+
+
+def test_what_is_open() -> None:
+    layer = load_layer(LAYER)
+    values = ValueIndex({"magasins.ville": ["Grenoble"], "magasins.etat": ["O", "X"], "clients.nom": ["Bellamy Odile"]})
+    closed, opened = ValueTokens(layer, values, "metadata"), ValueTokens(layer, values, "values")
+    cases = [
+        ("magasins.etat", "O", True, True), ("magasins.etat", "X", False, True), ("magasins.ville", "Grenoble", False, True),
+        ("clients.nom", "Bellamy Odile", False, False), ("nulle.part", "x", False, False),
+    ]  # fmt: skip
+    for ref, value, metadata, all_values in cases:
+        assert closed.is_open(ref, value) is metadata, ref
+        assert opened.is_open(ref, value) is all_values, ref
+    draft = ValueTokens(layer.model_copy(update={"status": "draft"}), values, "metadata")
+    assert not draft.is_open("magasins.etat", "O")
+    # out and back in, by JSON and by SQL of each quoting
+    tokens = ValueTokens(layer, ValueIndex({"magasins.nom": ["L'Île \\ été"]}), "metadata")
+    assert tokens.shown("magasins.nom", "L'Île \\ été") == "@v1"
+    assert tokens.restored({"a": ["@v1", 3, {"b": "@v10 @v1"}]}) == {"a": ["L'Île \\ été", 3, {"b": "@v10 L'Île \\ été"}]}
+    assert tokens.restored_sql("SELECT '@v1', \"@v1\"", backslash_escapes=False) == "SELECT 'L''Île \\ été', \"@v1\""
+    assert tokens.restored_sql("SELECT '@v1'", backslash_escapes=True) == "SELECT 'L''Île \\\\ été'"
+    assert (
+        tokens.hidden_sql("SELECT 1 WHERE nom = 'L''Île \\ été' AND x = 'libre'")
+        == "SELECT 1 WHERE nom = '@v1' AND x = 'libre'"
+    )
+    assert tokens.unknown({"a": "@v1 @v2"}) == ["@v2"]
 
 
 def test_a_long_conversation_is_bounded_and_keeps_the_filters() -> None:

@@ -134,6 +134,36 @@ def test_recording_needs_a_key(folder: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert "ANTHROPIC_API_KEY" in capsys.readouterr().err
 
 
+def test_the_turns_before_are_paid_for_too(
+    folder: Path, configured: ModelServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = {"id": 1, "question": "et les bidules ?", "previous": [ODD, "et par bidule"]}
+    (folder / "q.jsonl").write_text(json.dumps(question), encoding="utf-8")
+    configured.play([tool("give_plan", {"plan": by_city()})] * 3)
+    _, lines = run(folder, "--engine", "claude")
+    assert (lines[0]["model"]["calls"], lines[0]["model_before"]["calls"]) == (1, 2)
+    assert f"{3 * (1200 * 3 + 80 * 15) / 1e6:.4f} €" in capsys.readouterr().err
+    assert ODD in configured.requests[2].body["messages"][0]["content"]
+
+
+def test_doctor_knows_the_model(
+    configured: ModelServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said() -> tuple[bool, str]:
+        main(["doctor", "--json"])
+        check = next(c for c in json.loads(capsys.readouterr().out) if c["name"] == "model")
+        return check["ok"], check["message"]
+
+    assert said() == (False, say("cli.doctor.model_retired", model="claude-sonnet-4-5-20250929", date="November 30th, 2026"))
+    monkeypatch.setenv("DATAPILOT_MODEL", "claude-sonnet-5-5")
+    assert said() == (True, say("cli.doctor.model", model="claude-sonnet-5-5"))
+    monkeypatch.setenv("DATAPILOT_MODEL_OPENNESS", "wide")
+    assert said()[0] is False
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    assert said() == (True, say("cli.doctor.model_none"))
+    assert configured.requests == [], "nothing is sent"
+
+
 def test_ask_through_claude(folder: Path, configured: ModelServer, capsys: pytest.CaptureFixture[str]) -> None:
     ask = ["ask", ODD, "--source", str(folder / "data"), "--semantic", str(folder / "layer.yaml"), "--today", "2026-06-17"]
     configured.play([tool("give_plan", {"plan": by_city()})])
