@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, SecretStr, StringConstraints
 
 from datapilot_kernel.messages import text
 from hub_config.access import MATRIX, permitted
-from hub_config.api.routing import Caller, Routes, ThePlatform, Wire
+from hub_config.api.routing import Caller, Id, Routes, ThePlatform, Wire
 from hub_config.database import Tenant, User
 from hub_config.people import Tokens
 from hub_config.principal import Audience, Principal, Role
@@ -147,6 +147,22 @@ class PreviewOut(Wire):
     email: str
     role: Role
     expires_at: AwareDatetime
+
+
+class SessionOut(Wire):
+    """One of the caller's open sessions."""
+
+    id: str
+    label: str
+    refreshed_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+class SessionsOut(Wire):
+    """The caller's open sessions, all of them."""
+
+    items: list[SessionOut]
+    next: None = None
 
 
 class MessageOut(Wire):
@@ -316,6 +332,21 @@ async def change_password(body: PasswordIn, request: Request, caller: Caller, pl
         label=_label(request),
     )
     return tokens_out(tokens)
+
+
+@routes.get("/me/sessions", permission="account.write", summary="My open sessions")
+def list_sessions(caller: Caller, platform: ThePlatform) -> SessionsOut:
+    """List the caller's open sessions, the one refreshed last first."""
+    found = platform.people.sessions.list(caller)
+    items = [SessionOut(id=o.id, label=o.label, refreshed_at=o.refreshed_at, expires_at=o.expires_at) for o in found]
+    return SessionsOut(items=items)
+
+
+@routes.delete("/me/sessions/{session_id}", permission="account.write", status_code=204, summary="End one of my sessions")
+def end_session(session_id: Id, caller: Caller, platform: ThePlatform) -> Response:
+    """End one of the caller's sessions; the others go on as soon as they have refreshed."""
+    platform.people.sessions.end_one(caller, session_id)
+    return Response(status_code=204)
 
 
 @routes.delete("/me/sessions", permission="account.write", status_code=204, summary="End all my sessions")

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select, update
 
 from hub_config.database import RefreshToken, ScopedSession, Tenant, User, utc_now
 from hub_config.database.base import new_id
-from hub_config.errors import Unauthenticated
+from hub_config.errors import NotFound, Unauthenticated
 from hub_config.people.ground import Ground, end_sessions, principal_of, the_user
 from hub_config.people.secrets import new_secret, read_secret
 from hub_config.principal import Audience, Principal, Role
@@ -47,6 +47,24 @@ class Tokens:
     role: Role = "viewer"
 
 
+@dataclass(frozen=True)
+class OpenSession:
+    """A session that can go on.
+
+    Attributes
+    ----------
+    label
+        What its client called itself.
+    refreshed_at
+        When its refresh token was issued last.
+    """
+
+    id: str
+    label: str
+    refreshed_at: datetime
+    expires_at: datetime
+
+
 class Sessions:
     """Begins, refreshes and ends sessions."""
 
@@ -54,9 +72,7 @@ class Sessions:
         self._ground = ground
 
     def begin(self, session: ScopedSession, user: User, *, label: str) -> Tokens:
-        """Begin a session of a person (in the caller's transaction); forgets tokens of theirs that are long over."""
-        over = delete(RefreshToken).where(RefreshToken.user_id == user.id, RefreshToken.expires_at < utc_now())
-        session.execute(over.execution_options(synchronize_session=False))
+        """Begin a session of a person (in the caller's transaction)."""
         return self._issue(session, user, family_id=new_id(), at=utc_now(), label=label)
 
     def access(self, user: User, audience: Audience = "session") -> Tokens:
@@ -105,6 +121,29 @@ class Sessions:
                 session, principal_of(user), action="session.end", object_type="user", object_id=user.id
             )
         self._ground.states.forget(secret.tenant_id, user.id)
+
+    def list(self, principal: Principal) -> list[OpenSession]:
+        """Return the caller's open sessions, the one refreshed last first."""
+        statement = select(RefreshToken).where(
+            RefreshToken.user_id == principal.user_id,
+            RefreshToken.used_at.is_(None),
+            RefreshToken.revoked_at.is_(None),
+            RefreshToken.expires_at > utc_now(),
+        )
+        with self._ground.database.tenant(principal.tenant_id, read_only=True) as session:
+            rows = session.scalars(statement.order_by(RefreshToken.issued_at.desc(), RefreshToken.id)).all()
+        return [OpenSession(row.family_id, row.label, row.issued_at, row.expires_at) for row in rows]
+
+    def end_one(self, principal: Principal, session_id: str) -> None:
+        """End one of the caller's sessions, or raise :class:`~hub_config.errors.NotFound`."""
+        if session_id not in {one.id for one in self.list(principal)}:
+            raise NotFound(log="no such session of this person")
+        with self._ground.database.tenant(principal.tenant_id) as session:
+            user = the_user(session, principal.user_id)
+            self._revoke_family(session, session_id)
+            user.session_epoch = user.session_epoch + 1
+            self._ground.audit.record(session, principal, action="session.end", object_type="user", object_id=user.id)
+        self._ground.states.forget(principal.tenant_id, principal.user_id)
 
     def end_all(self, principal: Principal) -> None:
         """End every session of the caller, this one and notebooks' tokens included."""
@@ -176,6 +215,8 @@ class Sessions:
         session.execute(statement.values(revoked_at=utc_now()).execution_options(synchronize_session=False))
 
     def _issue(self, session: ScopedSession, user: User, *, family_id: str, at: datetime, label: str) -> Tokens:
+        over = delete(RefreshToken).where(RefreshToken.user_id == user.id, RefreshToken.expires_at < utc_now())
+        session.execute(over.execution_options(synchronize_session=False))
         secret = new_secret("dpr", session.tenant_id)
         days = timedelta(days=self._ground.settings.refresh_token_days)
         session.add(

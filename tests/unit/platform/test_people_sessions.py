@@ -178,6 +178,26 @@ def test_logging_out_ends_this_session_at_once_and_no_other(world: World) -> Non
     assert world.client.post(f"{AUTH}/logout", json={"refresh_token": "nothing of ours"}).status_code == 204
 
 
+def test_a_person_sees_and_ends_their_own_sessions(world: World) -> None:
+    here, there = _login(world), _login(world)
+    headers = {"Authorization": f"Bearer {here['access_token']}"}
+    path = f"{AUTH}/me/sessions"
+    listed = world.client.get(path, headers=headers).json()["items"]
+    assert [one["label"] for one in listed] == ["Essai/1", "Essai/1"]
+    assert here["refresh_token"] not in str(listed)
+    others = world.client.get(path, headers=world.headers("viewer")).json()["items"]
+    assert others == []
+    stranger = world.client.delete(f"{path}/{listed[0]['id']}", headers=world.headers("viewer"))
+    assert stranger.status_code == 404
+    assert world.client.delete(f"{path}/{listed[0]['id']}", headers=headers).status_code == 204
+    assert _refresh(world, there["refresh_token"]).status_code == 401
+    goes_on = _refresh(world, here["refresh_token"])
+    assert goes_on.status_code == 200
+    headers = {"Authorization": f"Bearer {goes_on.json()['access_token']}"}
+    assert [one["id"] for one in world.client.get(path, headers=headers).json()["items"]] == [listed[1]["id"]]
+    assert world.client.delete(f"{path}/{listed[0]['id']}", headers=headers).status_code == 404
+
+
 def test_ending_all_sessions_ends_all(world: World) -> None:
     here, there = _login(world), _login(world)
     notebook = world.token("analyst", audience="notebook")

@@ -141,6 +141,7 @@ def test_no_forged_token_is_believed(world: World) -> None:
         assert refused is not None, name
         assert refused.reason == "unauthenticated", name
         # Neither the library's words nor the token go along.
+        assert refused.__cause__ is None, name
         assert refused.__suppress_context__ or refused.__context__ is None, name
         assert len(token) < 10 or token not in refused.log, name
 
