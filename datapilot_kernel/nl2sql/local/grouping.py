@@ -125,7 +125,8 @@ class GroupBuilder(MeasureBuilder):
             beside = draft.compare or (
                 not any(v.joined_by == "or" for v in draft.values) and not self.dims and draft.rank is None
             )
-            if beside and draft.aggregate is None and not draft.together:
+            parts = draft.share and not draft.spread and not self.dims and len(self.items) == 1
+            if beside and draft.aggregate is None and not draft.together and not (parts and not draft.compare):
                 self.dims.append(
                     DimensionItem(alias=self.alias(self._column_name(made.field)), field=made.field, via=made.via)
                 )
@@ -158,7 +159,17 @@ class GroupBuilder(MeasureBuilder):
         whole = self.items[0]
         if whole.measure is not None and self.k.is_average(whole.measure):
             raise NotSure("%")
+        each: list[MeasureItem] = []
+        if part.op == "in" and not self.draft.together and not any(v.joined_by == "or" for v in self.draft.values):
+            # « part du web et du téléphone »: of each, and of both.
+            for value in part.values:
+                one = part.model_copy(update={"op": "eq", "values": (value,), "typed": ()})
+                alias, label = self.alias(f"part_{whole.alias}"), f"{self.item_label(whole)} ({self.value_label(part.field, str(value))})"
+                each.append(
+                    whole.model_copy(update={"alias": alias, "transform": "share", "filters": (one,), "label": label})
+                )
         self.items = [
+            *each,
             whole.model_copy(update={"alias": self.alias(f"part_{whole.alias}"), "transform": "share", "filters": (part,)}),
             whole.model_copy(update={"filters": (part,), "label": None}),
         ]
@@ -247,6 +258,8 @@ class GroupBuilder(MeasureBuilder):
     def _several(self, mention: Mention) -> bool:
         """Tell whether a thing was named in the plural, by its article."""
         place = mention.start - 1
+        if mention.text[-1:].lower() == "s" and {"most", "least", "best", "worst"} & set(self.words):
+            return True  # « most expensive products »
         if place < 0:
             return mention.text[-1:].lower() in ("s", "x")  # « villes avec le plus de clients »
         if place > 0 and self.words[place - 1] in ("parmi", "entre", "among", "of"):

@@ -264,6 +264,20 @@ class Reader(RankReader):
             draft.unexplained.append(item.text)
         return i + 1
 
+    def _in_brackets(self, item: Item, dims: tuple[Option, ...]) -> bool:
+        """« livrées le 12 mai (date de livraison) », « à Toulouse (ville du client) »: which date, which column was meant."""
+        draft = self.draft
+        dates = tuple(d for d in dims if self._temporal(d))
+        if draft.periods and dates and len(dates) == len(dims) and draft.periods[-1].time is None:
+            draft.periods[-1].time = _mention(item, dates)
+            return True
+        meant = {d.ref for d in dims}
+        for value in draft.values:
+            if any(o.ref in meant for o in value.options):
+                value.options = tuple(o for o in value.options if o.ref in meant)
+                return True
+        return False
+
     def _measure_of(self, i: int) -> MeasureMention | None:
         """Return the measure that this phrase only says what it is of (« … des … »)."""
         before = self.before(i)
@@ -310,6 +324,8 @@ class Reader(RankReader):
         following = self.next(i + 1)
         after = None if following is None else self.items[following]
         values, dims = item.of("value"), item.of("dimension")
+        if dims and item.start and self.tokens[item.start - 1].norm == "(" and self._in_brackets(item, dims):
+            return i + 1
         # « le canal web », « région Bretagne »: the dimension only says where the value lies.
         if (
             after is not None
@@ -493,6 +509,8 @@ class Reader(RankReader):
             ):
                 self.draft.head_unit = unit
                 return following + 1
+            if item.norm == "which" and after.kind == "lex" and after.text[-1:].lower() == "s":
+                self.draft.head_plural = True  # « which customers »
             if after.kind == "lex" and after.of("entity", "dimension") and self._kind(following) in ("entity", "dimension"):
                 self.draft.head = _mention(after, after.of("entity", "dimension"))
         return i + 1

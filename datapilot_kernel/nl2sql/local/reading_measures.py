@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from datapilot_kernel.nl2sql.local.cover import Item
 from datapilot_kernel.nl2sql.local.draft import (
     Aggregate,
@@ -10,7 +12,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     Mention,
     Unit,
 )  # fmt: skip
-from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Option
 from datapilot_kernel.nl2sql.local.reading_conditions import ConditionReader
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
@@ -41,8 +43,8 @@ class MeasureReader(ConditionReader):
                 # « top 10 des articles par quantité »: the most of it, not one group for each number.
                 assert self.draft.rank is not None
                 numbers = tuple(o for o in item.of("dimension") if self._numeric(o))
-                by = item.of("measure") or numbers
-                how: Aggregate | None = None if item.of("measure") else "sum"
+                by = item.of("measure") or self._computed_of(numbers)
+                how: Aggregate | None = None if any(o.kind == "measure" for o in by) else "sum"
                 self.draft.rank.by = MeasureMention(by, item.text, item.start, aggregate=how)
                 return place + 1
             elif item.kind == "lex" and item.of("dimension", "entity"):
@@ -126,6 +128,20 @@ class MeasureReader(ConditionReader):
             if not (isinstance(o.value, str) and o.value.lower() == typed and layer.dimension(o.ref).values.get(o.value))
             or typed in (n.lower() for n in layer.dimension(o.ref).values.get(str(o.value), ()))
         )  # fmt: skip
+
+    def _computed_of(self, numbers: tuple[Option, ...]) -> tuple[Option, ...]:
+        """Return the measures that add these numbers up, or else average them (« top 3 des hôtels par note »)."""
+        layer = self.lexicon.layer
+        for function in ("sum", "avg"):
+            found = tuple(
+                Option("measure", f"{o.entity}.{name}", o.quality) for o in numbers
+                for name, m in layer.entities[o.entity].measures.items()
+                if not m.hidden and m.filter is None and (column := layer.dimension(o.ref).column) is not None
+                and re.fullmatch(rf'{function}\(["`]?{re.escape(column)}["`]?\)', (m.expression or "").strip(), re.IGNORECASE)
+            )  # fmt: skip
+            if found:
+                return found
+        return numbers
 
     def _ranks_by(self, item: Item) -> bool:
         rank = self.draft.rank
@@ -344,6 +360,20 @@ class MeasureReader(ConditionReader):
             # « margin rate of Solenza »
             if rates := self._rate_of(last):
                 last.options = rates
+            else:
+                self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        if before is not None and before.kind == "lex" and before.end == self.items[i].start:
+            # « return rate of Solenza »
+            named = tuple(
+                o
+                for form in (f"{before.text} rate", f"taux de {before.text}")
+                for o in self.lexicon.lookup(form)
+                if o.kind == "measure" and o.quality >= TRANSLATED
+            )
+            self.draft.subjects = [s for s in self.draft.subjects if s.start != before.start]
+            if named:
+                self.draft.measures.append(MeasureMention(named, before.text, before.start))
             else:
                 self.draft.unexplained.append(self.items[i].text)
             return i + 1
