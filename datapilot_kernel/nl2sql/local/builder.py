@@ -130,9 +130,19 @@ class Builder:
         if mention.aggregate is None or not dims:
             raise NotSure(mention.text)
         option = self.nearest(f"m{mention.start}", dims, frozenset(), mention.text, near=entities)
+        if mention.aggregate == "sum" and self._only_averaged(option.ref):
+            raise NotSure(mention.text)  # « total des notes »
         field = self._taxed_field(option.ref, tax)
         return MeasureItem(
             alias=self.alias(f"{mention.aggregate}_{field.partition('.')[2]}"), aggregate=mention.aggregate, field=field
+        )
+
+    def _only_averaged(self, field: str) -> bool:
+        """Tell whether the layer averages a column and never adds it up: a rating, a price."""
+        entity = field.partition(".")[0]
+        refs = [f"{entity}.{name}" for name, m in self.layer.entities[entity].measures.items() if not m.hidden]
+        return any(self.k.averaged_dimension(r) == field for r in refs) and not any(
+            self.k.summed_dimension(r) == field for r in refs
         )
 
     def averaged_over(self, mention: MeasureMention) -> str | None:
@@ -206,6 +216,10 @@ class Builder:
             return self.count_of(option.ref)
         if dims:
             option = self.nearest(f"m{mention.start}", list(dims), frozenset(), mention.text)
+            number = self.layer.dimension(option.ref)
+            coded = number.values or (number.format is not None and number.format.kind in ("text", "year"))
+            if number.type == "number" and not coded and not self.draft.distinct:
+                raise NotSure(mention.text)  # « nombre d'étages »: how many different ones, or how many in all?
             return MeasureItem(
                 alias=self.alias(f"nb_{option.ref.partition('.')[2]}"), aggregate="count_distinct", field=option.ref
             )
@@ -349,6 +363,9 @@ class Builder:
             return [self.time_group(group.grain, items)]
         assert group.mention is not None
         mention = group.mention
+        counting = any(self._counts_things(o) for o in mention.of("dimension")) and not mention.of("entity")
+        if counting and items and phrase(mention.text)[:1] != phrase("nombre"):
+            raise NotSure(mention.text)  # « CA par nuit » is for each of them, not by how many there are
         options = [o for o in mention.of("dimension", "entity") if all(self.reaches(item, o.entity) for item in items)]
         if not options:
             raise Missing("no_join", mention.text, measure=self.item_label(items[0]) if items else mention.text)
@@ -377,6 +394,10 @@ class Builder:
             DimensionItem(alias=self.alias(self._column_name(ref)), field=ref, via=self._via_items(items, ref))
             for ref in refs
         ]
+
+    def _counts_things(self, option: Option) -> bool:
+        dimension = self.layer.dimension(option.ref)
+        return dimension.type == "number" and phrase(dimension.label)[:1] == phrase("nombre")
 
     def _named_entities(self, mention: Mention) -> frozenset[str]:
         """Entities that the question names elsewhere: « CA des magasins par ville » speaks of the shops' towns."""

@@ -23,6 +23,8 @@ from datapilot_kernel.plan.model import (
 _DUE = {"echeanc", "due", "deadlin", "limit"}
 _LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
 _DEFAULT_TOP = 10
+_AGE_OF_PEOPLE = 12
+"""Years from which « de plus de … ans », said of people, is their age and not how long they have been known."""
 
 
 class ConditionBuilder(FilterBuilder):
@@ -168,6 +170,15 @@ class ConditionBuilder(FilterBuilder):
         ref = self.k.time_of(entity)
         if ref is None:
             raise Missing("missing_time", self._subject_label(entity))
+        if condition.unit == "year" and any(d.personal for d in self.layer.entities[entity].dimensions.values()):
+            born = self._birth(entity)
+            if born is None and condition.numbers[0] >= _AGE_OF_PEOPLE:
+                raise NotSure(condition.text)  # « patients de plus de 80 ans » is no question of when they first came
+            if born is not None:
+                if condition.numbers[0] < _AGE_OF_PEOPLE:
+                    raise NotSure(condition.text)
+                self._age_on(condition, born)
+                return
         due = [
             f"{entity}.{n}" for n, d in self.layer.entities[entity].dimensions.items()
             if d.type in ("date", "timestamp") and not d.hidden and set(phrase(d.label)) & _DUE
@@ -186,6 +197,14 @@ class ConditionBuilder(FilterBuilder):
             ref = due[0]
             self.note("age_since", label=self.layer.dimension(ref).label)
         self._age_on(condition, ref)
+
+    def _birth(self, entity: str) -> str | None:
+        """Return the date of birth of an entity's people; None where it is not there or not shown."""
+        for name, dimension in self.layer.entities[entity].dimensions.items():
+            dated = dimension.type in ("date", "timestamp") and not dimension.hidden
+            if dated and set(phrase(dimension.label)) & {"naissanc", "birth", "naissance"}:
+                return f"{entity}.{name}"
+        return None
 
     def _age_on(self, condition: Condition, ref: str) -> None:
         older = condition.op in ("gt", "ge")

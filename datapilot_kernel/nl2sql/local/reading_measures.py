@@ -133,11 +133,12 @@ class MeasureReader(ConditionReader):
         """Return the measures that add these numbers up, or else average them (« top 3 des hôtels par note »)."""
         layer = self.lexicon.layer
         for function in ("sum", "avg"):
+            of = rf'{function}\(["`]?%s["`]?\)'
             found = tuple(
                 Option("measure", f"{o.entity}.{name}", o.quality) for o in numbers
                 for name, m in layer.entities[o.entity].measures.items()
                 if not m.hidden and m.filter is None and (column := layer.dimension(o.ref).column) is not None
-                and re.fullmatch(rf'{function}\(["`]?{re.escape(column)}["`]?\)', (m.expression or "").strip(), re.IGNORECASE)
+                and re.fullmatch(of % re.escape(column), (m.expression or "").strip(), re.IGNORECASE)
             )  # fmt: skip
             if found:
                 return found

@@ -35,7 +35,7 @@ MONEY = frozenset({
     "facturation", "grille tarifaire", "panier", "pourboire", "charge", "subvention", "honoraires", "mensualité",
     "dividende",
     "amende", "dépôt de garantie", "bourse", "dépassement d’honoraires", "objectif de collecte", "intérêt", "agios", "péage",
-    "capital", "promesse de don", "collecte",
+    "capital", "promesse de don", "collecte", "tarif", "tarif de base",
 })  # fmt: skip
 RATES = frozenset({"taux", "taux de remise", "taux de TVA", "pourcentage", "ratio"})
 

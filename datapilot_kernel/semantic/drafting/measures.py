@@ -30,7 +30,7 @@ _AVERAGED = frozenset({
     "délai de réponse", "délai de résolution", "temps de réponse", "temps de cycle", "moyenne", "largeur", "hauteur",
     "longueur", "taille", "grille tarifaire",
     "qualité", "plafond de crédit", "seuil", "seuil de réapprovisionnement", "minimum", "maximum", "limite", "plafond",
-    "évaluation", "distance", "taux horaire",
+    "évaluation", "distance", "taux horaire", "tarif", "tarif de base",
 })  # fmt: skip
 _NOT_MEASURES = frozenset({
     "année", "mois", "jour", "semaine", "trimestre", "rang", "ordre", "numéro", "code", "latitude", "longitude",

@@ -377,7 +377,7 @@ def _scrap(draft: Draft, measures: list[MeasureDraft]) -> None:
             scrap = of_kind(table, ("quantité", "nombre"))
         if scrap is None:
             continue
-        made = of_kind(table, ("fabriqué", "production"), ("rebut", "rebuté"))
+        made = of_kind(table, ("fabriqué", "production", "fabrication"), ("rebut", "rebuté"))
         good = of_kind(table, ("conforme", "bon"), ("rebut", "rebuté"))
         bottom = f"{{{made.name}}}" if made else f"({{{good.name}}} + {{{scrap.name}}})" if good else None
         if bottom is None:

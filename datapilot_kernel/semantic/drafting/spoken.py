@@ -63,6 +63,8 @@ def surely(table: TableDraft, column: Column, reading: Reading, label: str) -> l
     return list(dict.fromkeys(found))
 
 
+_GIVEN_OR_TAKEN = ("remise", "pourboire", "commission", "acompte", "prime", "TVA", "taxe", "frais", "charge", "ristourne",
+    "frais de port", "subvention", "pénalité")  # fmt: skip
 _MADE: dict[tuple[str, ...], tuple[str, ...]] = {
     ("rebut", "rebuté"): ("rebuts", "pièces rebutées", "pièces au rebut", "pièces mises au rebut", "nombre de rebuts",
                           "quantité mise au rebut"),
@@ -98,6 +100,8 @@ def if_alone(reading: Reading, label: str) -> list[str]:
         found += ["heures", "nombre d’heures", "nb d’heures", "total des heures", "heures totales"]
     elif head == "nombre" and label.startswith(("nombre de ", "nombre d’")):
         found += [label.removeprefix("nombre de ").removeprefix("nombre d’")]
+    if head == "montant" and len(reading.nouns) == 2 and reading.nouns[1].french in _GIVEN_OR_TAKEN:
+        found += [reading.nouns[1].plural, reading.nouns[1].french]
     if reading.unit in {"kg", "tonnes"} and head == "poids":
         found += [f"poids total en {reading.unit}", "tonnage" if reading.unit == "tonnes" else "poids total"]
     return [name for name in dict.fromkeys(found) if fold(name) != fold(label)]
