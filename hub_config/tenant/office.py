@@ -67,7 +67,7 @@ class Office:
     def quotas(self, tenant_id: str, *, stored_bytes: int = 0) -> list[QuotaView]:
         """Return every quota with what was used of it; ``stored_bytes`` is what the tenant keeps in files."""
         with self._database.tenant(tenant_id, read_only=True) as session:
-            rows = dict(session.execute(select(Quota.key, Quota.value)).tuples().all())
+            rows = {row.key: row.value for row in session.execute(select(Quota.key, Quota.value))}
             usage = self._quotas.usage(session)
         used = {
             "queries_per_day": usage["queries"],
