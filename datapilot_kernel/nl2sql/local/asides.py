@@ -25,6 +25,20 @@ def settle_asides(found: Cover, lexicon: Lexicon) -> None:
     _neither_nor(found)
     _whether(found, lexicon)
     _in_number(found, lexicon)
+    _left_out_after(found)
+
+
+def _left_out_after(found: Cover) -> None:
+    """« gestes commerciaux exclus », « le web mis à part »: the negation stands after what it leaves out."""
+    items = found.items
+    for i, item in enumerate(items):
+        if not (item.norm.startswith("exclu") or item.norm in ("excepte", "exceptes", "exceptee", "exceptees")) or i == 0:
+            continue
+        before = items[i - 1]
+        if before.kind == "lex" and before.of("value") and not before.of("measure") and item.end - item.start == 1:
+            _light(item)
+            items.insert(i - 1, Item("op", before.start, before.start, "sauf", ops=("neg",), norm="sauf"))
+            return
 
 
 def _light(item: Item) -> None:

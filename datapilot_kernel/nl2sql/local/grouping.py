@@ -164,7 +164,10 @@ class GroupBuilder(MeasureBuilder):
             # « part du web et du téléphone »: of each, and of both.
             for value in part.values:
                 one = part.model_copy(update={"op": "eq", "values": (value,), "typed": ()})
-                alias, label = self.alias(f"part_{whole.alias}"), f"{self.item_label(whole)} ({self.value_label(part.field, str(value))})"
+                alias, label = (
+                    self.alias(f"part_{whole.alias}"),
+                    f"{self.item_label(whole)} ({self.value_label(part.field, str(value))})",
+                )
                 each.append(
                     whole.model_copy(update={"alias": alias, "transform": "share", "filters": (one,), "label": label})
                 )

@@ -177,6 +177,16 @@ def _weekday(m: Match) -> Period:
     return Between(start=day, end=day)
 
 
+def _by_day(m: Match) -> Period:
+    """« d'ici le 30 juin »: up to the next one, as far as it is to come."""
+    day = m.day("1")
+    if day < m.today and m.whole("dy1") is None and "iso1" not in m.groups:
+        day = day.replace(year=day.year + 1)
+    if day < m.today:
+        raise NoSuchPeriod
+    return Between(end=day)
+
+
 def _weekend(m: Match) -> Period:
     """The latest week-end that has begun; « dernier » is over."""
     over = m.groups.get("over") is not None
@@ -369,6 +379,7 @@ BUILDERS: dict[str, Callable[[Match], Period]] = {
     "since_day": lambda m: Between(start=m.day("1")),
     "after_day": lambda m: Between(start=m.day("1") + timedelta(days=1)),
     "before_day": lambda m: Between(end=m.day("1") - timedelta(days=1)),
+    "by_day": _by_day,
     "until_day": lambda m: Between(end=m.day("1")),
     "day_last_year": lambda m: _one_day(m.day("1", year=m.today.year - 1)),
     "weekend": _weekend,

@@ -257,7 +257,12 @@ class Reader(RankReader):
             return None
         if place + 1 == i:
             return None
-        said = tuple(o for o in self.lexicon.lookup(f"{last.text} {item.text}") if o.kind == "measure" and o.quality >= 0.95)
+        said = tuple(
+            o
+            for between in (" ", " en ", " de ")
+            for o in self.lexicon.lookup(f"{last.text}{between}{item.text}")
+            if o.kind == "measure" and o.quality >= 0.95
+        )
         if said:
             last.options, last.count, last.text = said, False, f"{last.text} {item.text}"
         else:

@@ -47,6 +47,9 @@ class ConditionReader(ReaderBase):
             if minutes is not None:
                 i += 1
         i, money, percent = self._unit_marks(i, money, percent)
+        if target is None and i < len(self.items) and (columns := self._columns_in(self.items[i])):
+            # « plus de 5 kg »: of what is weighed in them.
+            target, i = Mention(columns, self.items[i].text, self.items[i].start), i + 1
         if op == "between":
             place = self.next(i)
             if place is not None and self.items[place].is_op("and"):
@@ -139,6 +142,17 @@ class ConditionReader(ReaderBase):
         if rank is None or rank.by is None or self.draft.measures or self.draft.related:
             return None
         return Mention(rank.by.of("entity") if rank.by.count else rank.by.options, rank.by.text, rank.by.start)
+
+    def _columns_in(self, item: Item) -> tuple[Option, ...]:
+        """Return the numbers of the layer that are written in a unit (« kg », « m² »)."""
+        if item.kind != "unknown" or not item.text:
+            return ()
+        return tuple(
+            Option("dimension", f"{name}.{n}")
+            for name, entity in self.lexicon.layer.entities.items()
+            for n, d in entity.dimensions.items()
+            if d.type == "number" and not d.hidden and d.format is not None and d.format.unit == item.text.lower()
+        )
 
     def _all_money(self, target: Mention) -> bool:
         layer = self.lexicon.layer

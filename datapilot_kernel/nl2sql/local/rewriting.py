@@ -150,6 +150,13 @@ def _said_last(tokens: list[Token]) -> list[Token]:
         return tokens
     rest = tokens[:comma]
     norms = {t.norm for t in rest}
+    if said[0] in ("noms", "nom", "liste"):
+        return [*rest, *tokens[end:]]  # « clients dont l'encours dépasse…, noms svp »
+    if said[0] == "combien" and not {t.norm for t in rest} & {"nombre", "combien", "nb", "montant", "part", "ca", "top"}:
+        while rest and rest[0].norm in _ARTICLES:
+            rest = rest[1:]
+        at = tokens[comma]
+        return [_word("nombre", at.start, at.end), _word("de", at.start, at.end), *rest]
     if said[0] == "taux" and "taux" in norms:
         return [*tokens[:comma], *tokens[end:]]  # « taux de réalisation…, en taux »
     if said[0] in _MONEY_TAIL and not norms & {"montant", "valeur", "part", "pourcentage", "ca"}:

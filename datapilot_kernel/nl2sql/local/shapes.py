@@ -92,6 +92,7 @@ class Shaper(GroupBuilder):
         """Every operator that was read must have left a trace in the plan: what has none was not understood."""
         draft = self.draft
         transforms = {i.transform for i in plan.measures}
+        filtered = [*plan.filters, *(f for i in plan.measures for f in i.filters)]
         parts = [p.via for p in plan.dimensions] + [p.via for p in plan.filters] + [p.via for p in plan.columns]
         vias = {v for part in (*parts, *(r.via for r in plan.related)) for v in part}
         vias |= {v for r in plan.related for f in r.filters for v in f.via}
@@ -105,7 +106,7 @@ class Shaper(GroupBuilder):
             (draft.new and not self.new_placed, text("nl2sql.said.new")),
             (draft.rank is not None and plan.limit is None and not moment and not draft.rank.whole, rank),
             (draft.sort and not plan.order, text("nl2sql.said.order")),
-            (draft.together and not any(f.op == "in" for f in plan.filters), text("nl2sql.said.together")),
+            (draft.together and not any(f.op == "in" for f in filtered), text("nl2sql.said.together")),
             (draft.growth and not compared, text("nl2sql.said.growth")),
             (draft.versus is not None and not compared, text("nl2sql.comparison")),
             (draft.compare and not compared and not plan.dimensions and len(plan.measures) < 2, text("nl2sql.comparison")),
@@ -344,7 +345,7 @@ class Shaper(GroupBuilder):
         return not self.layer.dimension(ref).hidden
 
     def _born(self, subject: str) -> str | None:
-        """« le dernier magasin ouvert », « le plus ancien magasin »: the date that says since when, where no other dates it."""
+        """« le dernier magasin ouvert », « le plus ancien magasin »: the date since when, where no other dates it."""
         draft, model = self.draft, self.layer.entities[subject]
         if draft.rank is None or not draft.rank.time or model.time is not None or self.k.time_of(subject) is not None:
             return None
