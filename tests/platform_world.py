@@ -10,19 +10,23 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import (
     bindparam,
+    case,
     delete,
     exists,
     func,
     insert,
+    literal,
     literal_column,
     or_,
     select,
     text,
     true,
+    tuple_,
     union,
     union_all,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from hub_config.database import (
@@ -523,6 +527,100 @@ def _savepoint(session: ScopedSession) -> Any:
     return _tenants(session, Quota)
 
 
+# ── what a manager writes every day: it passes on both engines ───────────────────────────────────────────────────
+
+ORDINARY: dict[str, Callable[[ScopedSession], Any]] = {
+    "contains": lambda s: s.scalars(select(User.id).where(User.email.contains("exem", autoescape=True))).all(),
+    "icontains": lambda s: s.scalars(select(User.id).where(User.email.icontains("EXEM", autoescape=True))).all(),
+    "ilike": lambda s: s.scalars(select(User.id).where(User.email.ilike("%exem%"))).all(),
+    "not_like": lambda s: s.scalars(select(User.id).where(User.email.not_like("%zz!%%", escape="!"))).all(),
+    "in": lambda s: s.scalars(select(User.id).where(User.role.in_(["administrator", "viewer"]))).all(),
+    "in_nothing": lambda s: [*s.scalars(select(User.id).where(User.role.in_([]))).all(), 1],
+    "keyset": lambda s: s.scalars(
+        select(AuditEvent.id)
+        .where(tuple_(AuditEvent.at, AuditEvent.id) < (LATER, "f"))
+        .order_by(AuditEvent.at.desc())
+        .limit(2)
+    ).all(),
+    "paged": lambda s: s.scalars(select(AuditEvent).order_by(AuditEvent.at).limit(2).offset(0)).all(),
+    "group_having": lambda s: s.execute(
+        select(AuditEvent.action, func.count()).group_by(AuditEvent.action).having(func.count() > 0)
+    ).all(),
+    "case": lambda s: s.execute(
+        select(func.sum(case((User.role == "viewer", 1), else_=0)), func.max(User.created_at))
+    ).all(),
+    "nulls_last": lambda s: s.scalars(select(User.id).order_by(User.last_login_at.desc().nulls_last())).all(),
+    "skip_locked": lambda s: s.scalars(
+        select(Job).where(Job.status == "queued").limit(1).with_for_update(skip_locked=True)
+    ).all(),
+    "json_path": lambda s: [*s.scalars(select(Query.id).where(Query.model["tokens"].as_integer() > 3)).all(), 1],
+    "json_text": lambda s: [*s.scalars(select(User.id).where(User.attributes["region"].as_string() == "Sud")).all(), 1],
+    "exists_scalar": lambda s: [s.scalar(select(select(User.id).where(User.status == "active").exists()))],
+    "exists_two": lambda s: s.scalars(
+        select(Dashboard.id).where(
+            or_(exists().where(DashboardRight.dashboard_id == Dashboard.id), Dashboard.created_by == "x")
+        )
+    ).all(),
+    "outer_join_null": lambda s: s.execute(
+        select(Dashboard, Workspace.name).outerjoin(Workspace, Workspace.id == Dashboard.workspace_id)
+    ).all(),
+    "three_joins": lambda s: s.execute(
+        select(User.email, Workspace.name)
+        .join(WorkspaceMember, WorkspaceMember.user_id == User.id)
+        .join(Workspace, Workspace.id == WorkspaceMember.workspace_id)
+    ).all(),
+    "count_of_subquery": lambda s: [
+        s.scalar(select(func.count()).select_from(select(User).where(User.role != "x").subquery()))
+    ],
+    "distinct": lambda s: s.scalars(select(AuditEvent.action).distinct()).all(),
+    "coalesce_sum": lambda s: [s.scalar(select(func.coalesce(func.sum(SourceFile.size_bytes), 0)))],
+    "literal": lambda s: s.execute(select(literal("x"), User.id)).all(),
+    "nothing_of_a_table": lambda s: s.execute(select(literal(1), func.now())).all(),
+    "update_returning": lambda s: s.scalars(
+        update(User).where(User.failed_logins < 5).values(failed_logins=User.failed_logins + 1).returning(User.id)
+    ).all(),
+    "update_in_select": lambda s: [
+        s.execute(update(RefreshToken).where(RefreshToken.user_id.in_(select(User.id))).values(revoked_at=LATER)).rowcount
+    ],
+    "update_case": lambda s: [s.execute(update(Quota).values(value=case((Quota.value > 1, 0), else_=Quota.value))).rowcount],
+    "delete_oldest": lambda s: [
+        s.execute(delete(Job).where(Job.id.in_(select(Job.id).order_by(Job.created_at).limit(1)))).rowcount
+    ],
+    "delete_not_exists": lambda s: [
+        s.execute(delete(Feedback).where(~exists().where(Query.id == Feedback.query_id, Query.kind == "sql"))).rowcount
+    ],
+    "upsert": lambda s: [
+        s.execute(
+            _insert(s)(Quota)
+            .values(key="parallel_queries", value=5)
+            .on_conflict_do_update(index_elements=["tenant_id", "key"], set_={"value": 6})
+            .returning(Quota.value)
+        ).scalar_one()
+    ],
+    "insert_or_nothing": lambda s: [
+        s.execute(
+            _insert(s)(Quota).values([{"key": "a", "value": 5}, {"key": "b", "value": 5}]).on_conflict_do_nothing()
+        ).rowcount
+    ],
+    "between": lambda s: s.scalars(
+        select(AuditEvent.id).where(AuditEvent.at.between(LATER - timedelta(days=9999), LATER))
+    ).all(),
+    "window": lambda s: s.execute(
+        select(AuditEvent.id, func.row_number().over(partition_by=AuditEvent.action, order_by=AuditEvent.at))
+    ).all(),
+    "cte_of_newest": lambda s: s.execute(
+        select(AuditEvent.action).join(
+            newest := select(func.max(AuditEvent.at).label("at")).cte("newest"), newest.c.at == AuditEvent.at
+        )
+    ).all(),
+    "alias_of_subquery": lambda s: s.scalars(select(aliased(User, select(User).limit(5).subquery()))).all(),
+}
+
+
+def _insert(session: ScopedSession) -> Any:
+    return (sqlite if session.get_bind().dialect.name == "sqlite" else postgresql).insert
+
+
 TABLES = sorted(Base.metadata.tables)
 MODELS = sorted((mapper.class_ for mapper in Base.registry.mappers), key=lambda model: str(model.__tablename__))
-__all__ = ["MODELS", "PASSES", "REFUSED", "TABLES", "Erasure", "new_database", "populate"]
+__all__ = ["MODELS", "ORDINARY", "PASSES", "REFUSED", "TABLES", "Erasure", "new_database", "populate"]

@@ -95,7 +95,7 @@ def road(admin_url: str) -> Iterator[Road]:
     road.cut()
 
 
-def test_gone_for_a_while_and_back(database: Database, admin_url: str, road: Road) -> None:
+def test_gone_for_a_while_and_back(database: Database, admin_url: str, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant_id = populate(database, "nous")
     far = Database(application_url(admin_url).replace(f":{road.target}/", f":{road.port}/"), pool_size=3)
 
@@ -109,11 +109,12 @@ def test_gone_for_a_while_and_back(database: Database, admin_url: str, road: Roa
         begun = time.monotonic()
         with pytest.raises(PlatformUnavailable):
             ask()
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - begun < 2
         time.sleep(0.05)
     road.silent = True
     road.open()
     time.sleep(0.6)
+    monkeypatch.setattr("hub_config.database.engine.REST_S", 3)
     begun = time.monotonic()
     with pytest.raises(PlatformUnavailable):
         ask()
@@ -121,11 +122,11 @@ def test_gone_for_a_while_and_back(database: Database, admin_url: str, road: Roa
     begun = time.monotonic()
     with pytest.raises(PlatformUnavailable):
         ask()
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 2  # not asked again, or it would be the time limit of a connection
     road.cut()
     road.silent = False
     road.open()
-    time.sleep(0.6)
+    time.sleep(3)
     assert ask()
     far.dispose()
 

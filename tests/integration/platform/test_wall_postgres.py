@@ -15,6 +15,7 @@ from hub_config.database.engine import normal_url
 from hub_config.errors import PlatformUnavailable
 from tests.platform_world import (
     MODELS,
+    ORDINARY,
     PASSES,
     REFUSED,
     SHARED_EMAIL,
@@ -94,6 +95,16 @@ def test_reaches_the_own_rows_alone(road: str, world: tuple[Database, str, str])
     reached = list(_undone(database, ours, lambda session: PASSES[road](session, theirs)))
     assert set(reached) <= {ours}
     assert reached or "another" in road or road == "other_asked_for"
+    assert _everything_of(database, theirs) == before
+
+
+@pytest.mark.parametrize("shape", ORDINARY)
+def test_what_a_manager_writes_every_day_passes(shape: str, world: tuple[Database, str, str]) -> None:
+    database, ours, theirs = world
+    before = _everything_of(database, theirs)
+    found = _undone(database, ours, ORDINARY[shape])
+    assert list(found)
+    assert theirs not in repr(found)
     assert _everything_of(database, theirs) == before
 
 

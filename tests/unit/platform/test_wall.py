@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from hub_config.database import Database, Unscoped
-from tests.platform_world import MODELS, PASSES, REFUSED, new_database, populate, sqlite_url
+from tests.platform_world import MODELS, ORDINARY, PASSES, REFUSED, new_database, populate, sqlite_url
 
 
 @pytest.fixture(scope="module")
@@ -62,4 +62,15 @@ def test_reaches_the_own_rows_alone(road: str, world: tuple[Database, str, str])
         reached = list(PASSES[road](session, theirs))
     assert set(reached) <= {ours}
     assert reached or "another" in road or road == "other_asked_for"
+    assert _everything_of(database, theirs) == before
+
+
+@pytest.mark.parametrize("shape", ORDINARY)
+def test_what_a_manager_writes_every_day_passes(shape: str, world: tuple[Database, str, str]) -> None:
+    database, ours, theirs = world
+    before = _everything_of(database, theirs)
+    with database.tenant(ours) as session:
+        found = ORDINARY[shape](session)
+    assert list(found)
+    assert theirs not in repr(found)
     assert _everything_of(database, theirs) == before
