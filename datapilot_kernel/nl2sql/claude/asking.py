@@ -215,7 +215,8 @@ class _Asking(Generic[T]):
                 repairs += 1
                 self.use.repairs += 1
                 sql = arguments.sql if isinstance(arguments, GiveSql) else None
-                request = _followed(request, reply, self.engine.names.feedback(rejected, sql))
+                said = self.tokens.hidden_text(self.engine.names.feedback(rejected, sql))
+                request = _followed(request, reply, said)
                 continue
             self._step(reply, call.name, call.arguments, _verdict(done), "")
             return done

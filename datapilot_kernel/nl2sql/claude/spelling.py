@@ -11,6 +11,7 @@ that is a dimension of the layer with indexed values.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -72,12 +73,25 @@ def settle_sql(sql: str, dialect: Dialect, layer: Layer, values: ValueIndex, *, 
     except (SqlglotError, RecursionError):
         return sql, changes  # the guard will say what it cannot read
     refs = _refs_of_columns(layer, values)
+    meant: dict[str, str] = {}
+    counts: Counter[str] = Counter()
     for column, literal in _compared(tree):
-        stored = _stored(str(literal.this), refs.get(column.lower(), ()), layer, values, loosely=loosely)
-        if stored is not None:
-            changes.made.append((str(literal.this), stored))
-            literal.replace(exp.Literal.string(stored))
-    return (tree.sql(dialect=dialect), changes) if changes.made else (sql, changes)
+        typed = str(literal.this)
+        stored = _stored(typed, refs.get(column.lower(), ()), layer, values, loosely=loosely)
+        if stored is not None and meant.setdefault(typed, stored) == stored:
+            counts[typed] += 1
+    for typed, count in counts.items():
+        # In the text itself: a statement written anew by the parser's library is not the same in every dialect.
+        written = _quoted(typed, dialect)
+        if sql.count(written) == count:
+            sql = sql.replace(written, _quoted(meant[typed], dialect))
+            changes.made.append((typed, meant[typed]))
+    return sql, changes
+
+
+def _quoted(value: str, dialect: Dialect) -> str:
+    doubled = value.replace("'", "''")
+    return "'" + (doubled.replace("\\", "\\\\") if dialect == "mysql" else doubled) + "'"
 
 
 def _refs_of_columns(layer: Layer, values: ValueIndex) -> dict[str, tuple[str, ...]]:

@@ -24,6 +24,8 @@ from datapilot_kernel.semantic.model import Layer
 
 _TOKEN = re.compile(r"@v\d+\b")
 _LITERAL = re.compile(r"'(?:[^']|'')*'")
+_QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
+"""In MySQL a text may stand between double quotes as well."""
 
 
 class ValueTokens:
@@ -104,10 +106,18 @@ class ValueTokens:
         """Return a statement for a prompt, its closed values as tokens."""
 
         def hide(match: re.Match[str]) -> str:
-            value = match[0][1:-1].replace("''", "'")
-            return "'" + self.shown_literal(value).replace("'", "''") + "'" if value in self._stored else match[0]
+            quote = match[0][0]
+            value = match[0][1:-1].replace(quote * 2, quote)
+            shown = self.shown_literal(value) if value in self._stored else value
+            return quote + shown.replace(quote, quote * 2) + quote
 
-        return _LITERAL.sub(hide, sql)
+        return _QUOTED.sub(hide, sql)
+
+    def hidden_text(self, text: str) -> str:
+        """Return a sentence of ours for the model, the values that this question's tokens stand for as tokens again."""
+        for value in sorted(self._by_value, key=len, reverse=True):
+            text = text.replace(value, self._by_value[value])
+        return text
 
     # ── back in ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,11 +139,15 @@ class ValueTokens:
     def restored_sql(self, sql: str, *, backslash_escapes: bool) -> str:
         """Return a statement with the tokens inside its text literals put back."""
 
-        def quote(value: str) -> str:
-            value = value.replace("'", "''")
-            return value.replace("\\", "\\\\") if backslash_escapes else value
-
         def restore(match: re.Match[str]) -> str:
-            return _TOKEN.sub(lambda m: quote(self._by_token[m[0]]) if m[0] in self._by_token else m[0], match[0])
+            quote = match[0][0]
 
-        return _LITERAL.sub(restore, sql)
+            def value(token: re.Match[str]) -> str:
+                if token[0] not in self._by_token:
+                    return token[0]
+                stored = self._by_token[token[0]].replace(quote, quote * 2)
+                return stored.replace("\\", "\\\\") if backslash_escapes else stored
+
+            return _TOKEN.sub(value, match[0])
+
+        return (_QUOTED if backslash_escapes else _LITERAL).sub(restore, sql)

@@ -304,6 +304,9 @@ def test_what_is_open() -> None:
         tokens.hidden_sql("SELECT 1 WHERE nom = 'L''Île \\ été' AND x = 'libre'")
         == "SELECT 1 WHERE nom = '@v1' AND x = 'libre'"
     )
+    assert tokens.restored_sql('SELECT "@v1"', backslash_escapes=True) == 'SELECT "L\'Île \\\\ été"'
+    assert tokens.hidden_sql('SELECT 1 WHERE nom = "L\'Île \\ été"') == 'SELECT 1 WHERE nom = "@v1"'
+    assert tokens.hidden_text("« L'Île \\ été » n’est pas une date") == "« @v1 » n’est pas une date"
     assert tokens.unknown({"a": "@v1 @v2"}) == ["@v2"]
 
 

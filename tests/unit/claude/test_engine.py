@@ -416,6 +416,7 @@ def ask_about_everything(engine: Engine, server: ModelServer) -> None:
     conversation = Conversation()
     engine.ask("CA des magasins ouverts par segment en mai 2026", conversation=conversation)
     engine.run_plan(_plan_with_values(), question="et là ?", conversation=conversation)
+    conversation.add("et avec ça ?", sql="SELECT 1 FROM magasins WHERE ville = 'Voiron' AND nom <> 'Comptoir d''Isère'")
     server.play([
         sql("SELECT SUM(CAST(ville AS INTEGER)) AS x FROM magasins"), plan(),
         plan(filters=[{"field": "magasins.ville", "values": ["nulle part"]}]), plan(), plan(),
@@ -641,3 +642,20 @@ def test_a_value_that_the_local_engine_read_otherwise_is_still_heard() -> None:
     assert [words.period for words in heard.words if words.period is not None]
     assert "pondération" in heard.unexplained
     assert hear(local, "x" * 2000, today=TODAY).words == ()
+
+
+def test_what_goes_back_quotes_no_value_that_was_put_in(make: Make, server: ModelServer) -> None:
+    server.play([plan(filters=[{"field": "ventes.jour", "values": ["@v1"]}]), plan()])
+    make().ask("la pondération des bidules du Comptoir d'Isère")
+    assert "plan_problem" in told(server.requests[1])
+    assert "@v1" in told(server.requests[1])
+    assert "Comptoir d'Isère" not in told(server.requests[1])
+
+
+def test_a_corrected_statement_is_the_models_own_text(make: Make, server: ModelServer) -> None:
+    statement = "SELECT  COUNT(*) AS n, 'fidele' AS mot FROM clients WHERE segment = 'fidele'"
+    server.play([sql(statement)])
+    outcome = make().ask(ODD)
+    assert rows(outcome) == [("0", "fidele")], "the same text stands elsewhere too: neither is touched"
+    server.play([sql("SELECT  COUNT(*) AS n FROM clients WHERE segment = 'fidele'")])
+    assert rows(make().ask(ODD)) == [("2",)]
