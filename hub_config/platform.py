@@ -59,7 +59,7 @@ class Platform:
         metrics = Metrics()
         admin_url = settings.database_admin_url.get_secret_value() if settings.database_admin_url else None
         database = Database(settings.resolved_database_url(), admin_url=admin_url, pool_size=settings.database_pool_size)
-        vault = Vault(settings.resolved_vault_key_file())
+        vault = Vault.from_settings(settings)
         audit = Audit(database)
         people = People(settings, database, audit)
         sources = DataSources(settings, database, vault, audit)
@@ -76,6 +76,7 @@ class Platform:
 
     def start(self) -> None:
         """Start background work: catalog refreshes left undone, clearing of old results."""
+        self.vault.prepare(self.database)
         self.sources.start()
         self.queries.start()
 

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         None,
         description="File of the master keys that wrap the tenants' keys, newest first. None: data_dir/keys/vault.keys.",
     )
+    vault_keys: SecretStr | None = Field(
+        None, description="The master keys themselves, newest first, instead of vault_key_file. None: the file."
+    )
     signing_key_file: Path | None = Field(
         None, description="File of the keys that sign access tokens, newest first. None: data_dir/keys/signing.keys."
     )
@@ -139,7 +142,10 @@ class Settings(BaseSettings):
         512 * _MIB, ge=0, description="Disk for one tenant's results that can be fetched again; the oldest go first."
     )
     engines_kept: int = Field(
-        64, ge=1, le=10_000, description="Prepared engines (values, layer, guard) kept, one for each source and set of rights."
+        64,
+        ge=1,
+        le=10_000,
+        description="Prepared engines (values, layer, guard) kept, one for each source and set of rights.",
     )
     result_keep_minutes: int = Field(60, ge=1, description="How long a result can be fetched again by its URL.")
     # ── the language model ────────────────────────────────────────────────────────────────────────────────────────
