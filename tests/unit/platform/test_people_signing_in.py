@@ -208,15 +208,20 @@ def test_sign_ins_and_refusals_are_on_the_record(world: World) -> None:
     assert all(e.request_id for e in events)
 
 
-def test_a_password_changed_between_the_look_and_the_session_does_not_open_it(world: World) -> None:
-    """The hash took its time; meanwhile the account was disabled."""
+@pytest.mark.parametrize(
+    "change",
+    [{"status": "disabled"}, {"hashed_password": CHEAP.hash("une tout autre phrase")}],
+    ids=["disabled", "password"],
+)
+def test_what_changed_while_the_password_was_hashed_counts(world: World, change: dict[str, str]) -> None:
     people = world.people
     real = people.signing_in._is_right
 
     def slow(account: Any, password: str) -> bool:
         right = real(account, password)
         with world.database.tenant(world.tenant_id()) as session:
-            session.get(User, world.user_id("analyst")).status = "disabled"
+            for name, value in change.items():
+                setattr(session.get(User, world.user_id("analyst")), name, value)
         return right
 
     people.signing_in._is_right = slow  # type: ignore[method-assign]
