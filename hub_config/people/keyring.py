@@ -1,8 +1,9 @@
 """The keys that sign access tokens: a file of Ed25519 keys, newest first, one a line: ``kid created seed``.
 
 The newest signs; every one of them verifies. ``datapilot tokens rotate`` puts a new one in front, and leaves out those
-that nothing alive can be signed with any more. A running service sees the change by the file's stamp (looked at when it
-signs, and when a key's name is unknown to it), so that a rotation needs no restart and ends nobody's session.
+that nothing alive can be signed with any more. A running service sees the change by the file's stamp, looked at every
+time: a rotation needs no restart and ends nobody's session, and a key taken out is believed no more. A file that is lost
+or damaged while the service runs leaves the known keys in force.
 
 The file is the owner's alone (0600), written beside and renamed, under a lock: killed half-way, the old one stands.
 Ed25519 rather than a shared secret: whoever only verifies (a renderer of dashboards) never holds what signs.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import logging
 import os
 import secrets
 import tempfile
@@ -25,6 +27,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from datapilot_kernel.errors import BadInput
+
+log = logging.getLogger(__name__)
 
 # The most that settings allow a token to live, and some: whatever they said when it was signed, it is over by then.
 LONGEST_TOKEN_S = 2 * 3600 + 60
@@ -65,13 +69,14 @@ class KeyRing:
         self._stamp: tuple[int, int, int] | None = None
         self._keys: tuple[SigningKey, ...] = ()
         self._public: dict[str, Ed25519PublicKey] = {}
+        self._said = ""
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
                 with self._locked():
                     if not path.exists():
                         self._write([_new_key()])
-        self._reload()
+        self._load()
 
     def newest(self) -> SigningKey:
         """Return the key that signs."""
@@ -80,11 +85,8 @@ class KeyRing:
 
     def public(self, kid: str) -> Ed25519PublicKey | None:
         """Return the key of that name; None: there is none."""
-        found = self._public.get(kid)
-        if found is None:
-            self._reload()
-            found = self._public.get(kid)
-        return found
+        self._reload()
+        return self._public.get(kid)
 
     def rotate(self, *, keep_seconds: int) -> SigningKey:
         """Put a new key in front.
@@ -105,13 +107,24 @@ class KeyRing:
         return self._keys[0]
 
     def _reload(self) -> None:
+        """Load the file if it is another; one that is away or damaged leaves what is known in force, and says so."""
+        try:
+            self._load()
+        except BadInput as problem:
+            if problem.log != self._said:
+                log.error("%s: %s", problem.log, self._path.name)
+            self._said = problem.log
+        else:
+            self._said = ""
+
+    def _load(self) -> None:
         with self._translated(), self._lock:
             found = self._path.stat()
             stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
             if stamp == self._stamp:
                 return
-            self._keys = _parse(self._path)
-            self._public = {key.kid: key.public for key in self._keys}
+            keys = _parse(self._path)
+            self._keys, self._public = keys, {key.kid: key.public for key in keys}
             self._stamp = stamp
 
     def _write(self, keys: list[SigningKey]) -> None:

@@ -264,6 +264,29 @@ def test_a_token_of_a_key_made_elsewhere_is_found_at_once(world: World) -> None:
     assert world.people.authenticate(token).role == "viewer"
 
 
+def test_a_key_taken_out_of_the_file_is_believed_no_more(world: World) -> None:
+    before = world.token("analyst")
+    path = world.settings.resolved_signing_key_file()
+    KeyRing(path).rotate(keep_seconds=7200)
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+    with pytest.raises(Unauthenticated):
+        world.people.authenticate(before)
+    assert world.people.authenticate(world.token("analyst")).role == "analyst"
+
+
+@pytest.mark.parametrize("content", [None, "damaged", ""])
+def test_a_file_lost_while_serving_ends_nothing(world: World, content: str | None) -> None:
+    token, path = world.token("analyst"), world.settings.resolved_signing_key_file()
+    kept = path.read_text()
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    assert world.people.authenticate(token).role == "analyst"
+    assert world.people.authenticate(world.token("viewer")).role == "viewer"
+    path.write_text(kept)
+    assert world.people.authenticate(token).role == "analyst"
+
+
 def test_keys_go_when_nothing_alive_can_be_signed_with_them(tmp_path: Path) -> None:
     path = tmp_path / "signing.keys"
     KeyRing(path)
