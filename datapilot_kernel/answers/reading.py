@@ -222,7 +222,7 @@ class _Reader:
         if self.layer is None:
             return []
         found = []
-        counted = counted_entities(self.plan, self.layer)
+        counted = counted_entities(self.plan, self.layer, filtered=True)
         # The default filters of an event hold for its details: lines of cancelled orders are left out as the orders are.
         events = [event for name in counted if (event := event_of(name, self.layer)) is not None]
         for name in dict.fromkeys([*counted, *events]):
@@ -250,8 +250,11 @@ def event_of(name: str, layer: Layer) -> str | None:
     return nearest[0] if len(nearest) == 1 else None
 
 
-def counted_entities(plan: Plan, layer: Layer) -> list[str]:
-    """Return the entities whose rows are listed, counted or measured, those behind formulas too, each once."""
+def counted_entities(plan: Plan, layer: Layer, *, filtered: bool = False) -> list[str]:
+    """Return the entities whose rows are listed, counted or measured, those behind formulas too, each once.
+
+    ``filtered``: without those that only measures look at for which the default filters do not hold.
+    """
     names: list[str] = [plan.entity] if plan.kind == "rows" and plan.entity else []
     pending = [m.measure for m in plan.measures if m.measure]
     seen: set[str] = set()
@@ -266,7 +269,7 @@ def counted_entities(plan: Plan, layer: Layer) -> list[str]:
         if measure is None:
             continue
         if measure.formula is None:
-            names.append(owner)
+            names += [] if filtered and measure.unfiltered else [owner]
             continue
         for part in measure.formula.split("{")[1:]:
             inner = part.partition("}")[0].strip()

@@ -64,7 +64,7 @@ class Axis:
 @dataclass
 class Branch:
     """Leaves over the same rows. ``suffix`` ends the names of its columns (``_previous``); ``shift`` moves its time
-    groups.
+    groups. ``unfiltered``: the default filters do not hold for them.
     """
 
     base: str
@@ -74,6 +74,7 @@ class Branch:
     period: DateRange | None = None
     suffix: str = ""
     shift: Shift | None = None
+    unfiltered: bool = False
 
     def column(self, leaf: Leaf) -> str:
         """Return the name of a leaf's column."""
@@ -121,9 +122,11 @@ def split(context: Context, leaves: Sequence[Leaf]) -> list[Branch]:
     for leaf in leaves:
         kind = kind_of(context, leaf)
         time = branch_time(context, leaf)
-        branch = next((b for b in found if (b.base, b.time, b.kind) == (leaf.base, time, kind) and kind != "median"), None)
+        unfiltered = leaf.measure is not None and context.layer.measure(leaf.measure).unfiltered
+        same = (leaf.base, time, kind, unfiltered)
+        branch = next((b for b in found if (b.base, b.time, b.kind, b.unfiltered) == same and kind != "median"), None)
         if branch is None:
-            branch = Branch(leaf.base, time, kind, period=context.period)
+            branch = Branch(leaf.base, time, kind, period=context.period, unfiltered=unfiltered)
             found.append(branch)
         branch.leaves.append(leaf)
     return found
@@ -285,7 +288,7 @@ def _prepared(
 
 def _limits(rows: Rows, branch: Branch, more: Callable[[Rows], list[exp.Expr]] = lambda rows: []) -> list[exp.Expr]:
     """Return the default filters, what ``more`` says, and the period."""
-    found = default_conditions(rows) + more(rows)
+    found = ([] if branch.unfiltered else default_conditions(rows)) + more(rows)
     if branch.period is not None and (branch.period.start or branch.period.end):
         if branch.time is None:
             label = branch.leaves[0].label if branch.leaves else rows.context.layer.entities[branch.base].label

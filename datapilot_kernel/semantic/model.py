@@ -97,6 +97,9 @@ class Measure(_Model):
         NULL.
     filter
         Rows the expression looks at: ``statut <> 'ANN'``.
+    unfiltered
+        Looks at every row, those too that the entity's default filters (and those of the event that dates it) leave out: a
+        rate of cancellation counts the cancelled orders. Conditions of the question still hold.
     time
         The entity's time dimension that dates this measure; None: the entity's.
     additivity
@@ -109,6 +112,7 @@ class Measure(_Model):
     expression: str | None = None
     formula: str | None = None
     filter: str | None = None
+    unfiltered: bool = False
     label: str
     plural: str | None = None
     synonyms: tuple[str, ...] = ()
@@ -126,6 +130,8 @@ class Measure(_Model):
             raise ValueError("a measure has either an expression or a formula")
         if self.formula is not None and self.filter is not None:
             raise ValueError("a formula has no filter of its own: filter the measures it is made of")
+        if self.formula is not None and self.unfiltered:
+            raise ValueError("a formula has no rows of its own: say unfiltered of the measures it is made of")
         return self
 
 

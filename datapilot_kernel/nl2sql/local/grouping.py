@@ -16,6 +16,7 @@ from datapilot_kernel.plan.model import (
     DimensionItem,
     Filter,
     Having,
+    MeasureItem,
     Order,
     Rollup,
     ToDate,

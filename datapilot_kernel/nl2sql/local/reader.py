@@ -270,7 +270,7 @@ class Reader(RankReader):
         return i + 1
 
     def _in_brackets(self, item: Item, dims: tuple[Option, ...]) -> bool:
-        """« livrées le 12 mai (date de livraison) », « à Toulouse (ville du client) »: which date, which column was meant."""
+        """« livrées le 12 mai (date de livraison) », « à Toulouse (ville du client) »: which one was meant."""
         draft = self.draft
         dates = tuple(d for d in dims if self._temporal(d))
         if draft.periods and dates and len(dates) == len(dims) and draft.periods[-1].time is None:

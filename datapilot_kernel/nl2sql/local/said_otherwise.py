@@ -50,8 +50,8 @@ def _turns(language: str) -> tuple[_Turn, ...]:
 
 def say_plainly(tokens: list[Token], lexicon: Lexicon, language: str) -> list[Token]:
     """Return the tokens with every turn that the layer has a measure for replaced by the measure's name."""
+    joined, starts, ends = _joined(tokens)
     for turn in _turns(language):
-        joined, starts, ends = _joined(tokens)
         found = turn.pattern.search(joined)
         if found is None:
             continue
@@ -70,6 +70,7 @@ def say_plainly(tokens: list[Token], lexicon: Lexicon, language: str) -> list[To
         name = [Token(t.text, t.norm, at.start, tokens[last - 1].end) for t in tokenize(read.replace("{keep}", ""))]
         middle = [*kept, *name] if read.startswith("{keep}") else [*name, *kept]
         tokens = [*tokens[:first], *middle, *tokens[last:]]
+        joined, starts, ends = _joined(tokens)
     return _average_last(tokens, lexicon)
 
 
