@@ -167,7 +167,7 @@ class LocalEngine:
                     # It may still stand on its own.
                     if not (draft.measures or draft.subjects) or draft.remove_filter or draft.pointing:
                         raise
-                    if draft.again_first and not draft.measures:
+                    if draft.again_first:
                         raise
             return self._settle(lambda pick: self._build(draft, found, pick, today), notes)
         except NotSure as unsure:

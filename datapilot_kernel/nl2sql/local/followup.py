@@ -155,7 +155,7 @@ class _Follower(Turner):
         if plan.kind == "rows":
             return plan, self.notes
         aliases = {i.alias for i in self.items} | {d.alias for d in self.dims}
-        order = tuple(o for o in plan.order if o.by in aliases)
+        order = () if not self.dims and plan.rollup is None else tuple(o for o in plan.order if o.by in aliases)
         if not order and self.items and self.dims:
             axis = next((d for d in self.dims if d.grain is not None), None)
             order = (Order(by=axis.alias, descending=False),) if axis else (Order(by=self.items[0].alias),)
@@ -202,10 +202,12 @@ class _Follower(Turner):
         return fresh.plan(self.today), fresh.notes
 
     def _new_measures(self, plan: Plan) -> None:
+        parts = {i.filters for i in plan.measures}
+        one_part = next(iter(parts)) if len(parts) == 1 else ()
         if (
             (plan.rollup is not None and plan.rollup.measure is not None)
             or plan.having
-            or any(i.filters for i in plan.measures)
+            or (any(parts) and (not one_part or self.adding or len(self.draft.measures) > 1))
         ):
             raise NotSure(*(m.text for m in self.draft.measures))
         if not self.adding:
@@ -217,7 +219,9 @@ class _Follower(Turner):
                 entity = dimension.field.partition(".")[0]
                 if dimension.grain is None and not self.reaches(item, entity):
                     raise Missing("no_join", self.layer.dimension(dimension.field).label, measure=self.item_label(item))
-            items.append(item)
+            items.append(item.model_copy(update={"filters": one_part}) if one_part else item)
+            if one_part and self._averages(item):
+                raise NotSure(mention.text)
         transforms = {m.transform for m in plan.measures if m.transform}
         for transform in transforms:
             items += [

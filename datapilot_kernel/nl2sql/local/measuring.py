@@ -330,6 +330,8 @@ class MeasureBuilder(SubjectBuilder):
             entities = frozenset(o.entity for g in draft.groups if g.mention for o in g.mention.options) or frozenset(
                 {subject} if subject else ()
             )
+            if not entities and draft.subjects and len({o.entity for o in draft.subjects[0].options}) == 1:
+                entities = frozenset(o.entity for o in draft.subjects[0].options)
             self.items.append(self._ranking_measure(entities))
         elif subject is not None and draft.aggregate is not None and not draft.count and not draft.units:
             self.items.append(self._of_each_row(subject))
@@ -378,7 +380,8 @@ class MeasureBuilder(SubjectBuilder):
             item = self.revenue(entities)
             if item is not None:
                 return item
-        if len(refs) < 2 and len(entities) == 1 and not self.k.is_master(min(entities)):
+        revenue = self.k.revenue is not None and all(self.reaches_measure(self.k.revenue, e) for e in entities)
+        if (len(refs) < 2 or not revenue) and len(entities) == 1 and not self.k.is_master(min(entities)):
             return self.count_of(min(entities))  # « le principal motif de retour »: of the most returns
         if len(refs) < 2:
             return self._any_measure()

@@ -31,8 +31,9 @@ def pairs(name: str) -> list[tuple[str, str]]:
     return [(lines[i], lines[i + 1].strip()) for i in range(0, len(lines), 2)]
 
 
-def conversations() -> list[list[tuple[str, str]]]:
-    blocks = (HERE / "conversations.txt").read_text(encoding="utf-8").strip().split("\n\n")
+def conversations(name: str = "conversations.txt") -> list[list[tuple[str, str]]]:
+    """Read a file of conversations, a block for each."""
+    blocks = (HERE / name).read_text(encoding="utf-8").strip().split("\n\n")
     return [
         [(b[i], b[i + 1].strip()) for i in range(0, len(b), 2)]
         for b in ([x for x in block.splitlines() if not x.startswith("#")] for block in blocks)

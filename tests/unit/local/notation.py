@@ -36,15 +36,15 @@ def plan_line(plan: Plan) -> str:
     parts += [f"where {_filter(f)}" for f in plan.filters]
     parts += ["where " + " or ".join(_filter(f) for f in group) for group in plan.any_of]
     parts += [_related(r) for r in plan.related]
-    parts += [f"having {h.measure} {h.op} {' '.join(str(v) for v in h.values)}" for h in plan.having]
+    parts += [f"having {h.measure}{_part(h.part)} {h.op} {' '.join(str(v) for v in h.values)}" for h in plan.having]
     if plan.period is not None:
         parts.append("in " + _period(plan.period) + (f" on {plan.time}" if plan.time else ""))
     if plan.comparison is not None:
         parts.append(
             f"against {plan.comparison.kind}" + (f" {_period(plan.comparison.period)}" if plan.comparison.period else "")
         )
-    if plan.order and (plan.limit or plan.kind == "rows"):
-        parts.append("order " + ", ".join(("-" if o.descending else "+") + o.by for o in plan.order))
+    if plan.order and (plan.limit or plan.kind == "rows" or _sorted_otherwise(plan)):
+        parts.append("order " + ", ".join(("-" if o.descending else "+") + o.by + _part(o.part) for o in plan.order))
     if plan.limit:
         parts.append(f"first {plan.limit}" + (f" per {plan.limit_per}" if plan.limit_per else ""))
     if plan.rollup:
@@ -52,6 +52,17 @@ def plan_line(plan: Plan) -> str:
     if plan.ignored_defaults:
         parts.append("with the excluded of " + ", ".join(plan.ignored_defaults))
     return " | ".join(parts)
+
+
+def _part(part: str) -> str:
+    return "" if part == "value" else f".{part}"
+
+
+def _sorted_otherwise(plan: Plan) -> bool:
+    """Tell whether groups stand in another order than by their first measure, or along time."""
+    first = plan.order[0]
+    series = {d.alias for d in plan.dimensions if d.grain is not None}
+    return first.by not in series and not (first.descending and first.by == plan.measures[0].alias and first.part == "value")
 
 
 def _measure(item: MeasureItem) -> str:

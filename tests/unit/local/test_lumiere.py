@@ -15,7 +15,7 @@ from datapilot_kernel.plan.compiler import compile_plan
 from datapilot_kernel.plan.model import CalendarPeriod, Comparison, DimensionItem, MeasureItem, Plan
 from datapilot_kernel.semantic.loading import load_layer
 from datapilot_kernel.semantic.model import Layer
-from tests.unit.local.conftest import TODAY, pairs
+from tests.unit.local.conftest import TODAY, conversations, pairs
 from tests.unit.local.notation import line
 
 VALUES = {
@@ -29,7 +29,7 @@ VALUES = {
     "categories.libelle": ["Suspensions", "Lustres", "Lampadaires", "Appliques extérieures"],
     "categories.famille": ["Luminaires intérieurs", "Luminaires extérieurs"],
 }
-QUESTIONS = pairs("lumiere.txt")
+QUESTIONS = [*pairs("lumiere.txt"), *pairs("lumiere_ranks.txt")]
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,15 @@ def lumiere_engine(lumiere: Layer) -> LocalEngine:
 @pytest.mark.parametrize(("question", "expected"), QUESTIONS)
 def test_question(lumiere_engine: LocalEngine, question: str, expected: str) -> None:
     assert line(lumiere_engine.understand(question, today=TODAY)) == expected
+
+
+@pytest.mark.parametrize("turns", conversations("lumiere_turns.txt"), ids=lambda turns: turns[0][0])
+def test_conversation(lumiere_engine: LocalEngine, turns: list[tuple[str, str]]) -> None:
+    conversation = Conversation()
+    for question, expected in turns:
+        understood = lumiere_engine.understand(question, today=TODAY, conversation=conversation)
+        assert line(understood) == expected, question
+        conversation.add(question, understood.plan if isinstance(understood, Understood) else None)
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "mysql", "duckdb"])
