@@ -9,7 +9,6 @@ How a plan or a statement is run is not known here: :class:`Runner` is given by 
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from datapilot_kernel.nl2sql.claude.context import SourceContext
 from datapilot_kernel.nl2sql.claude.cost import Budget, ModelUse, Step, Usage
 from datapilot_kernel.nl2sql.claude.feedback import KnownNames, Rejected
 from datapilot_kernel.nl2sql.claude.handover import Heard
+from datapilot_kernel.nl2sql.claude.paying import PaidModel, followed
 from datapilot_kernel.nl2sql.claude.prompt import system_parts, user_text
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
 from datapilot_kernel.nl2sql.claude.spelling import Changes, settle_plan, settle_sql
@@ -37,14 +37,13 @@ from datapilot_kernel.nl2sql.claude.tools import (
     validate,
 )
 from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens
-from datapilot_kernel.nl2sql.claude.wire import Meter, Model, ModelReply, ModelRequest, ToolCall
+from datapilot_kernel.nl2sql.claude.wire import Model, ModelReply, ModelRequest, ToolCall
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.understanding import Ambiguous, Choice, NotAnswerable, Understanding
 from datapilot_kernel.nl2sql.verified import Approved
 from datapilot_kernel.plan.model import Plan
 from datapilot_kernel.sources.model import CancelToken, Dialect
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SENT_BACK = 1
@@ -120,8 +119,8 @@ class ClaudeEngine:
         budget: Budget | None = None,
         keep_requests: bool = False,
     ) -> None:
-        self.model, self.settings, self.context, self.dialect, self.budget = model, settings, context, dialect, budget
-        self.keep_requests = keep_requests
+        self.model, self.settings, self.context, self.dialect = model, settings, context, dialect
+        self.paid = PaidModel(model, settings, budget=budget, keep_requests=keep_requests)
         self.names = KnownNames(context.layer, context.visible, dialect, context.catalog.default_schema)
 
     def first_request(self, question: Question, tokens: ValueTokens | None = None) -> ModelRequest:
@@ -203,7 +202,7 @@ class _Asking(Generic[T]):
                 if sent_back >= SENT_BACK:
                     return GaveUp("no_plan", text("claude.no_plan"))
                 sent_back += 1
-                request = _followed(request, reply, given.said)
+                request = followed(request, reply, given.said)
                 continue
             call, arguments = given
             try:
@@ -216,7 +215,7 @@ class _Asking(Generic[T]):
                 self.use.repairs += 1
                 sql = arguments.sql if isinstance(arguments, GiveSql) else None
                 said = self.tokens.hidden_text(self.engine.names.feedback(rejected, sql))
-                request = _followed(request, reply, said)
+                request = followed(request, reply, said)
                 continue
             self._step(reply, call.name, call.arguments, _verdict(done), "")
             return done
@@ -224,27 +223,12 @@ class _Asking(Generic[T]):
     # ── the model ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _send(self, request: ModelRequest) -> ModelReply:
-        """One call: its worst cost set aside, its time taken from what is left, its use counted whatever happens."""
-        settings = self.engine.settings
-        price = settings.prices.price(settings.model)
-        budget = self.engine.budget
-        held = budget.reserve(price.most(request.estimated_tokens(), request.max_tokens)) if budget is not None else None
-        if self.engine.keep_requests:
-            self.use.requests.append(request.body())
-        meter = Meter()
+        """One call, its time taken from what is left."""
         began = time.monotonic()
         try:
-            return self.engine.model.send(request, meter=meter, deadline=began + self.left_s, cancel=self.cancel)
+            return self.engine.paid.send(request, use=self.use, within_s=self.left_s, cancel=self.cancel)
         finally:
-            spent = time.monotonic() - began
-            self.left_s -= spent
-            cost = price.microeuros(meter.usage)
-            self.use.calls += 1
-            self.use.usage.add(meter.usage)
-            self.use.cost_microeuros += cost
-            self.use.model_ms += spent * 1000
-            if held is not None:
-                held.settle(cost)
+            self.left_s -= time.monotonic() - began
 
     def _given(self, reply: ModelReply, *, last: bool) -> tuple[ToolCall, Given] | _Wrong:
         """Return the one tool that was called, its arguments checked; or what is wrong."""
@@ -365,21 +349,3 @@ def _verdict(done: Asked[Any]) -> str:
 
 def _notes(note: str, changes: Changes) -> tuple[str, ...]:
     return ((note.strip(),) if note.strip() else ()) + changes.notes
-
-
-def _followed(request: ModelRequest, reply: ModelReply, said: str) -> ModelRequest:
-    """Return the next request of the same question: the reply as it came, and what is wrong with it."""
-    content: list[dict[str, Any]] = []
-    if reply.text.strip():
-        content.append({"type": "text", "text": reply.text.rstrip()})
-    for call in reply.calls:
-        content.append({"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments or {}})
-    answer: list[dict[str, Any]] = [
-        {"type": "tool_result", "tool_use_id": call.id, "is_error": True, "content": said} for call in reply.calls
-    ]
-    if not reply.calls:
-        answer.append({"type": "text", "text": said})
-    if not content:
-        content.append({"type": "text", "text": "(nothing)"})
-    messages = (*request.messages, {"role": "assistant", "content": content}, {"role": "user", "content": answer})
-    return ModelRequest(request.model, request.system, request.tools, messages, request.max_tokens)

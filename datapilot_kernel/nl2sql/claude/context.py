@@ -334,6 +334,10 @@ class SourceContext:
             if measure.filter:
                 how += f" WHERE {self._fragment(measure.filter)}"
         line = f"- {name} = {how} · {plain(measure.label)}{_synonyms(measure.synonyms)}"
+        if measure.hidden:
+            line += " (technical)"
+        if measure.unfiltered:
+            line += " · over every row, default filters or not"
         if measure.format.kind not in ("decimal", "integer"):
             line += f" · {measure.format.kind}"
         if measure.additivity == "semi_additive":

@@ -191,7 +191,7 @@ def test_fences_hold() -> None:
 def test_the_prompt_of_the_demo_layer_is_the_snapshot() -> None:
     """``prompt_demo.txt`` is the whole prompt as a reviewer reads it; ``python -m tests.unit.claude.test_context`` writes it."""
     expected = (HERE / "prompt_demo.txt").read_text(encoding="utf-8")
-    assert demo_prompt() == expected
+    assert demo_prompt() == expected, "read the difference, then: python -m tests.unit.claude.test_context"
     tracked = int(expected.splitlines()[0].split()[1])
     assert tracked < 14_000, "the prompt of a dozen tables has grown: is every line of it worth its price?"
 
