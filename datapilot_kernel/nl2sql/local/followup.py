@@ -41,7 +41,7 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
         return True
     if draft.share and not draft.groups and not draft.values and not draft.measures:
         return True
-    if draft.sort and draft.measures and not draft.subjects and not draft.values and not draft.periods:
+    if draft.sort and draft.measures and not draft.groups and not draft.subjects and not draft.values and not draft.periods:
         return True  # « trie par marge »
     if (draft.figures and draft.listed) or (draft.sum and draft.groups and not draft.again):
         return False  # « donne-moi les chiffres du mois », « montant total par région »: of what, is asked
@@ -65,12 +65,14 @@ def stands_alone(draft: Draft) -> bool:
 
     Such a question is read on its own whenever it can be: conversations last for hours, and most of their questions are new.
     """
-    if draft.again_first or draft.again or draft.only or draft.sort or draft.remove_filter or draft.pointing:
+    whole = bool(draft.groups) and any(m.start != draft.sort_by for m in draft.measures)  # « CA par marque trié par marge »
+    if draft.again_first or draft.again or draft.only or (draft.sort and not whole) or draft.remove_filter or draft.pointing:
         return False
     if draft.share and not draft.measures and draft.rank is None and not draft.subjects and not draft.groups:
         return False  # « quelle part pour le web ? »: of what was asked just before
     rank = draft.rank
     ranked = rank is not None and (rank.by is not None or bool(rank.nouns) or rank.doing is not None)
+    ranked = ranked or (rank is not None and bool(draft.subjects))  # « motif de retour principal »: where it says enough
     asked = draft.which or draft.listed or draft.when
     named = draft.head_unit is not None or bool(draft.subjects or draft.values)
     against = any(c.against for c in draft.conditions)
@@ -238,6 +240,18 @@ class _Follower(Turner):
         ]  # fmt: skip
         self.changed = True
 
+    def _ranked_otherwise(self, groups: list[Group]) -> list[Group]:
+        """« top 3 des marques » after figures by product: by brand now."""
+        draft = self.draft
+        if draft.rank is None or draft.rank.time or groups or not draft.subjects or self.last is None:
+            return []
+        fields = {d.field for d in self.dims}
+        owners = {f.partition(".")[0] for f in fields}
+        mention = draft.subjects[0]
+        if any(o.ref in fields or (o.kind == "entity" and o.ref in owners) for o in mention.options):
+            return []
+        return [Group(mention)]
+
     def _averages(self, item: MeasureItem) -> bool:
         return item.measure is not None and self.k.is_average(item.measure)
 
@@ -276,6 +290,7 @@ class _Follower(Turner):
         if added:
             groups += [Group(m) for m in draft.subjects if m.of("dimension")]
             draft.subjects = [m for m in draft.subjects if not m.of("dimension")]
+        groups += self._ranked_otherwise(groups)
         for mention in draft.subjects:
             if mention.of("dimension") and not draft.rank:
                 raise NotSure(mention.text)
