@@ -102,7 +102,7 @@ def add_database(world: World, url: str, tenant: str = "t1", *, name: str = "Bas
         "database": parts.path.strip("/"),
         "user": parts.username,
         "password": parts.password or "",
-        "tls": "off",
+        "tls": "disable",
     }
     row = DataSource(name=name, type=kind)
     with world.database.tenant(world.tenant_id(tenant)) as session:

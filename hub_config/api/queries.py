@@ -243,7 +243,7 @@ async def result(
     if full:
         if kind == "json":
             raise BadInput("queries.full_needs_file", formats="arrow, parquet, csv, xlsx")
-        return await _whole(platform, caller, query_id, kind)
+        return await _whole(platform, caller, query_id, kind, request)
     found = await _result(platform, caller, query_id, request)
     if kind == "json":
         body = await anyio.to_thread.run_sync(lambda: dumps(page(found, offset=offset, limit=limit)))
@@ -263,10 +263,12 @@ async def _result(platform: ThePlatform, caller: Caller, query_id: str, request:
     return again
 
 
-async def _whole(platform: ThePlatform, caller: Caller, query_id: str, kind: Format) -> Response:
+async def _whole(platform: ThePlatform, caller: Caller, query_id: str, kind: Format, request: Request) -> Response:
     loop = asyncio.get_running_loop()
     frame: Frame = await anyio.to_thread.run_sync(lambda: platform.queries.frame(caller, query_id, kind, loop))
-    return await frame.response(MEDIA_TYPES[kind], attachment(kind))
+    async with stopped_when_gone(request, frame.stop):
+        # What fails before the first piece is an answer of its own.
+        return await frame.response(MEDIA_TYPES[kind], attachment(kind))
 
 
 _BY_MEDIA: dict[str, Format] = {media.partition(";")[0]: name for name, media in MEDIA_TYPES.items()}

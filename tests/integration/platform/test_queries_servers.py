@@ -1,0 +1,270 @@
+"""Questions over real servers, through a real HTTP server: what is cancelled stops in the database, whoever went away how."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pyarrow as pa
+import pymysql
+import pytest
+import uvicorn
+
+from tests.platform_support import World, wait_until
+from tests.platform_world import owned_database
+from tests.questions_support import (
+    STATEMENTS,
+    TODAY,
+    accept_layer,
+    add_database,
+    add_files,
+    answer,
+    asking_world,
+    give_attributes,
+    post,
+)
+from tests.servers import Server
+
+BY_REGION = "montant par region"
+
+
+@contextmanager
+def served(world: World) -> Iterator[str]:
+    """The world's application behind uvicorn."""
+    config = uvicorn.Config(world.app, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    listening = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listening.close()
+
+
+class Shop:
+    """A database of a tenant on a real server, with a table that is slow to read."""
+
+    def __init__(self, server: Server) -> None:
+        self.dialect = server.dialect
+        self.url = server.new_database()
+        self.run(*STATEMENTS)
+        sleep = "pg_sleep({})::text" if self.dialect == "postgres" else "SLEEP({})"
+        cases = " ".join(f"WHEN r.secondes = {s} THEN {sleep.format(s)}" for s in (2, 20))
+        # Quick while its tables are looked at; slow once a test says so.
+        self.run(
+            "CREATE TABLE reglage (secondes INTEGER)",
+            "INSERT INTO reglage VALUES (0)",
+            f"CREATE VIEW lente AS SELECT v.region, CASE {cases} ELSE 'vite' END AS attente FROM ventes v, reglage r LIMIT 1",
+        )
+
+    def slow(self, seconds: int) -> None:
+        """Reading the slow table takes so long from now on."""
+        self.run(f"UPDATE reglage SET secondes = {seconds}")
+
+    def run(self, *statements: str) -> list[Any]:
+        rows: list[Any] = []
+        if self.dialect == "postgres":
+            with psycopg.connect(self.url, autocommit=True) as connection:
+                for statement in statements:
+                    cursor = connection.execute(statement)  # type: ignore[call-overload]
+                    rows = cursor.fetchall() if cursor.description else []
+            return rows
+        where = httpx.URL(self.url)
+        connection = pymysql.connect(
+            host=where.host,
+            port=where.port or 3306,
+            user=where.username,
+            password=where.password,
+            database=where.path.strip("/"),
+            autocommit=True,
+        )
+        with connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                rows = list(cursor.fetchall())
+        return rows
+
+    def at_work(self) -> int:
+        """How many statements read the slow table now, as the server itself says."""
+        if self.dialect == "postgres":
+            sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%lente%' AND pid <> pg_backend_pid()"
+        else:
+            sql = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%lente%' AND id <> CONNECTION_ID()"
+        return int(self.run(sql)[0][0])
+
+
+@pytest.fixture(params=["postgres", "mariadb"])
+def shop(request: pytest.FixtureRequest) -> Shop:
+    return Shop(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with asking_world(tmp_path) as made:
+        yield made
+
+
+SLOW = {"sql": "SELECT region, attente FROM lente"}
+
+
+def test_a_question_over_a_server(shop: Shop, world: World) -> None:
+    source = add_database(world, shop.url)
+    outcome = answer(world, {"source_id": source, "question": BY_REGION, "today": TODAY})
+    assert [r[0] for r in outcome["rows"]] == ["Ouest", "Sud", "Nord"]
+    got = world.client.get(
+        f"/api/v1/queries/{outcome['id']}/result?full=true&format=arrow", headers=world.headers("analyst")
+    )
+    assert pa.ipc.open_stream(got.content).read_all().num_rows == 3
+
+
+@pytest.mark.parametrize("how", ["by id", "the client leaves", "the client leaves the events", "the frame's client leaves"])
+def test_cancelling_stops_the_database(how: str, shop: Shop, world: World) -> None:
+    source = add_database(world, shop.url)
+    answer(world, {"source_id": source, "question": BY_REGION, "today": TODAY})
+    shop.slow(20)
+    headers = world.headers("analyst")
+    with served(world) as address, httpx.Client(base_url=f"{address}/api/v1", headers=headers, timeout=20) as client:
+        body = {"source_id": source, **SLOW}
+
+        def ask() -> None:
+            with pytest.raises(httpx.ReadTimeout):
+                client.post("/ai/query", json=body, timeout=1.5)
+
+        def listen() -> None:
+            with client.stream("POST", "/ai/query", json=body, headers={"Accept": "text/event-stream"}) as stream:
+                for line in stream.iter_lines():
+                    if "execute" in line:
+                        wait_until(lambda: shop.at_work() == 1)
+                        return
+
+        def frame() -> None:
+            with world.database.tenant(world.tenant_id()) as session:
+                from hub_config.database import Query
+
+                row = Query(
+                    user_id=world.user_id("analyst"),
+                    data_source_id=source,
+                    kind="sql",
+                    question=SLOW["sql"],
+                    status="done",
+                    outcome="answer",
+                )
+                session.add(row)
+            with pytest.raises(httpx.ReadTimeout):
+                client.get(f"/queries/{row.id}/result?full=true&format=arrow", timeout=1.5)
+
+        began = time.monotonic()
+        if how == "by id":
+            with ThreadPoolExecutor() as pool:
+                asking = pool.submit(client.post, "/ai/query", json=body)
+                wait_until(lambda: shop.at_work() == 1)
+                (running,) = [q for q in client.get("/queries").json()["items"] if q["status"] == "running"]
+                assert client.post(f"/queries/{running['id']}/cancel").json() == {"cancelling": True}
+                got = asking.result(10)
+            assert (got.status_code, got.json()["error"]["code"]) == (499, "cancelled")
+        else:
+            {"the client leaves": ask, "the client leaves the events": listen, "the frame's client leaves": frame}[how]()
+        wait_until(lambda: shop.at_work() == 0, seconds=8)
+        assert time.monotonic() - began < 12
+
+        def ended() -> bool:
+            return all(q["status"] in ("done", "cancelled") for q in client.get("/queries").json()["items"])
+
+        wait_until(ended)
+        assert "cancelled" in {q["status"] for q in client.get("/queries").json()["items"]}
+
+
+def test_one_who_leaves_takes_nothing_from_one_who_asks_the_same(shop: Shop, world: World) -> None:
+    source = add_database(world, shop.url)
+    answer(world, {"source_id": source, "question": BY_REGION, "today": TODAY})
+    shop.slow(2)
+    with served(world) as address, ThreadPoolExecutor() as pool:
+        headers = world.headers("analyst")
+        with httpx.Client(base_url=f"{address}/api/v1", headers=headers, timeout=20) as client:
+            staying = pool.submit(client.post, "/ai/query", json={"source_id": source, **SLOW})
+            leaving = pool.submit(client.post, "/ai/query", json={"source_id": source, **SLOW}, timeout=0.8)
+            wait_until(lambda: shop.at_work() >= 1)
+            assert shop.at_work() == 1
+            with pytest.raises(httpx.ReadTimeout):
+                leaving.result(10)
+            assert staying.result(10).json()["outcome"] == "answer"
+
+
+def test_a_server_that_comes_back_is_used_again(shop: Shop, world: World) -> None:
+    source = add_database(world, shop.url)
+    answer(world, {"source_id": source, "question": BY_REGION, "today": TODAY})
+    if shop.dialect == "postgres":
+        name = shop.url.rsplit("/", 1)[1].split("?")[0]
+        shop.run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        )
+    else:
+        for (pid,) in shop.run(
+            "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+        ):
+            shop.run(f"KILL {pid}")
+    answer(world, {"source_id": source, "question": BY_REGION, "today": TODAY, "fresh": True})
+
+
+def test_a_statement_whose_connection_is_killed_is_sent_once_more(postgres: Server, world: World) -> None:
+    shop = Shop(postgres)
+    source = add_database(world, shop.url)
+    answer(world, {"source_id": source, "question": BY_REGION, "today": TODAY})
+    shop.slow(2)
+    with ThreadPoolExecutor() as pool:
+        asking = pool.submit(post, world, {"source_id": source, **SLOW})
+        wait_until(lambda: shop.at_work() == 1)
+        shop.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%lente%' AND state = 'active' AND pid <> pg_backend_pid()"
+        )
+        assert asking.result(15).json()["outcome"] == "answer"
+
+
+def test_two_tenants_and_rights_on_postgres_as_the_platforms_database(postgres: Server, tmp_path: Path) -> None:
+    with asking_world(tmp_path, admin_url=owned_database(postgres)) as world:
+        # The server of the platform's own database is no source: files are.
+        sources = {
+            "t1": add_files(world),
+            "t2": add_files(world, "t2", content="region;date_vente;montant\nSecret;2026-01-01;1\n"),
+        }
+        accept_layer(world, sources["t1"], row_filter="region = {region}")
+        give_attributes(world, "analyst", region="Sud")
+        give_attributes(world, "administrator", region="Nord")
+        body = {"question": BY_REGION, "today": TODAY}
+        seen = {
+            (role, tenant): json.dumps(answer(world, body | {"source_id": sources[tenant]}, role, tenant)["rows"])
+            for role, tenant in (("analyst", "t1"), ("administrator", "t1"), ("analyst", "t2"))
+        }
+        assert "Sud" in seen["analyst", "t1"]
+        assert "Nord" not in seen["analyst", "t1"]
+        assert "Nord" in seen["administrator", "t1"]
+        assert seen["analyst", "t2"].count("Secret") == 1
+        assert "Secret" not in seen["analyst", "t1"] + seen["administrator", "t1"]
+        assert post(world, body | {"source_id": sources["t2"]}).status_code == 404
+        first = answer(world, body | {"source_id": sources["t1"]})
+        follow = {
+            "source_id": sources["t1"],
+            "question": "et en janvier 2026 ?",
+            "conversation_id": first["conversation_id"],
+            "today": TODAY,
+        }
+        assert answer(world, follow)["conversation_id"] == first["conversation_id"]
+        items = world.client.get("/api/v1/queries?q=janvier", headers=world.headers("analyst")).json()["items"]
+        assert [i["question"] for i in items] == ["et en janvier 2026 ?"]
+        headers = world.headers("analyst")
+        assert world.client.get(f"/api/v1/queries/{first['id']}/result?format=csv", headers=headers).status_code == 200
+        assert world.client.delete(f"/api/v1/conversations/{first['conversation_id']}", headers=headers).status_code == 204
