@@ -257,7 +257,7 @@ def forgotten(body: ForgottenIn, request: Request, platform: ThePlatform) -> Mes
     """Send a link to whoever has this address, if anybody does; the answer is always the same."""
     people, email = platform.people, body.email
     people.resets.count_request(_client(request))
-    people.outside.later(lambda: people.resets.forgotten(email))
+    people.mailing.later(lambda: people.resets.forgotten(email))
     mails = platform.settings.smtp_host is not None
     return MessageOut(message=text("people.forgotten_by_mail" if mails else "people.forgotten_by_administrator"))
 

@@ -11,7 +11,8 @@
     people.exchange                     a hub token for a notebook's token (wall 1)
 
 What hashes runs in :attr:`People.work`: ``await people.work.run(people.signing_in.sign_in, email=…, password=…)``. All
-else is quick and touches the platform's database alone, but the exchange, which asks the hub (:attr:`People.outside`).
+else is quick and touches the platform's database alone, but the exchange, which asks the hub (:attr:`People.outside`),
+and mails (:attr:`People.mailing`).
 
 Secrets (passwords, tokens, links) are never in a ``repr``, a log line or an exception: a test runs every flow and looks
 for them.
@@ -83,6 +84,7 @@ class People:
         self.exchange = Exchange(ground, self.hub)
         self.work = Work(floor_s=floor_s)
         self.outside = Work(8, floor_s=0)
+        self.mailing = Work(2, floor_s=0)
 
     def authenticate(self, token: str) -> Principal:
         """Return who holds this access token, as they are now.
@@ -112,4 +114,5 @@ class People:
         """Let what runs finish and give everything back. Safe twice."""
         self.work.close()
         self.outside.close()
+        self.mailing.close()
         self.hub.close()

@@ -21,6 +21,7 @@ from hub_config.people.ground import (
     end_sessions,
     lock_tenant,
     the_user,
+    the_user_locked,
     void_password_links,
 )
 from hub_config.people.passwords import check_rules
@@ -96,7 +97,7 @@ class Accounts:
         """
         with self._ground.database.tenant(principal.tenant_id) as session:
             lock_tenant(session)
-            user = the_user(session, user_id)
+            user = the_user_locked(session, user_id)
             before = {"role": user.role, "status": user.status}
             attributes = user.attributes if changes.attributes is None else dict(changes.attributes)
             wanted = {"full_name": changes.full_name, "role": changes.role, "status": changes.status}
@@ -134,7 +135,7 @@ class Accounts:
         """
         with self._ground.database.tenant(principal.tenant_id) as session:
             lock_tenant(session)
-            user = the_user(session, user_id)
+            user = the_user_locked(session, user_id)
             role, status = user.role, user.status
             user.status = "disabled"
             _keep_an_administrator(session, role, status, user)
@@ -164,7 +165,7 @@ class Accounts:
         self._signing_in.confirm(principal, current)
         hashed = self._ground.passwords.hash(new)
         with self._ground.database.tenant(principal.tenant_id) as session:
-            user = the_user(session, principal.user_id)
+            user = the_user_locked(session, principal.user_id)
             user.hashed_password = hashed
             end_sessions(session, user)
             void_password_links(session, user)

@@ -78,6 +78,18 @@ def the_user(session: ScopedSession, user_id: str) -> User:
     return cast("User", user)
 
 
+def the_user_locked(session: ScopedSession, user_id: str) -> User:
+    """Return a person, and let nobody else change them until the transaction ends.
+
+    Whoever changes a person and what is theirs (tokens, links) takes the person first: nobody waits in a circle.
+    """
+    statement = select(User).where(User.id == user_id).with_for_update(key_share=True)
+    user = session.scalars(statement.execution_options(populate_existing=True)).one_or_none()
+    if user is None:
+        raise NotFound(log="no such user")
+    return user
+
+
 def lock_tenant(session: ScopedSession) -> None:
     """Let changes of a tenant's people happen one after the other (rules that count people must not race).
 

@@ -195,12 +195,11 @@ class Exchange:
         client = client_key(client)
         self._clients.reserve(client)
         try:
-            name = self._hub.name_of(token)
+            person = person_of(self._hub.name_of(token))
+            state = self._ground.states.of(*person) if person is not None else None
         except PlatformUnavailable:
             self._clients.give_back(client)
             raise
-        person = person_of(name)
-        state = self._ground.states.of(*person) if person is not None else None
         if person is None or state is None or not state.active:
             raise Unauthenticated(log="hub token: of nobody active here")
         self._clients.give_back(client)

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select
 from datapilot_kernel.errors import DataPilotError
 from hub_config.database import PasswordReset, ScopedSession, Tenant, User, email_key, utc_now
 from hub_config.errors import Conflict
-from hub_config.people.ground import Ground, end_sessions, principal_of, the_user, void_password_links
+from hub_config.people.ground import Ground, end_sessions, principal_of, the_user, the_user_locked, void_password_links
 from hub_config.people.invitations import Link
 from hub_config.people.letters import Letters
 from hub_config.people.limits import Windows, client_key
@@ -108,7 +108,9 @@ class Resets:
         check_rules(password, email=email)
         hashed = self._ground.passwords.hash(password)
         with self._ground.database.tenant(secret.tenant_id) as session:
-            reset, user = self._find(session, secret, lock=True)
+            user = the_user_locked(session, self._find(session, secret)[1].id)
+            # Again, now that nobody else is at this person.
+            reset, user = self._find(session, secret)
             reset.used_at = utc_now()
             user.hashed_password = hashed
             user.failed_logins, user.locked_until = 0, None
@@ -120,13 +122,13 @@ class Resets:
             )
         self._ground.states.forget(secret.tenant_id, user.id)
 
-    def _find(self, session: ScopedSession, secret: Secret, *, lock: bool = False) -> tuple[PasswordReset, User]:
+    def _find(self, session: ScopedSession, secret: Secret) -> tuple[PasswordReset, User]:
         statement = select(PasswordReset).where(
             PasswordReset.token_hash == secret.hash,
             PasswordReset.used_at.is_(None),
             PasswordReset.expires_at > utc_now(),
         )
-        reset = session.scalars(statement.with_for_update() if lock else statement).one_or_none()
+        reset = session.scalars(statement).one_or_none()
         user = session.get(User, reset.user_id) if reset is not None else None
         tenant = session.get(Tenant, session.tenant_id)
         if reset is None or user is None or user.status != "active" or tenant is None or tenant.deleting_at is not None:

@@ -21,7 +21,7 @@ from sqlalchemy import delete, select, update
 from hub_config.database import RefreshToken, ScopedSession, Tenant, User, utc_now
 from hub_config.database.base import new_id
 from hub_config.errors import NotFound, Unauthenticated
-from hub_config.people.ground import Ground, end_sessions, principal_of, the_user
+from hub_config.people.ground import Ground, end_sessions, principal_of, the_user_locked
 from hub_config.people.secrets import new_secret, read_secret
 from hub_config.principal import Audience, Principal, Role
 
@@ -114,7 +114,7 @@ class Sessions:
             token = self._find(session, secret.hash)
             if token is None or token.revoked_at is not None:
                 return
-            user = the_user(session, token.user_id)
+            user = the_user_locked(session, token.user_id)
             self._revoke_family(session, token.family_id)
             user.session_epoch = user.session_epoch + 1
             self._ground.audit.record(
@@ -139,7 +139,7 @@ class Sessions:
         if session_id not in {one.id for one in self.list(principal)}:
             raise NotFound(log="no such session of this person")
         with self._ground.database.tenant(principal.tenant_id) as session:
-            user = the_user(session, principal.user_id)
+            user = the_user_locked(session, principal.user_id)
             self._revoke_family(session, session_id)
             user.session_epoch = user.session_epoch + 1
             self._ground.audit.record(session, principal, action="session.end", object_type="user", object_id=user.id)
@@ -148,7 +148,7 @@ class Sessions:
     def end_all(self, principal: Principal) -> None:
         """End every session of the caller, this one and notebooks' tokens included."""
         with self._ground.database.tenant(principal.tenant_id) as session:
-            user = the_user(session, principal.user_id)
+            user = the_user_locked(session, principal.user_id)
             end_sessions(session, user)
             self._ground.audit.record(
                 session, principal, action="session.end_all", object_type="user", object_id=principal.user_id
@@ -161,7 +161,7 @@ class Sessions:
         if token is None:
             return None, None
         # One refresh of a person at a time: two with the same token do not both find it unused.
-        user = session.scalars(select(User).where(User.id == token.user_id).with_for_update(key_share=True)).one()
+        user = the_user_locked(session, token.user_id)
         session.refresh(token)
         tenant = session.get(Tenant, session.tenant_id)
         now = utc_now()

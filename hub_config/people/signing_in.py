@@ -19,7 +19,7 @@ from sqlalchemy import case, or_, select, update
 
 from datapilot_kernel.errors import BadInput
 from hub_config.database import Tenant, User, email_key, utc_now
-from hub_config.errors import Unauthenticated
+from hub_config.errors import PlatformUnavailable, Unauthenticated
 from hub_config.people.ground import Ground, principal_of
 from hub_config.people.limits import Attempts, Windows, client_key, too_many
 from hub_config.people.problems import ChooseTenant, WrongCredentials
@@ -73,22 +73,13 @@ class SigningIn:
         """
         client = client_key(client)
         self._clients.reserve(client)
-        key = email_key(email)
-        accounts = self._accounts(key, tenant_id) if key else []
-        if accounts:
-            self._reserve_all(accounts)
-        else:
-            self._unknown.reserve((key, tenant_id))
-        right = [account for account in accounts or [_NOBODY] if self._is_right(account, password)]
-        if not right:
-            self._record_refusals(accounts)
-            raise WrongCredentials(log="sign-in refused")
+        try:
+            tokens = self._sign_in(email_key(email), password, tenant_id, label)
+        except (ChooseTenant, PlatformUnavailable):
+            self._clients.give_back(client)  # the password was right, or was not looked at
+            raise
         self._clients.give_back(client)
-        if len(right) > 1:
-            for account in right:
-                self._give_back(account)
-            raise ChooseTenant(self._tenants(right))
-        return self._begin(right[0], password, label)
+        return tokens
 
     def confirm(self, principal: Principal, password: str) -> None:
         """Verify the caller's own password again, before something that cannot be undone; counted like a sign-in.
@@ -108,6 +99,22 @@ class SigningIn:
         if not self._is_right(account, password):
             raise BadInput("people.wrong_password", log="own password: wrong")
         self._give_back(account)
+
+    def _sign_in(self, key: str, password: str, tenant_id: str | None, label: str) -> Tokens:
+        accounts = self._accounts(key, tenant_id) if key else []
+        if accounts:
+            self._reserve_all(accounts)
+        else:
+            self._unknown.reserve((key, tenant_id))
+        right = [account for account in accounts or [_NOBODY] if self._is_right(account, password)]
+        if not right:
+            self._record_refusals(accounts)
+            raise WrongCredentials(log="sign-in refused")
+        if len(right) > 1:
+            for account in right:
+                self._give_back(account)
+            raise ChooseTenant(self._tenants(right))
+        return self._begin(right[0], password, label)
 
     def _accounts(self, key: str, tenant_id: str | None) -> list[_Account]:
         with self._ground.database.sign_in(key) as session:
@@ -154,9 +161,8 @@ class SigningIn:
         old = account.hashed
         rehashed = self._ground.passwords.hash(password) if old and self._ground.passwords.needs_rehash(old) else None
         with self._ground.database.tenant(account.tenant_id) as session:
-            user = session.scalars(
-                select(User).where(User.id == account.user_id).with_for_update(key_share=True)
-            ).one_or_none()
+            statement = select(User).where(User.id == account.user_id).with_for_update(key_share=True)
+            user = session.scalars(statement).one_or_none()
             tenant = session.get(Tenant, account.tenant_id)
             # Between the look and the hash the person may have been disabled, or have got another password.
             if (

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from hub_config.database import AuditEvent, User, utc_now
-from hub_config.errors import TooMany
+from hub_config.errors import PlatformUnavailable, TooMany
 from hub_config.people import People
 from hub_config.people.limits import Attempts, Windows
 from hub_config.people.problems import WrongCredentials
@@ -139,6 +139,21 @@ def test_a_client_that_guesses_everywhere_waits_and_others_do_not(tmp_path: Path
 def test_right_passwords_do_not_use_up_a_clients_attempts(tmp_path: Path) -> None:
     with make_world(tmp_path, login_attempts_per_address=3) as world:
         assert {_login(world).status_code for _ in range(10)} == {200}
+
+
+def test_nobody_is_blamed_while_the_database_is_away(tmp_path: Path) -> None:
+    with make_world(tmp_path, login_attempts_per_address=2) as world:
+        reserve = world.people.signing_in._accounts
+
+        def away(*args: Any) -> Any:
+            raise PlatformUnavailable(log="away")
+
+        world.people.signing_in._accounts = away  # type: ignore[method-assign]
+        answers = [_login(world) for _ in range(5)]
+        assert [a.status_code for a in answers] == [503] * 5
+        assert answers[0].headers["retry-after"]
+        world.people.signing_in._accounts = reserve  # type: ignore[method-assign]
+        assert _login(world).status_code == 200
 
 
 def test_limits_count_windows_and_forget_the_least_recent() -> None:
