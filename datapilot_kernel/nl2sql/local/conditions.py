@@ -167,9 +167,6 @@ class ConditionBuilder(FilterBuilder):
     def _age(self, condition: Condition, roots: frozenset[str]) -> None:
         """« de plus de 30 jours »: since its date; for what is late, since it was due."""
         entity = min(roots)
-        ref = self.k.time_of(entity)
-        if ref is None:
-            raise Missing("missing_time", self._subject_label(entity))
         if condition.unit == "year" and any(d.personal for d in self.layer.entities[entity].dimensions.values()):
             born = self._birth(entity)
             if born is None and condition.numbers[0] >= _AGE_OF_PEOPLE:
@@ -179,6 +176,9 @@ class ConditionBuilder(FilterBuilder):
                     raise NotSure(condition.text)
                 self._age_on(condition, born)
                 return
+        ref = self.k.time_of(entity)
+        if ref is None:
+            raise Missing("missing_time", self._subject_label(entity))
         due = [
             f"{entity}.{n}" for n, d in self.layer.entities[entity].dimensions.items()
             if d.type in ("date", "timestamp") and not d.hidden and set(phrase(d.label)) & _DUE

@@ -191,7 +191,8 @@ def _kinds_not_quarters(
         before = tokens[i - 1].norm if i else ""
         year = i + 1 < len(tokens) and tokens[i + 1].kind == "number"
         dated = year or before in ("au", "du", "le", "ce", "en", "depuis", "in", "since", "dernier")
-        found[i] = "kind" if before in ("des", "les", "aux", "ces", "nos") else "quarter" if dated else ""
+        counted = before == "de" and i > 1 and tokens[i - 2].norm in ("nombre", "nb", "combien", "liste")
+        found[i] = "kind" if counted or before in ("des", "les", "aux", "ces", "nos") else "quarter" if dated else ""
     default = next((v for v in found.values() if v), "")
     said = {i: one or default for i, one in found.items()}
     return frozenset(i for i in said if said[i] == "kind"), frozenset(i for i in said if not said[i])

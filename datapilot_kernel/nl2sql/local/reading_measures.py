@@ -222,6 +222,11 @@ class MeasureReader(ConditionReader):
             return ()
         if any(o.quality >= best - 0.06 and not self._numeric(o) for o in item.of("dimension")):
             return ()
+        numbers = tuple(o for o in item.of("dimension") if o.quality >= best - 0.06)
+        if numbers and not item.of("measure"):
+            computed = self._computed_of(numbers)
+            added = all(o.kind == "measure" and layer.measure(o.ref).additivity != "non_additive" for o in computed)
+            return computed if added else ()
         summed = tuple(
             o for o in item.of("measure")
             if o.quality >= best - 0.06 and (layer.measure(o.ref).expression or "").upper().startswith("SUM(")

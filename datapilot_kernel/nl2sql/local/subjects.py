@@ -17,7 +17,7 @@ from datapilot_kernel.nl2sql.local.draft import (
     ValueMention,
 )  # fmt: skip
 from datapilot_kernel.nl2sql.local.grammar import phrase
-from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Option, content, is_participle
+from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Option, content
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.plan.model import (
     Filter,
@@ -117,7 +117,7 @@ class SubjectBuilder(DefaultsBuilder):
             time = next(iter(own)) if len(own) == 1 else None
             if value.negated or value.joined_by or value.end not in starts or time is None:
                 continue
-            if any(time.partition(".")[0] != o.entity for o in value.of("value")) or not is_participle(value.text):
+            if any(time.partition(".")[0] != o.entity for o in value.of("value")):
                 continue
             dated = {w[:4] for w in phrase(self.layer.dimension(time).label) if len(w) >= 4 and w != "date"}
             if {w[:4] for w in phrase(value.text) if len(w) >= 4} & dated:

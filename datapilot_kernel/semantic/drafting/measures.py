@@ -414,6 +414,7 @@ def _average(draft: Draft, table: TableDraft, column: Column, reading: Reading) 
         synonyms = [f"{first} {agreed} {rest}".strip(), f"moyenne des {reading.plural}"]
         if table.role == "fact" and len(reading.nouns) == 1 and not rest:
             synonyms += [f"{first} {agreed} {of(said)}" for said in (table.label, *table.synonyms[:1])]
+            synonyms += [f"{first} {agreed} {a(table)}", f"{first} {agreed} par {table.label}"]
             synonyms += [f"{first} {of(said)} {agreed}" for said in (table.label, *table.synonyms[:1])]
         if first == "durée":
             synonyms += [f"temps moyen {rest}".strip(), f"temps {rest} moyen".replace("  ", " ")]

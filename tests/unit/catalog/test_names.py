@@ -42,6 +42,15 @@ COLUMNS = [
     ("mode_reglement", "mode de règlement"),
     ("due_date", "échéance"),
     ("Date d’échéance", "date d’échéance"),
+    ("QT_LANC", "quantité lancée"),
+    ("qte_fab", "quantité fabriquée"),
+    ("dt_fin_prev", "date de fin prévue"),
+    ("px_rev", "prix de revient"),
+    ("date_du_don", "date de don"),
+    ("montant_du", "montant dû"),
+    ("nb_enfants", "nombre d’enfants"),
+    ("nb_occupants", "nombre d’occupants"),
+    ("guest_count", "nombre de convives"),
 ]
 TABLES = [
     ("orders", "commande", "commandes", "f"),
@@ -56,6 +65,10 @@ TABLES = [
     ("subscriptions", "abonnement", "abonnements", "m"),
     ("commerciaux", "commercial", "commerciaux", "m"),
     ("widgets", "widget", "widgets", "m"),
+    ("P_MACHINE", "machine", "machines", "f"),
+    ("r_clients", "client", "clients", "m"),
+    ("baux", "bail", "baux", "m"),
+    ("checks", "addition", "additions", "f"),
 ]
 
 

@@ -388,3 +388,102 @@ def test_the_volume_of_what_lasts_is_not_taken_for_its_number() -> None:
     )
     assert called(layer, "volume d’absences") == []
     assert called(layer, "volume de commandes") == ["COUNT(*)"]
+
+
+# ── words that mean something else here, names of totals, codes ────────────────────────────────────────────────────────
+
+
+def test_a_homograph_is_settled_by_the_columns_around_it() -> None:
+    layer = draft(
+        table("locations", col("location_id", "integer"), col("location_name"), col("city")),
+        table("checks", col("check_id", "integer"), col("location_id", "integer"), col("opened_at", "timestamp"),
+              col("net_sales", "decimal"), to={"location_id": "locations.location_id"}),
+    )  # fmt: skip
+    assert layer.entity("locations").label == "site"
+    assert layer.dimension("locations.location_name").label == "site"
+    assert layer.entity("checks").label == "addition"
+    assert called(layer, "chiffre d’affaires") == ["SUM(net_sales)"]
+    rentals = draft(
+        table("locations", col("id", "integer"), col("date_debut", "date"), col("ville"), col("loyer", "decimal")),
+        table("checks", col("id", "integer"), col("checked_at", "timestamp"), col("result")),
+    )
+    assert rentals.entity("locations").label == "location"
+    assert rentals.entity("checks").label == "contrôle"
+
+
+def test_what_is_called_by_money_or_by_hours_is_asked_for_by_it() -> None:
+    layer = draft(
+        table("dons", col("id", "integer"), col("date_don", "date"), col("montant", "decimal")),
+        table("heures_formation", col("id", "integer"), col("jour", "date"), col("nb_heures", "decimal")),
+    )
+    assert called(layer, "dons") == ["SUM(montant)"]
+    assert called(layer, "nombre de dons") == ["COUNT(*)"]
+    assert called(layer, "nombre d’heures de formation") == ["SUM(nb_heures)"]
+
+
+def test_a_total_is_nobodys_where_there_are_several_amounts() -> None:
+    layer = draft(
+        table("quittances", col("id", "integer"), col("periode", "date"), col("loyer", "decimal"), col("charges", "decimal"),
+              col("total", "decimal")),
+        table("baux", col("id", "integer"), col("date_debut", "date"), col("charges", "decimal")),
+    )  # fmt: skip
+    assert called(layer, "total") == called(layer, "montant total") == called(layer, "charges") == []
+    assert called(layer, "charges des quittances") == called(layer, "charges des baux") == ["SUM(charges)"]
+    assert called(layer, "total des quittances") != ["COUNT(*)"]
+    bare = draft(table("visites", col("id", "integer"), col("date_visite", "date")))
+    assert called(bare, "total des visites") == ["COUNT(*)"]
+
+
+def test_a_coded_number_is_what_its_comment_says_and_no_quantity() -> None:
+    layer = draft(
+        table("baux", col("id", "integer"), col("date_debut", "date"),
+              col("etat", "integer", comment="1 : en cours, 2 : terminé, 3 = préavis"))
+    )  # fmt: skip
+    assert layer.dimension("baux.etat").values == {"1": ("en cours",), "2": ("terminé",), "3": ("préavis",)}
+    assert called(layer, "état") == []
+
+
+def test_codes_worded_in_the_same_table_have_no_words_of_their_own() -> None:
+    layer = draft(
+        table("motifs", col("cd_motif", values=("PAN", "REG")), col("lib_motif", values=("Panne", "Réglage"))),
+        table(
+            "arrets", col("id", "integer"), col("date_arret", "date"), col("cd_motif"), to={"cd_motif": "motifs.cd_motif"}
+        ),
+    )
+    assert layer.dimension("motifs.cd_motif").values == {}
+
+
+def test_how_often_rows_end_in_a_state_that_has_a_noun() -> None:
+    layer = draft(
+        table("reservations", col("id", "integer"), col("date_reservation", "date"),
+              col("statut", values=("Confirmée", "Annulée")), col("montant", "decimal"))
+    )  # fmt: skip
+    assert called(layer, "taux d’annulation") == ["AVG(1.0 * CASE WHEN statut IN ('Annulée') THEN 1 ELSE 0 END)"]
+    assert called(layer, "annulations") == ["SUM(CASE WHEN statut IN ('Annulée') THEN 1 ELSE 0 END)"]
+
+
+def test_countries_have_their_people() -> None:
+    layer = draft(table("clients", col("id", "integer"), col("nom"), col("pays", values=("France", "Allemagne", "Suisse"))))
+    assert layer.dimension("clients.pays").values["Allemagne"] == (
+        "Allemagne", "allemand", "allemande", "allemands", "allemandes",
+    )  # fmt: skip
+
+
+def test_a_flag_named_by_a_noun_is_had_or_not() -> None:
+    layer = draft(
+        table("dons", col("id", "integer"), col("date_don", "date"), col("recu_fiscal", "boolean"), col("urgent", "boolean"))
+    )
+    assert layer.dimension("dons.recu_fiscal").values["true"] == ("reçu fiscal", "avec reçu fiscal")
+    assert set(layer.dimension("dons.urgent").values["true"]) == {"urgent", "urgente", "urgents", "urgentes"}
+
+
+def test_how_long_rows_last_is_added_up_and_averaged() -> None:
+    layer = draft(table("arrets", col("id", "integer"), col("date_arret", "date"), col("duree_min", "integer")))
+    assert called(layer, "durée des arrêts") == ["SUM(duree_min)"]
+    assert called(layer, "durée moyenne d’un arrêt") == called(layer, "durée moyenne") == ["AVG(duree_min)"]
+
+
+def test_an_hourly_wage_is_no_payroll() -> None:
+    layer = draft(table("employees", col("id", "integer"), col("hire_date", "date"), col("hourly_wage", "decimal")))
+    assert called(layer, "masse salariale") == []
+    assert called(layer, "salaire horaire moyen") == ["AVG(hourly_wage)"]
