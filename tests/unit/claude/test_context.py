@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import UTC, date, datetime
 from functools import cache
@@ -15,7 +16,7 @@ from datapilot_kernel.catalog.values import ValueIndex
 from datapilot_kernel.nl2sql.claude.asking import ClaudeEngine, Question
 from datapilot_kernel.nl2sql.claude.context import SourceContext, fenced, plan_entities
 from datapilot_kernel.nl2sql.claude.handover import Heard, Named, Words, hear
-from datapilot_kernel.nl2sql.claude.prompt import calendar_text, conversation_text, is_correction
+from datapilot_kernel.nl2sql.claude.prompt import calendar_text, conversation_text, is_correction, rules
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
 from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens
 from datapilot_kernel.nl2sql.claude.wire import estimate_tokens
@@ -23,6 +24,7 @@ from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.local import LocalEngine
 from datapilot_kernel.nl2sql.understanding import Unsure
 from datapilot_kernel.nl2sql.verified import Approved
+from datapilot_kernel.plan.compact import compact_plan
 from datapilot_kernel.plan.model import LastPeriod, Plan
 from datapilot_kernel.semantic import draft_layer, load_layer
 from datapilot_kernel.semantic.model import Calendar, Layer
@@ -330,6 +332,30 @@ def test_a_long_conversation_is_bounded_and_keeps_the_filters() -> None:
         assert '"year":2025' in line
     assert '"limit":3' in lines[-1]
     assert '"limit":3' not in lines[0], "an older turn is condensed"
+
+
+def test_the_rules_own_examples_are_plans() -> None:
+    text = rules("duckdb", "fr")
+    found = re.findall(r'^"[^"]+" ->\n((?:.+\n?)+?)(?:\n|\Z)', text, re.MULTILINE)
+    assert len(found) == 4
+    for one in found:
+        plan = Plan.model_validate(json.loads(one.replace("\n", " ")))
+        assert compact_plan(plan)
+    periods = re.findall(r'\{"kind": "(?:calendar|last|to_date|between|all)"[^{}]*\}', text)
+    assert len(periods) >= 10
+    assert '{"unit"' not in text, "every period says its kind: a model copies what it sees"
+    for period in periods:
+        Plan.model_validate(
+            {"measures": [{"alias": "n", "measure": "a.n"}], "period": json.loads(period.replace("\n", " "))}
+        )
+
+
+@pytest.mark.parametrize(("language", "says"), [("fr", "are in French"), ("en", "are in English")])
+def test_the_rules_name_the_language_and_the_dialect(language: str, says: str) -> None:
+    texts = {dialect: rules(dialect, language) for dialect in ("postgres", "mysql", "duckdb")}  # type: ignore[arg-type]
+    assert all(says in text for text in texts.values())
+    assert len(set(texts.values())) == 3
+    assert not [text for text in texts.values() if "{language}" in text or "{dialect}" in text]
 
 
 if __name__ == "__main__":
