@@ -26,6 +26,7 @@ def settle_asides(found: Cover, lexicon: Lexicon) -> None:
     _whether(found, lexicon)
     _in_number(found, lexicon)
     _left_out_after(found)
+    _and_its_rate(found, lexicon)
 
 
 def _left_out_after(found: Cover) -> None:
@@ -39,6 +40,24 @@ def _left_out_after(found: Cover) -> None:
             _light(item)
             items.insert(i - 1, Item("op", before.start, before.start, "sauf", ops=("neg",), norm="sauf"))
             return
+
+
+def _and_its_rate(found: Cover, lexicon: Lexicon) -> None:
+    """« la marge en euros et en pourcentage »: the margin and its rate, no share of a whole."""
+    items = found.items
+    for i, item in enumerate(items):
+        if not item.is_op("share") or not item.text.lower().startswith("en "):
+            continue
+        before = [x for x in items[:i] if x.kind != "filler"]
+        said = {x.norm for x in items[:i] if x.kind == "filler"}
+        if len(before) < 2 or not before[-1].is_op("and") or before[-2].kind != "lex" or not said & {"euros", "€", "euro"}:
+            continue
+        names = [f"taux de {before[-2].text}", f"{before[-2].text} en pourcentage", f"{before[-2].text} %"]
+        rates = {o.ref: o for n in names for o in lexicon.lookup(n) if o.kind == "measure" and o.quality >= 0.95}
+        if len(rates) == 1:
+            item.kind, item.options, item.ops = "lex", tuple(rates.values()), ()
+        else:
+            item.kind, item.ops = "unknown", ()
 
 
 def _light(item: Item) -> None:

@@ -72,7 +72,12 @@ def change_of(text: str) -> Change | None:
     down = any(w.startswith(_DOWN) for w in words)
     if up == down:
         return None
-    return Change(up, any(w.startswith(_RATES) for w in words), words[0] in _DID)
+    return Change(up, any(w.startswith(_RATES) for w in words), words[0] in _DID or _doing(words))
+
+
+def _doing(words: list[str]) -> bool:
+    """« les magasins qui baissent », « lesquels reculent »: what several things do."""
+    return len(words) == 1 and words[0].endswith("ent") and words[0].startswith((*_UP, *_DOWN))
 
 
 Part = Literal["growth", "difference"]

@@ -63,7 +63,7 @@ class Reader(RankReader):
             "versus": self._versus, "empty": self._presence, "filled": self._presence, "start_with": self._text,
             "contain": self._text, "older": self._older, "within": self._older, "sort": self._sort, "amount": self._amount,
             "include": self._include, "with": self._with, "actual": self._actual, "share_by": self._share_by,
-            "rate": self._rate,
+            "rate": self._rate, "instead": self._instead,
         }  # fmt: skip
 
     def read(self) -> Draft:
@@ -346,6 +346,8 @@ class Reader(RankReader):
                     j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
                     return self._more_negated(j)
                 return self._value(following, inside, named=dims, named_text=item.text)
+        if not self.negated and (dated := self._dated_of_theirs(item)):
+            return self._event(i, dated)
         verbs = self.lexicon_grammar.verbs.get(stem(item.norm), ())
         if verbs and item.end - item.start == 1 and is_participle(item.text) and max(o.quality for o in item.options) < 0.95:
             return self._did(i, verbs)
@@ -533,6 +535,17 @@ class Reader(RankReader):
         else:
             self.draft.unexplained.append(self.items[i].text)
         return i + 1
+
+    def _instead(self, i: int) -> int:
+        """« la marge au lieu du CA »: what it replaces must be there."""
+        place = self.next(i + 1)
+        item = None if place is None else self.items[place]
+        if item is None or place is None or item.kind != "lex" or not item.of("measure", "dimension", "entity"):
+            self.draft.unexplained.append(self.items[i].text)
+            return i + 1
+        self.draft.instead.append(_mention(item))
+        self.draft.again = self.draft.again_first = True
+        return place + 1
 
     def _sort(self, i: int) -> int:
         self.draft.sort = True

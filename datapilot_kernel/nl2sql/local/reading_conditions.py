@@ -385,6 +385,10 @@ class ConditionReader(ReaderBase):
                 j = self._value(following, inside, named=dims, named_text=item.text, negated=True)
                 return self._more_negated(j)
         about = {o.entity for m in (*draft.subjects, *draft.measures) for o in m.of("entity")}
+        if dated := self._dated_of_theirs(item):
+            self.negated = False
+            draft.presences.append(Presence(_mention(item, dated), empty=True))
+            return i + 1
         theirs = tuple(d for d in dims if d.entity in about)
         without = self.neg_item is not None and self.neg_item.norm in ("sans", "without")
         if without and theirs and not any(v.entity in about for v in values):
@@ -411,6 +415,17 @@ class ConditionReader(ReaderBase):
             return i + 1
         draft.unexplained.append(item.text)
         return i + 1
+
+    def _dated_of_theirs(self, item: Item) -> tuple[Option, ...]:
+        """« commerciaux partis »: a date of theirs, though orders may be called so too."""
+        nouns = self.lexicon_grammar.verbs.get(stem(item.norm), ())
+        about = {o.entity for m in (*self.draft.subjects, *self.draft.measures) for o in m.of("entity", "measure")}
+        if not nouns or item.end - item.start != 1 or not about or any(v.entity in about for v in item.of("value")):
+            return ()
+        if not item.of("value") or item.of("measure", "entity", "dimension"):
+            return ()
+        found = [o for noun in nouns for o in self.lexicon.lookup(noun) if self._temporal(o) and o.entity in about]
+        return tuple(dict.fromkeys(found))
 
     def _own_dimension(self, dims: tuple[Option, ...]) -> bool:
         subjects = {o.ref for s in self.draft.subjects for o in s.of("entity")}

@@ -131,7 +131,11 @@ class RunReader(MeasureReader):
             return ("amount", place + 1) if item.is_op("amount") or found or self._counted_before(place) else (None, place)
         if item.is_op("sum"):
             return "sum", place + 1
-        if item.is_op("count") and not item.text.lower().endswith(("de", "d'", "des", "of", "many")):
+        if (
+            item.is_op("count")
+            and item.norm != "combien"
+            and not item.text.lower().endswith(("de", "d'", "des", "of", "many"))
+        ):
             return "count", place + 1
         if item.is_op("top", "bottom", "most", "least") and self.number is None and self.draft.rank is None:
             name = "max" if item.is_op("top", "most") else "min"
