@@ -43,6 +43,8 @@ class Reply:
         Sent in place of the last tool's arguments, whatever it is.
     cut_after
         Close the connection after this many events.
+    end_after
+        End the answer as it should be ended after this many events, before the message is over.
     pauses
         ``{event number: seconds}`` to wait before that event.
     error_event
@@ -60,6 +62,7 @@ class Reply:
     fragments: int = 4
     raw_arguments: str | None = None
     cut_after: int | None = None
+    end_after: int | None = None
     pauses: tuple[tuple[int, float], ...] = ()
     error_event: tuple[int, str] | None = None
     wait_s: float = 0.0
@@ -205,6 +208,8 @@ class ModelServer:
                 handler.close_connection = True
                 handler.connection.close()
                 return
+            if reply.end_after is not None and number >= reply.end_after:
+                break
             if reply.error_event is not None and number == reply.error_event[0]:
                 event = {"type": "error", "error": {"type": reply.error_event[1], "message": "SECRET-ECHO"}}
             data = json.dumps(event, ensure_ascii=False)

@@ -16,7 +16,7 @@ from datapilot_kernel.nl2sql.claude.adapter import EVENT_KINDS, KINDS, ClaudeMod
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
 from datapilot_kernel.nl2sql.claude.wire import Meter, ModelProblem, ModelReply, ModelRequest
 from datapilot_kernel.sources.model import CancelToken
-from tests.model_server import KEY, ModelServer, Usage, error, text, tool, tools
+from tests.model_server import KEY, ModelServer, Usage, error, model_server, text, tool, tools
 
 TOOL = {
     "name": "give_sql", "description": "d", "strict": True,
@@ -180,10 +180,28 @@ def test_a_cut_stream(server: ModelServer, events: int) -> None:
     assert meter.usage.input_tokens == (1200 if events else 0)
 
 
-def test_a_stream_that_ends_early_but_politely(server: ModelServer) -> None:
-    server.play([text("x", stop_reason="end_turn").but(error_event=(3, "ping"))])
-    with pytest.raises(ModelProblem):
+@pytest.mark.parametrize("events", [0, 1, 5, 8])
+def test_a_stream_that_ends_early_but_politely(server: ModelServer, events: int) -> None:
+    server.play([tool("give_sql", {"sql": "SELECT 1"}).but(end_after=events)])
+    with pytest.raises(ModelProblem) as caught:
         send(make(server))
+    assert caught.value.kind == "cut", "half a statement may look whole"
+
+
+def test_a_redirect_is_not_followed(server: ModelServer) -> None:
+    with model_server([text("elsewhere")]) as other:
+        server.play([error(307, location=f"{other.url}/v1/messages")])
+        with pytest.raises(ModelProblem):
+            send(make(server, max_retries=0))
+        assert other.requests == [], "the question goes where the settings say"
+
+
+def test_no_trace_carries_the_question(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANTHROPIC_OPEN_TELEMETRY", "ANTHROPIC_OPEN_TELEMETRY_PROPAGATION"):
+        monkeypatch.setenv(name, "true")
+    monkeypatch.setenv("ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE", "content")
+    client, _ = make(server)._ready()
+    assert client.open_telemetry["traces"]["enabled"] is False
 
 
 @pytest.mark.parametrize(
