@@ -183,7 +183,7 @@ class ConditionBuilder(FilterBuilder):
             f"{entity}.{n}" for n, d in self.layer.entities[entity].dimensions.items()
             if d.type in ("date", "timestamp") and not d.hidden and set(phrase(d.label)) & _DUE
         ]  # fmt: skip
-        said = [v.text for v in self.draft.values]
+        said = [v.text for v in self.draft.values] + [m.text for m in self.draft.measures]
         if self.last is not None:
             said += [
                 n

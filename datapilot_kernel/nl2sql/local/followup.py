@@ -8,6 +8,7 @@ its own has
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from datapilot_kernel.messages import text
@@ -18,8 +19,9 @@ from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.nl2sql.local.turns import Turner
-from datapilot_kernel.plan.model import ColumnItem, Comparison, MeasureItem, Order, Plan
+from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, MeasureItem, Order, Plan
 
+_ONE_VALUE = re.compile(r"^\s*(\w+)\s*=\s*'([^']*)'\s*$")
 _ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
 
 __all__ = ["follow", "is_follow_up", "stands_alone"]
@@ -93,7 +95,7 @@ def follow(
 class _Follower(Turner):
     def change(self, last: Plan, today: date, words: tuple[str, ...]) -> tuple[Plan, list[str]]:
         self.today, self.words, self.last = today, words, last
-        self.filters_out, self.having, self.related = [], [], []
+        self.filters_out, self.having, self.related, self.narrowing = [], [], [], list[Filter]()
         self.ignored = set(last.ignored_defaults)
         self._aliases = (
             {m.alias for m in last.measures} | {d.alias for d in last.dimensions} | {c.alias for c in last.columns}
@@ -105,6 +107,8 @@ class _Follower(Turner):
         if draft.related or (draft.conditions and plan.kind == "aggregate" and not plan.measures):
             raise NotSure(*(r.text for r in draft.related))
         self.adding = any(w in _ADDING for w in words)
+        if draft.instead:
+            plan = self._instead_of(plan)
         if draft.same_period:
             self._same_stretch(plan)
         for mention in draft.periods:
@@ -139,6 +143,8 @@ class _Follower(Turner):
             self._new_measures(plan)
         elif draft.measures:
             return self._from_scratch()
+        if self.narrowing:
+            plan = plan.model_copy(update={"filters": (*plan.filters, *self.narrowing)})
         plan = self._groups_of(plan)
         plan = self._filters_of(plan, subject)
         plan = self._period_of(plan, subject)
@@ -217,6 +223,8 @@ class _Follower(Turner):
         items: list[MeasureItem] = []
         for mention in self.draft.measures:
             item = self.measure(mention)
+            if mention.count or (item.measure is not None and self.k.is_count(item.measure)):
+                self._of_the_same_rows(plan, item)
             for dimension in plan.dimensions:
                 entity = dimension.field.partition(".")[0]
                 if dimension.grain is None and not self.reaches(item, entity):
@@ -239,6 +247,30 @@ class _Follower(Turner):
             for d in self.dims
         ]  # fmt: skip
         self.changed = True
+
+    def _of_the_same_rows(self, plan: Plan, item: MeasureItem) -> None:
+        """« et combien de factures ? » after the amount unpaid: of those, where the measure's own filter can be said."""
+        entity = next(iter(self.item_roots(item)))
+        for old in plan.measures:
+            said = self.layer.measure(old.measure).filter if old.measure is not None else None
+            if (
+                said is None
+                or self.item_roots(old) != {entity}
+                or (item.measure and self.layer.measure(item.measure).filter)
+            ):
+                continue
+            match = _ONE_VALUE.match(said)
+            ref = next(
+                (
+                    f"{entity}.{n}"
+                    for n, d in self.layer.entities[entity].dimensions.items()
+                    if match and d.column == match[1]
+                ),
+                None,
+            )
+            if match is None or ref is None:
+                raise NotSure(self.item_label(item))
+            self.narrowing.append(Filter(field=ref, op="eq", values=(match[2],)))
 
     def _ranked_otherwise(self, groups: list[Group]) -> list[Group]:
         """« top 3 des marques » after figures by product: by brand now."""

@@ -32,9 +32,23 @@ def rewrite(tokens: list[Token], words: Grammar) -> list[Token]:
     out = _phrases(tokens, words)
     if words.language != "fr":
         return out
-    for turn in (_one_by_one, _from_one_to_another, _all_told, _pointing_back, _said_last, _short_units):
+    for turn in (_one_by_one, _from_one_to_another, _all_told, _pointing_back, _said_last, _short_units, _swapped):
         out = turn(out)
     return out
+
+
+def _swapped(tokens: list[Token]) -> list[Token]:
+    """« remplace le CA par le panier moyen »: the one instead of the other; with a number it is a wish to write."""
+    norms = [t.norm for t in tokens]
+    if not norms or norms[0] not in ("remplace", "remplacer", "remplacez") or "par" not in norms[2:]:
+        return tokens
+    par = norms.index("par", 2)
+    end = len(tokens) - 1 if norms[-1] in _TRAILING else len(tokens)
+    wanted, gone = tokens[par + 1 : end], tokens[1:par]
+    if not wanted or len(tokens) > 12 or any(t.kind != "word" for t in (*wanted, *gone)):
+        return tokens
+    at = tokens[par]
+    return [*wanted, *(_word(w, at.start, at.end) for w in ("au", "lieu", "de")), *gone]
 
 
 def _phrases(tokens: list[Token], words: Grammar) -> list[Token]:

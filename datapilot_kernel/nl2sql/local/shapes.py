@@ -41,6 +41,8 @@ class Shaper(GroupBuilder):
         draft = self.draft
         if draft.unexplained:
             raise NotSure(*draft.unexplained)
+        if draft.instead:
+            raise NotSure(*(m.text for m in draft.instead))  # instead of something that was not asked
         if draft.impossible:
             raise Missing("period_not_possible", draft.impossible)
         self.today = today

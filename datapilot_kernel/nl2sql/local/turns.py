@@ -21,6 +21,7 @@ class Turner(Shaper):
     """Changes of a plan that take something away, or turn it as a whole."""
 
     changed = False
+    adding = False
 
     def _without_filters(self, plan: Plan) -> Plan:
         """« enlève le filtre sur la ville », « sans filtre », « tous »."""
@@ -85,6 +86,19 @@ class Turner(Shaper):
         if not any(not i.hidden for i in kept) or any(h.measure in gone for h in plan.having):
             raise NotSure(*(m.text for m in self.draft.measures))
         self.items, self.draft.measures, self.changed = kept, [], True
+        return plan
+
+    def _instead_of(self, plan: Plan) -> Plan:
+        """« la marge au lieu du CA »: only what is replaced goes."""
+        for mention in self.draft.instead:
+            refs = {o.ref for o in mention.options if o.quality >= 0.94}
+            measured = [i for i in self.items if i.measure in refs]
+            grouped = [d for d in self.dims if d.field in refs or d.field.partition(".")[0] in refs]
+            if not (measured and self.draft.measures) and not (grouped and (self.draft.groups or self.draft.subjects)):
+                raise NotSure(mention.text)
+            if measured and len(self.items) > len(measured):
+                self.items = [i for i in self.items if i not in measured]
+                self.adding = True
         return plan
 
     def _retaxed(self, plan: Plan) -> None:
