@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.platform_support import World
+from datapilot_kernel.errors import DataPilotError
+from hub_config.database import User
+from hub_config.errors import PlatformUnavailable
+from hub_config.people import People, UserChanges
+from tests.platform_support import PASSWORD, World
 from tests.unit.platform import (
     test_people_accounts,
     test_people_links,
@@ -44,3 +49,43 @@ def test_this_really_is_postgresql_and_its_role_owns_nothing(world: World) -> No
         seen = connection.execute(text("SELECT count(*) FROM users")).scalar()
     engine.dispose()
     assert (owned, seen) == (0, 0)
+
+
+def test_many_acts_on_one_person_at_once_never_wait_in_a_circle(world: World) -> None:
+    """A deadlock would be a 503: nothing but refusals may come out of this."""
+    people, admin, analyst = world.people, world.principal("administrator"), world.principal("analyst")
+    tenant_id, user_id = world.tenant_id(), world.user_id("analyst")
+    wrong: list[str] = []
+
+    def session() -> str:
+        with world.database.tenant(tenant_id) as open_session:
+            user = open_session.get(User, user_id)
+            return str(people.sessions.begin(open_session, user, label="").refresh_token)
+
+    def act(number: int) -> None:
+        token = session()
+        acts = (
+            lambda: people.sessions.refresh(token),
+            lambda: people.sessions.end(token),
+            lambda: people.sessions.end_all(analyst),
+            lambda: people.accounts.change(admin, user_id, UserChanges(status=("disabled", "active")[number % 2])),
+            lambda: people.resets.reset(_secret(people, tenant_id, user_id), password="une phrase toute neuve"),
+            lambda: people.accounts.change_password(analyst, current=PASSWORD, new="une phrase toute neuve"),
+            lambda: people.signing_in.sign_in(email="analyst@t1.example", password=PASSWORD, client=str(number)),
+        )
+        try:
+            acts[number % len(acts)]()
+        except PlatformUnavailable as error:
+            wrong.append(f"{number % len(acts)}: {error.log}")
+        except DataPilotError:
+            pass  # refused, as it may be
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(act, range(280)))
+    assert wrong == []
+
+
+def _secret(people: People, tenant_id: str, user_id: str) -> str:
+    url = people.resets.link(None, tenant_id, user_id).url
+    assert url is not None
+    return url.partition("#")[2]
