@@ -3,7 +3,7 @@
 ::
 
     BadInput                         422
-    ├── SourceProblem                502  the tenant's own source, not ours
+    ├── SourceProblem                422  what was said of it, or is in it; 424 when it does not answer now: never ours
     ├── Unauthenticated              401
     ├── TooLarge                     413
     ├── Conflict                     409
@@ -75,6 +75,21 @@ class PlatformUnavailable(DataPilotError):
         super().__init__(key, log=log)
 
 
+_AWAY = frozenset(
+    {
+        "unreachable",
+        "connection_lost",
+        "server_starting",
+        "source_down",
+        "too_many_connections",
+        "timeout",
+        "worker_lost",
+        "busy",
+    }
+)
+"""Reasons of a source that would answer at another moment: a failed dependency."""
+
+
 def status_of(error: DataPilotError) -> int:
     """Return the HTTP status of an error: whose fault it is decides.
 
@@ -91,7 +106,7 @@ def status_of(error: DataPilotError) -> int:
         case TooMany():
             return 429
         case SourceProblem():
-            return 502
+            return 424 if error.reason in _AWAY else 422
         case LayerProblem() | BadInput():
             return 422
         case NotFound():

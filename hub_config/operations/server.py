@@ -8,8 +8,9 @@ from collections.abc import Callable
 import uvicorn
 
 from datapilot_kernel.errors import BadInput
+from datapilot_kernel.messages import text
 from hub_config.app import create_app
-from hub_config.database import migrate
+from hub_config.database import migrate, problems
 from hub_config.platform import Platform
 from hub_config.settings import Settings
 
@@ -27,11 +28,15 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     Raises
     ------
     BadInput
-        The address cannot be taken.
+        The address cannot be taken, or (production) the database's role is more than it must be.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    admin = settings.database_admin_url
-    migrate(admin.get_secret_value() if admin else settings.resolved_database_url())
+    url, admin = settings.resolved_database_url(), settings.database_admin_url
+    if admin is None:
+        migrate(url)
+    else:
+        migrate(admin.get_secret_value(), application_url=url)
+    _refuse_too_mighty(settings, url)
     platform = Platform.build(settings)
     listening = _listen(host, port)
     config = uvicorn.Config(
@@ -48,6 +53,18 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     shown = f"[{bound_host}]" if ":" in bound_host else bound_host
     _Server(config, lambda: announce(f"http://{shown}:{bound_port}"), platform).run(sockets=[listening])
     return 0
+
+
+def _refuse_too_mighty(settings: Settings, url: str) -> None:
+    """Refuse to serve in production with a database role that row-level security does not hold.
+
+    Raises
+    ------
+    BadInput
+        The application's role is more than it must be; says in what.
+    """
+    if settings.mode == "production" and (found := problems(url)):
+        raise BadInput("operations.role_too_mighty", problems=", ".join(text(f"operations.role.{name}") for name in found))
 
 
 class _Server(uvicorn.Server):

@@ -164,7 +164,7 @@ def test_an_upload_is_its_senders(world: World) -> None:
 def test_a_file_that_is_not_what_its_name_says(world: World) -> None:
     upload = _send(world, b"PK\x03\x04" + bytes(range(256)) * 40, "faux.csv").json()["id"]
     answer = world.client.post(f"/api/v1/data-sources/uploads/{upload}/preview", json={}, headers=world.headers("analyst"))
-    assert answer.status_code == 502
+    assert answer.status_code == 422
     assert "faux.csv" in answer.json()["error"]["message"]
 
 

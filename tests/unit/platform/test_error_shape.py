@@ -59,7 +59,7 @@ def _application(settings: Settings) -> FastAPI:
             "conflict": Conflict("hub.bad_json"),
             "many": TooMany("hub.too_many_requests", retry_after_s=7, seconds=7),
             "away": PlatformUnavailable(),
-            "source": SourceProblem("hub.unavailable"),
+            "source": SourceProblem("sources.unreachable"),
             "missing": NotFound(),
         }[what]
 
@@ -148,7 +148,7 @@ def test_a_fault_has_an_incident_and_its_text_goes_nowhere(client: TestClient, c
         ("conflict", 409, "bad_json"),
         ("many", 429, "too_many_requests"),
         ("away", 503, "unavailable"),
-        ("source", 502, "unavailable"),
+        ("source", 424, "unreachable"),
         ("missing", 404, "not_found"),
     ],
 )
