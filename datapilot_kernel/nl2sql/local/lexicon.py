@@ -82,6 +82,16 @@ _SAYS_NOTHING = {
 }
 _KINDS = {("type",), ("natur",), ("code",), ("numero",), ("nom",)}
 """Words that say nothing alone, but name a column beside its entity (« clients par type »)."""
+_SAME_EVENT = (
+    (re.compile(r"(?:termine|acheve)e?s?$|finie?s?$"), ("fin",)),
+    (re.compile(r"(?:commence|demarre|debute)e?s?$"), ("debut",)),
+    (re.compile(r"(?:sorti|parti)e?s?$"), ("sorti", "depart")),
+    (re.compile(r"arrivee?s?$"), ("arriv", "arrive")),
+    (re.compile(r"(?:ferme|cloture)e?s?$|close?s?$"), ("clotur", "fermetur")),
+    (re.compile(r"nee?s?$"), ("naissanc",)),
+)
+"""What is said to have happened, and the nouns of the dates of it."""
+_EXPECTED = {"prevu", "prevue", "estim", "planifi", "limit"}
 EXACT, SHORT, TRANSLATED, PART = 1.0, 0.9, 0.85, 0.7
 
 
@@ -249,12 +259,25 @@ class Lexicon:
         The participle shares all but its ending with the noun (« ouverts », ouverture; « embauchés », embauche).
         """
         typed = token.stem
+        if token.kind == "word" and (same := self._same_event(token)):
+            return same
         if token.kind != "word" or len(typed) < 4 or len(token.norm) < 6 or not _PARTICIPLE.search(token.norm):
             return ()
         root = max(4, len(typed) - 2)
         done = is_participle(token.text)  # « catalogue » is the noun of « date de mise au catalogue », nothing that was done
         refs = dict.fromkeys(ref for noun, ref in self._dated if noun[:root] == typed[:root] and (done or noun != typed))
         return tuple(Option("dimension", ref, 0.8) for ref in refs)
+
+    def _same_event(self, token: Token) -> tuple[Option, ...]:
+        """Return the dates of what a participle says by another word than the date's noun: « terminés », date de fin."""
+        nouns = next((n for p, n in _SAME_EVENT if p.match(token.norm)), ())
+        found = dict.fromkeys(
+            f"{name}.{dimension_name}" for name, entity in self.layer.entities.items() if not entity.hidden
+            for dimension_name, d in entity.dimensions.items()
+            if d.type in ("date", "timestamp") and not d.hidden
+            and any(set(phrase(t)) & set(nouns) and not set(phrase(t)) & _EXPECTED for t in (d.label, *d.synonyms))
+        )  # fmt: skip
+        return tuple(Option("dimension", ref, 0.8) for ref in found)
 
     def words_of(self, option: Option) -> set[str]:
         """Return the stems of every label and synonym of what an option names."""

@@ -297,7 +297,8 @@ class SubjectBuilder(DefaultsBuilder):
         ):
             # « quels sont les professionnels de Marseille »: a kind of client stands for the clients.
             kinds = [o for o in draft.values[0].of("value") if o.value in self.layer.dimension(o.ref).values]
-            if not kinds and draft.count and len({o.entity for o in draft.values[0].of("value")}) == 1:
+            one_home = len({o.entity for o in draft.values[0].of("value")}) == 1
+            if not kinds and one_home and (draft.count or (draft.which and draft.head is None)):
                 # « combien de CDI »: the rows of that kind, but not « combien de lampadaires », which is the name of
                 # one row.
                 kinds = [
