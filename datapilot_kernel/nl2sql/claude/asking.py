@@ -36,7 +36,7 @@ from datapilot_kernel.nl2sql.claude.tools import (
     definitions,
     validate,
 )
-from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens
+from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens, stored_values
 from datapilot_kernel.nl2sql.claude.wire import Model, ModelReply, ModelRequest, ToolCall
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.understanding import Ambiguous, Choice, NotAnswerable, Understanding
@@ -121,6 +121,7 @@ class ClaudeEngine:
     ) -> None:
         self.model, self.settings, self.context, self.dialect = model, settings, context, dialect
         self.paid = PaidModel(model, settings, budget=budget, keep_requests=keep_requests)
+        self._stored = stored_values(context.values)
         self.names = KnownNames(context.layer, context.visible, dialect, context.catalog.default_schema)
 
     def first_request(self, question: Question, tokens: ValueTokens | None = None) -> ModelRequest:
@@ -150,7 +151,7 @@ class ClaudeEngine:
 
     def tokens(self) -> ValueTokens:
         """Return fresh value tokens, for one question."""
-        return ValueTokens(self.context.layer, self.context.values, self.context.openness)
+        return ValueTokens(self.context.layer, self._stored, self.context.openness)
 
     def ask(self, question: Question, runner: Runner[T], *, use: ModelUse, cancel: CancelToken | None = None) -> Asked[T]:
         """Ask, run, repair.

@@ -71,7 +71,7 @@ def hear(local: LocalEngine, question: str, *, today: date) -> Heard:
             if item.time.period is not None or grain is not None:
                 words.append(Words(item.text, period=item.time.period, grain=grain))
     unknown = {place for item in found.unknown for place in range(item.start, item.end)}
-    for start, end, hits in local.values.spans([token.norm for token in tokens]):
+    for start, end, hits in local.values.spans([token.norm for token in tokens]) if unknown else ():
         # A value that the cover gave up for other readings of its words (« Part-Dieu » for a share) still explains them.
         if unknown & set(range(start, end)) and 0 < len(hits) <= MOST_NAMES:
             named = tuple(dict.fromkeys(Named("value", hit.ref, hit.value) for hit in hits))

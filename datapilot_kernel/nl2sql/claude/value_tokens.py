@@ -28,23 +28,28 @@ _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*\"""")
 """In MySQL a text may stand between double quotes as well."""
 
 
+def stored_values(values: ValueIndex) -> dict[str, tuple[str, ...]]:
+    """Return every stored value with the dimensions that have it. Made once: there may be a hundred thousand."""
+    found: dict[str, tuple[str, ...]] = {}
+    for ref, stored in values.values.items():
+        for value in stored:
+            found[value] = (*found.get(value, ()), ref)
+    return found
+
+
 class ValueTokens:
     """The tokens of one question.
 
     Parameters
     ----------
-    values
-        This person's value index: what is in it is a stored value.
+    stored
+        Of this person's value index (:func:`stored_values`): what is in it is a stored value.
     """
 
-    def __init__(self, layer: Layer, values: ValueIndex, openness: Openness) -> None:
+    def __init__(self, layer: Layer, stored: Mapping[str, tuple[str, ...]], openness: Openness) -> None:
         self._layer = layer
         self._openness = openness
-        self._values = values
-        self._stored: dict[str, set[str]] = {}
-        for ref, stored in values.values.items():
-            for value in stored:
-                self._stored.setdefault(value, set()).add(ref)
+        self._stored = stored
         self._by_value: dict[str, str] = {}
         self._by_token: dict[str, str] = {}
 

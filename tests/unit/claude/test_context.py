@@ -7,6 +7,7 @@ import re
 import time
 from datetime import UTC, date, datetime
 from functools import cache
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from datapilot_kernel.nl2sql.claude.context import SourceContext, fenced, plan_e
 from datapilot_kernel.nl2sql.claude.handover import Heard, Named, Words, hear
 from datapilot_kernel.nl2sql.claude.prompt import calendar_text, conversation_text, is_correction, rules
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
-from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens
+from datapilot_kernel.nl2sql.claude.value_tokens import ValueTokens, stored_values
 from datapilot_kernel.nl2sql.claude.wire import estimate_tokens
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.local import LocalEngine
@@ -133,10 +134,24 @@ def test_the_stable_part_is_the_same_for_every_question() -> None:
 
 
 def test_joins_between_what_is_chosen_come_along() -> None:
-    built = context(*large(500))
-    # « devis export » and « devis interne » are joined through « devis groupe », « devis import » and so on
-    chosen = select(built, "montant des devis du dépôt par libellé du devis groupe")
-    assert {"devis_depot", "devis_export", "devis_fournisseur", "devis_groupe"} <= set(chosen)
+    """Three tables that no word names lie between the two that the question names."""
+    noise, _ = large(300)
+
+    def table(name: str, *parents: str) -> Table:
+        columns = (_column("id", "integer"), _column("libelle"), *(_column(f"{p}_id", "integer") for p in parents))
+        keys = tuple(ForeignKey(columns=(f"{p}_id",), ref_table=f"public.{p}", ref_columns=("id",)) for p in parents)
+        return Table(db_schema="public", name=name, columns=columns, primary_key=("id",), foreign_keys=keys, row_estimate=10)
+
+    chain = (
+        table("adherents"),
+        table("zqa", "adherents"),
+        table("zqb", "zqa"),
+        table("zqc", "zqb", "bungalows"),
+        table("bungalows"),
+    )
+    catalog = noise.model_copy(update={"tables": (*noise.tables, *chain)})
+    built = context(catalog, draft_layer(catalog))
+    assert {"adherents", "zqa", "zqb", "zqc", "bungalows"} <= set(select(built, "nombre de bungalows par adhérent"))
 
 
 def test_values_conversation_and_examples_choose_too() -> None:
@@ -164,6 +179,26 @@ def test_prompt_size_and_our_own_time(count: int) -> None:
         spent.append((time.perf_counter() - began) * 1000)
         assert request.estimated_tokens() < 22_000
     assert sorted(spent)[len(spent) // 2] < 40, spent
+
+
+def test_a_hundred_thousand_values_cost_a_question_nothing() -> None:
+    catalog, layer = large(20)
+    refs = [f"{name}.libelle_{name.partition('_')[0]}" for name in layer.entities]
+    values = ValueIndex(
+        {
+            ref: [f"{sha1(bytes([place, n % 256, n // 256])).hexdigest()[:9]} {n}" for n in range(5_000)]
+            for place, ref in enumerate(refs)
+        }
+    )
+    engine = asker(context(catalog, layer, values=values))
+    local = LocalEngine(layer, values)
+    spent = []
+    for _ in range(5):
+        began = time.perf_counter()
+        heard = hear(local, "montant de l'article 3 des sinistres pondérés", today=TODAY)
+        engine.first_request(Question("montant de l'article 3 des sinistres pondérés", TODAY, heard))
+        spent.append((time.perf_counter() - began) * 1000)
+    assert sorted(spent)[2] < 40, spent
 
 
 def test_a_wide_table_is_cut_and_says_so() -> None:
@@ -286,7 +321,10 @@ def test_no_corrections(said: str) -> None:
 def test_what_is_open() -> None:
     layer = load_layer(LAYER)
     values = ValueIndex({"magasins.ville": ["Grenoble"], "magasins.etat": ["O", "X"], "clients.nom": ["Bellamy Odile"]})
-    closed, opened = ValueTokens(layer, values, "metadata"), ValueTokens(layer, values, "values")
+    closed, opened = (
+        ValueTokens(layer, stored_values(values), "metadata"),
+        ValueTokens(layer, stored_values(values), "values"),
+    )
     cases = [
         ("magasins.etat", "O", True, True), ("magasins.etat", "X", False, True), ("magasins.ville", "Grenoble", False, True),
         ("clients.nom", "Bellamy Odile", False, False), ("nulle.part", "x", False, False),
@@ -294,10 +332,10 @@ def test_what_is_open() -> None:
     for ref, value, metadata, all_values in cases:
         assert closed.is_open(ref, value) is metadata, ref
         assert opened.is_open(ref, value) is all_values, ref
-    draft = ValueTokens(layer.model_copy(update={"status": "draft"}), values, "metadata")
+    draft = ValueTokens(layer.model_copy(update={"status": "draft"}), stored_values(values), "metadata")
     assert not draft.is_open("magasins.etat", "O")
     # out and back in, by JSON and by SQL of each quoting
-    tokens = ValueTokens(layer, ValueIndex({"magasins.nom": ["L'Île \\ été"]}), "metadata")
+    tokens = ValueTokens(layer, stored_values(ValueIndex({"magasins.nom": ["L'Île \\ été"]})), "metadata")
     assert tokens.shown("magasins.nom", "L'Île \\ été") == "@v1"
     assert tokens.restored({"a": ["@v1", 3, {"b": "@v10 @v1"}]}) == {"a": ["L'Île \\ été", 3, {"b": "@v10 L'Île \\ été"}]}
     assert tokens.restored_sql("SELECT '@v1', \"@v1\"", backslash_escapes=False) == "SELECT 'L''Île \\ été', \"@v1\""
@@ -314,7 +352,7 @@ def test_what_is_open() -> None:
 
 def test_a_long_conversation_is_bounded_and_keeps_the_filters() -> None:
     layer = load_layer(DEMO)
-    tokens = ValueTokens(layer, ValueIndex({"magasins.ville": ["Nantes"]}), "metadata")
+    tokens = ValueTokens(layer, stored_values(ValueIndex({"magasins.ville": ["Nantes"]})), "metadata")
     conversation = Conversation()
     base = {
         "measures": [{"alias": "ca", "measure": "lignes_commande.ca"}], "dimensions": [{"alias": "v", "field": "magasins.ville"}],
