@@ -11,7 +11,7 @@ deleted a day later; an old master key leaves the file when nothing is wrapped b
 wrapping with it (``LONGEST_TRANSACTION_S`` after it was replaced).
 
 Every change is a compare-and-swap on the text that was read: a person who edits a connection meanwhile wins. An edit that
-began before the new key came holds the old one (FOR SHARE), and retiring waits for it.
+began before the new key came holds the old one (FOR KEY SHARE), and retiring waits for it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sqlalchemy import CursorResult, delete, func, select, update
 
 from hub_config.database.tables import DataSource, TenantKey
 from hub_config.database.types import utc_now
+from hub_config.errors import PlatformUnavailable
 from hub_config.vault.keys import MasterKey
 from hub_config.vault.vault import SecretUnreadable, Vault, born_of, prefix_of, wrapped_by
 
@@ -240,17 +241,26 @@ class _Tenant:
         for row in rows:
             if row is newest:
                 continue
-            with self.database.tenant(self.tenant_id) as session:
-                # First the lock, which waits for whoever is encrypting with this key; then the look.
-                session.scalars(select(TenantKey.id).where(TenantKey.id == row.id).with_for_update()).all()
-                used = _uses(session, row.id, self.unreadable)
-                if not used:
-                    changed = update(TenantKey).where(TenantKey.id == row.id, TenantKey.retired_at.is_(None))
-                    _changed(session, changed.values(retired_at=utc_now()))
+            try:
+                used = self._retire_unused(row.id)
+            except PlatformUnavailable:
+                # Somebody's edit is open for longer than a lock is waited for (or the database is away: the next look says).
+                used = True
             all_retired = all_retired and not used
             if not used:
                 self.step("retired")
         return all_retired
+
+    def _retire_unused(self, key_id: str) -> bool:
+        """Retire a key unless it is used; tell whether it is."""
+        with self.database.tenant(self.tenant_id) as session:
+            # First the lock, which waits for whoever is encrypting with this key; then the look.
+            session.scalars(select(TenantKey.id).where(TenantKey.id == key_id).with_for_update()).all()
+            used = bool(_uses(session, key_id, self.unreadable))
+            if not used:
+                changed = update(TenantKey).where(TenantKey.id == key_id, TenantKey.retired_at.is_(None))
+                _changed(session, changed.values(retired_at=utc_now()))
+            return used
 
 
 def _uses(session: ScopedSession, key_id: str, but: Collection[str] = ()) -> int:

@@ -144,7 +144,8 @@ class Vault:
 
     def newest_key(self, session: ScopedSession) -> TenantKey | None:
         """Return the tenant's key that encrypts; None: it has none. Holds it against being retired until the block ends."""
-        wanted = select(TenantKey).where(TenantKey.retired_at.is_(None)).with_for_update(read=True)
+        # FOR KEY SHARE: a rewrapping passes beside it, a retiring (FOR UPDATE) waits.
+        wanted = select(TenantKey).where(TenantKey.retired_at.is_(None)).with_for_update(read=True, key_share=True)
         rows = session.scalars(wanted.execution_options(populate_existing=True)).all()
         return self.newest_of(rows)
 
