@@ -62,6 +62,10 @@ def _answer(answer: Answer) -> dict[str, Any]:
                 "format": c.format.model_dump(mode="json", exclude_none=True),
                 "role": c.role,
                 "grain": c.grain,
+                "ref": c.ref,
+                "of": c.of,
+                "lower_is_better": c.lower_is_better,
+                "values": dict(c.values),
             }
             for c in answer.columns
         ],

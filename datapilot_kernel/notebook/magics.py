@@ -11,7 +11,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.notebook import options as opt
 from datapilot_kernel.notebook.passwords import forget, has_password, needs_password, with_password, without_password
 from datapilot_kernel.notebook.running import Said
-from datapilot_kernel.notebook.session import Session, open_local
+from datapilot_kernel.notebook.session import Session, open_here
 
 _ATTRIBUTE = "_datapilot_magics"
 SUBCOMMANDS = ("status", "sources", "source", "use", "close", "files", "semantic", "demo", "today", "new", "help")
@@ -263,7 +263,7 @@ def register(shell: Any, session: Session | None = None) -> Magics:
     """Put the magics and their completion into a shell."""
     from datapilot_kernel.notebook.completion import register_completion
 
-    magics = Magics(shell, session or Session(open_local))
+    magics = Magics(shell, session or Session(open_here))
     shell.register_magic_function(magics.ask, "line_cell", "ask")
     shell.register_magic_function(magics.sql, "line_cell", "sql")
     shell.register_magic_function(magics.datapilot, "line", "datapilot")

@@ -94,3 +94,22 @@ def open_local(location: str, semantic: str | None) -> AskClient:
     from datapilot_kernel.notebook.client import LocalClient
 
     return LocalClient(location, semantic=semantic)
+
+
+def open_here(location: str, semantic: str | None) -> AskClient:
+    """Open a source where this kernel runs: through the API in the hub (its address is set), else in this process.
+
+    Raises
+    ------
+    BadInput
+        In the hub: no such source, or a layer of one's own.
+    """
+    from datapilot_kernel.notebook.hub_token import URL_VARIABLE
+
+    if not os.environ.get(URL_VARIABLE):
+        return open_local(location, semantic)
+    if semantic is not None:
+        raise BadInput("remote.no_semantic")
+    from datapilot_kernel.notebook.remote import RemoteClient
+
+    return RemoteClient(location)

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from datapilot_kernel.errors import Cancelled, DataPilotError
 from datapilot_kernel.plan.model import Plan
 from hub_config.api.errors import body_of, fault_of
-from hub_config.api.routing import Caller, Routes, ThePlatform, Wire
+from hub_config.api.routing import Caller, Id, Routes, ThePlatform, Wire
 from hub_config.queries import Asked, Ended, Running
 
 routes = Routes("/ai", tag="questions")
@@ -114,6 +114,10 @@ class ColumnOut(Wire):
     format: dict[str, Any]
     role: str
     grain: str | None
+    ref: str | None = Field(description="of the semantic layer")
+    of: str | None = Field(description="the measure that a derived column belongs to")
+    lower_is_better: bool
+    values: dict[str, str] = Field(description="what people call a stored value")
 
 
 class AnswerOut(_OutcomeOut):
@@ -213,6 +217,28 @@ async def query(
     async with stopped_when_gone(request, running.cancel):
         ended = await running.wait()
     return Response(ended.body, media_type="application/json")
+
+
+class SourceAnswers(Wire):
+    """What one's questions about a source are answered over."""
+
+    id: str
+    name: str
+    dialect: Literal["postgres", "mysql", "duckdb"]
+    tables: int
+    layer: dict[str, Any] = Field(description="the layer in force, or an automatic draft; status says which")
+    today: date = Field(description="the day that relative periods stand at")
+
+
+@routes.get("/sources/{source_id}", permission="catalog.read", summary="Get a source ready for one's questions; describe it")
+async def describe(source_id: Id, caller: Caller, platform: ThePlatform) -> SourceAnswers:
+    """Do what the first question would have to wait for, and say what questions are answered over."""
+    future = await anyio.to_thread.run_sync(lambda: platform.queries.describe(caller, source_id))
+    found = await asyncio.shield(asyncio.wrap_future(future))
+    layer = found.layer.model_dump(mode="json")
+    return SourceAnswers(
+        id=source_id, name=found.name, dialect=found.dialect, tables=found.tables, layer=layer, today=found.today
+    )
 
 
 def _shape(inline_rows: int | None) -> Callable[[Ended], bytes]:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from datapilot_kernel.engine.outcome import Outcome
 from datapilot_kernel.plan.model import Plan
+from datapilot_kernel.semantic.model import Layer
+from datapilot_kernel.sources import Dialect
 
 Kind = Literal["ask", "plan", "sql", "frame"]
 EngineChoice = Literal["auto", "local", "claude"]
@@ -99,6 +101,17 @@ def _cut(outcome: Outcome, rows: int) -> Outcome:
     if not isinstance(outcome, Answer) or len(outcome.table.rows) <= rows:
         return outcome
     return replace(outcome, table=replace(outcome.table, rows=outcome.table.rows[:rows]))
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a person's questions about a source are answered over."""
+
+    name: str
+    dialect: Dialect
+    tables: int
+    layer: Layer
+    today: date
 
 
 @dataclass

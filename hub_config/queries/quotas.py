@@ -72,6 +72,13 @@ class Quotas:
         seconds = limits["database_seconds_per_day"]
         if seconds and self.used(session, DATABASE_MS, day=now.date()) >= seconds * 1000:
             raise _used_up("queries.quota_database_seconds_per_day", seconds, _tomorrow(now), now)
+        return self._at_once(limits)
+
+    def parallel(self, session: ScopedSession) -> int:
+        """Return how many queries of the tenant may run at once."""
+        return self._at_once(self.limits(session))
+
+    def _at_once(self, limits: dict[QuotaKey, int]) -> int:
         return min(limits["tenant_parallel_queries"], self._settings.parallel_queries)
 
     def count(self, session: ScopedSession, key: str, amount: int, *, day: date | None = None) -> int:

@@ -106,6 +106,17 @@ class Record:
             )
         return LetIn(parallel, conversation)
 
+    def reaches(self, principal: Principal, source_id: str) -> int:
+        """Check that the person reaches a source; return how many queries of the tenant may run at once.
+
+        Raises
+        ------
+        NotFound, PlatformUnavailable
+        """
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            reached(session, principal, source_id)
+            return self._quotas.parallel(session)
+
     def end(
         self,
         principal: Principal,

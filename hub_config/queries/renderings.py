@@ -70,6 +70,10 @@ def column_json(column: AnswerColumn) -> dict[str, Any]:
         "format": column.format.model_dump(mode="json", exclude_none=True),
         "role": column.role,
         "grain": column.grain,
+        "ref": column.ref,
+        "of": column.of,
+        "lower_is_better": column.lower_is_better,
+        "values": dict(column.values),
     }
 
 

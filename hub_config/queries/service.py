@@ -37,7 +37,7 @@ from hub_config.queries.conversations import Conversations
 from hub_config.queries.engines import Engines, at_day, fingerprint, scope_of
 from hub_config.queries.framing import Frames
 from hub_config.queries.history import History
-from hub_config.queries.model import Asked, Ended, Ending
+from hub_config.queries.model import Asked, Described, Ended, Ending
 from hub_config.queries.models import ModelParts
 from hub_config.queries.quotas import Quotas
 from hub_config.queries.record import LetIn, Record, tables_of
@@ -272,6 +272,28 @@ class QueryService:
     def _all_live(self) -> list[Running]:
         with self._lock:
             return list(self._live.values())
+
+    def describe(self, principal: Principal, source_id: str) -> Future[Described]:
+        """Get the person's engine over a source ready, in the tenant's line, and say what it answers over.
+
+        Asks nothing of anybody's data beyond the index of values; not counted as a query.
+
+        Raises
+        ------
+        NotFound, TooMany, PlatformUnavailable
+            Now, or from the future; there also SourceProblem.
+        """
+        parallel = self.record.reaches(principal, source_id)
+
+        def work() -> Described:
+            with self._sources.open(principal, source_id) as opened:
+                engine = self.engines.get(scope_of(principal, opened), opened)
+                return Described(
+                    opened.name, opened.source.dialect, len(opened.catalog.tables), engine.layer, engine.today()
+                )
+
+        place = self.scheduler.reserve(principal.tenant_id, principal.user_id)
+        return place.submit(work, parallel=parallel)
 
     # ── results ───────────────────────────────────────────────────────────────────────────────────────────────────
 
