@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hub_config.data_sources import DataSources
     from hub_config.database import Database
     from hub_config.operations.metrics import Metrics
+    from hub_config.operations.retention import Retention
     from hub_config.people import People
     from hub_config.queries import QueryService
     from hub_config.tenant import Departure, Office
@@ -40,6 +41,7 @@ class Platform:
     content: Content
     office: Office
     departure: Departure = field(init=False)
+    retention: Retention = field(init=False)
     _stopping: bool = field(default=False, init=False)
 
     @classmethod
@@ -70,18 +72,22 @@ class Platform:
         return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office)
 
     def __post_init__(self) -> None:
+        from hub_config.operations.retention import Retention
         from hub_config.tenant import Departure
 
         self.departure = Departure(self)
+        self.retention = Retention(self.settings, self.database)
 
     def start(self) -> None:
         """Start background work: catalog refreshes left undone, clearing of old results."""
         self.vault.prepare(self.database)
         self.sources.start()
         self.queries.start()
+        self.retention.start()
 
     def stop(self) -> None:
         """Drain, cancel what is left, give everything back. Safe twice."""
+        self.retention.stop()
         self.queries.stop(grace_s=self.settings.shutdown_grace_seconds)
         self.sources.stop()
         self.people.close()

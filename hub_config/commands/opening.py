@@ -13,6 +13,7 @@ from datapilot_kernel.messages import text
 if TYPE_CHECKING:
     from hub_config.database import Database, Tenant
     from hub_config.people import People
+    from hub_config.platform import Platform
     from hub_config.settings import Settings
 
 
@@ -61,6 +62,20 @@ def opened_people(settings: Settings) -> Iterator[tuple[Database, People]]:
             yield database, people
         finally:
             people.close()
+
+
+@contextmanager
+def opened_platform(settings: Settings) -> Iterator[Platform]:
+    """Open every manager over the migrated database; nothing runs in the background."""
+    from hub_config.platform import Platform
+
+    with opened_database(settings):
+        pass
+    platform = Platform.build(settings)
+    try:
+        yield platform
+    finally:
+        platform.stop()
 
 
 def tenant_named(database: Database, name: str) -> Tenant:

@@ -68,7 +68,7 @@ class Departure:
             parts: dict[str, int] = {}
             for table, rows in export_tenant(session):
                 parts[table] = parts.get(table, 0) + 1
-                lines = "".join(json.dumps(row, default=_plain, ensure_ascii=False) + "\n" for row in rows)
+                lines = "".join(json.dumps(row, default=plain, ensure_ascii=False) + "\n" for row in rows)
                 archive.writestr(f"tables/{table}/{parts[table]:06}.jsonl", lines)
 
     def delete(self, tenant_id: str) -> Certificate:
@@ -105,7 +105,8 @@ def _files(folder: Path) -> int:
     return sum(1 for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return what JSON does not know as text; for ``json.dumps(default=…)``."""
     if isinstance(value, (datetime, date)):
         return value.isoformat()
     if isinstance(value, Decimal):
