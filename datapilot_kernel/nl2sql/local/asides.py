@@ -27,6 +27,7 @@ def settle_asides(found: Cover, lexicon: Lexicon) -> None:
     _in_number(found, lexicon)
     _left_out_after(found)
     _and_its_rate(found, lexicon)
+    _weighing(found)
 
 
 def _left_out_after(found: Cover) -> None:
@@ -58,6 +59,15 @@ def _and_its_rate(found: Cover, lexicon: Lexicon) -> None:
             item.kind, item.options, item.ops = "lex", tuple(rates.values()), ()
         else:
             item.kind, item.ops = "unknown", ()
+
+
+def _weighing(found: Cover) -> None:
+    """« les produits qui pèsent plus de 10 kg » weigh, they are no share."""
+    for i, item in enumerate(found.items):
+        following = _after(found.items, i)
+        weighs = item.is_op("share") and item.norm in ("pese", "pesent", "pesant")
+        if weighs and following is not None and following.is_op("gt", "ge", "lt", "le", "eq", "between"):
+            _light(item)
 
 
 def _light(item: Item) -> None:

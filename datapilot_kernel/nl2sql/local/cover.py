@@ -143,7 +143,9 @@ def cover(
         cost = 0.55 + 0.12 * (span.end - span.start - 1) + (1 - best) * 1.5
         if span.end - span.start == 1 and tokens[span.start].kind in ("number", "date"):
             cost += 0.4  # a number is a number first, even if it is stored somewhere as text
-        if all(o.kind == "value" and o.quality < 0.9 for o in options) and all(
+        # A code as it is stored is no everyday word either: « en retard » is not the reason RETARD of a return.
+        bar = 0.9 if tokens[span.start].text.isupper() else 0.935
+        if all(o.kind == "value" and o.quality < bar for o in options) and all(
             t.stem in grammar.common for t in tokens[span.start : span.end]
         ):
             continue  # an everyday word is not a part of a name (« noël » is not « Décorations de Noël »)

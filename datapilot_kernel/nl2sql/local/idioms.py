@@ -17,7 +17,7 @@ from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, conten
 from datapilot_kernel.nl2sql.local.neighbours import settle_neighbours
 from datapilot_kernel.nl2sql.local.ordering import from_end_to_end
 from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
-from datapilot_kernel.plan.model import CalendarPeriod
+from datapilot_kernel.plan.model import CalendarPeriod, LastPeriod
 from datapilot_kernel.semantic.model import Measure
 
 _PARTICIPLE = re.compile(r"(?:é|ée|és|ées|u|ue|us|ues|ed|sold)$", re.IGNORECASE)
@@ -389,8 +389,17 @@ def _sold_of(found: Cover, lexicon: Lexicon) -> None:
 
 
 def _before_that(found: Cover) -> None:
-    """« la semaine dernière vs la semaine d'avant »: the one before it, not the same."""
+    """« la semaine dernière vs la semaine d'avant », « … vs les 30 jours précédents »: what is before it, not the same."""
     items = found.items
+    for place, item in enumerate(items):
+        said = {t.norm[:8] for t in found.tokens[item.start : item.end]} & {"avant", "preceden", "previous"}
+        earlier = [x for x in items[:place] if x.kind == "time" and x.time is not None and x.time.period is not None]
+        sliding = item.kind == "time" and item.time is not None and isinstance(item.time.period, LastPeriod)
+        first = earlier[0].time if len(earlier) == 1 else None
+        same = first is not None and item.time is not None and first.period == item.time.period
+        if said and sliding and same and any(x.is_op("versus", "compare") for x in items):
+            item.kind, item.time, item.ops = "op", None, ("previous_period",)
+            return
     periods = [x for x in items if x.kind == "time" and _last_one(x) is not None]
     if len(periods) != 2 or periods[0].time is None or periods[1].time is None:
         return

@@ -297,7 +297,7 @@ class Timing:
             self.period = later
             self.comparison = self._with_period(earlier, grain)
             return
-        if len(periods) > 2 or len(versus) > 1:
+        if len(periods) > 1 or len(versus) > 1:
             raise NotSure(*(p.text for p in draft.periods))
         self.period = periods[0] if periods else self.inherited
         kind = draft.versus
