@@ -269,9 +269,16 @@ def _stretch(first: Period | None, second: Period | None, today: date) -> Period
     return Between(start=start, end=end)
 
 
+_AROUND_TIME = {
+    "fr": ("debut", "depuis", "dernier", "derniere", "derniers", "dernieres", "premier", "premiere", "glissants", "jusque"),
+    "en": ("since", "last", "first", "previous", "until"),
+}
+
+
 @cache
 def time_words(language: str) -> frozenset[str]:
     """Return the stems of months, units and grains: what a misspelt word of time may be."""
     words = _words(language)
     names = [*words.months, *words.units, *words.weekdays, *(w for form in words.grains for w in form)]
+    names += _AROUND_TIME.get(language, ())
     return frozenset(w for name in names for w in name.split() if len(w) >= 4)

@@ -1,6 +1,7 @@
 """Correct the spelling of words that nothing explains.
 
-Only those, and only when one known word is clearly nearest: no slip below five letters, one up to seven, two from eight on;
+Only those, and only when one known word is clearly nearest: no slip below five letters (but one left out of an everyday
+word of five), one up to seven, two from eight on;
 the first letter holds for short words. An everyday word is never corrected (« salaires » is not « salariés »).
 """
 
@@ -83,8 +84,14 @@ class Speller:
         from rapidfuzz.distance import OSA
 
         typed = token.norm
-        if token.kind != "word" or len(typed) < 5 or token.stem in grammar.common or not typed.isalpha():
+        if token.kind != "word" or not typed.isalpha():
             return None
+        if f"{typed}s" in grammar.spelled and grammar.operators.at((token.stem,), 0) == [] and len(typed) >= 5:
+            return f"{typed}s"  # « depui »
+        if token.stem in grammar.common:
+            return None
+        if len(typed) < 5:
+            return self._left_out(typed, grammar) if len(typed) == 4 else None
         slips = 1 if len(typed) < 8 else 2
         vocabulary = self._vocabulary(grammar)
         hits = process.extract(typed, vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=6)
@@ -93,6 +100,12 @@ class Speller:
         hits = sorted((h for h in hits if h[0][0] == typed[0] or len(typed) >= 8), key=lambda h: h[1])
         best = {stem(h[0]): h[0] for h in reversed(hits) if h[1] == hits[0][1]}
         return str(next(iter(best.values()))) if len(best) == 1 else None
+
+    def _left_out(self, typed: str, grammar: Grammar) -> str | None:
+        """« totl », « anee »: one letter left out of an everyday word; of the layer's words, four letters say too little."""
+        words = {w for w in grammar.spelled | time_words(grammar.language) if len(w) == 5 and w[0] == typed[0]}
+        found = {w for w in words if any(w[:i] + w[i + 1 :] == typed for i in range(1, 5))}
+        return next(iter(found)) if len(found) == 1 else None
 
     def _value(self, token: Token, grammar: Grammar) -> str | None:
         if token.kind != "word" or len(token.norm) < 5 or stem(fold(token.norm)) in grammar.common:
