@@ -29,7 +29,7 @@ from datapilot_kernel.nl2sql.local.draft import (
 from datapilot_kernel.nl2sql.local.grammar import Grammar
 from datapilot_kernel.nl2sql.local.lexicon import Lexicon, Option, is_participle
 from datapilot_kernel.nl2sql.local.reading_ranks import RankReader
-from datapilot_kernel.nl2sql.local.tokens import stem
+from datapilot_kernel.nl2sql.local.tokens import fold, stem
 from datapilot_kernel.plan.model import LastPeriod, ToDate
 
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
@@ -37,6 +37,28 @@ _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGAINST = re.compile(r"^\s*\{[\w.]+\}\s*([-/])\s*\{([\w.]+)\}\s*$")
+_CODE = re.compile(r"(?=(?:\D*\d){3})[A-Za-z0-9][A-Za-z0-9_./-]*$")
+_MEASURED_IN = {
+    "€",
+    "eur",
+    "euro",
+    "euros",
+    "$",
+    "%",
+    "k€",
+    "keur",
+    "ht",
+    "ttc",
+    "h",
+    "heures",
+    "jours",
+    "kg",
+    "km",
+    "min",
+    "mois",
+    "ans",
+}
+_CODE_LABELS = {"code", "numero", "n°", "reference", "matricule", "ref", "sku", "number", "id", "identifiant"}
 _HAS_ONE = re.compile(
     r"\b(?:ont|a|avaient|have|had|has)(?: (?:eu|fait|effectue|realise|recu|signe|depose|subi|connu|made|placed|signed))?"
     r"(?: au moins| at least)? (?:un|une|des|a|an|one)$"
@@ -85,9 +107,13 @@ class Reader(RankReader):
             case "filler":
                 return i + 1
             case "unknown":
+                if code := self._code_named(i):
+                    return self._value(i, code)
                 self.draft.unexplained.append(item.text)
                 return i + 1
             case "number":
+                if code := self._code_named(i):
+                    return self._value(i, code)
                 return self._number(i)
             case "time":
                 return self._time(i)
@@ -312,6 +338,28 @@ class Reader(RankReader):
         if not ends or item.of("dimension", "entity", "measure"):
             return ()
         return tuple(o for o in item.of("value") if o.entity in ends and isinstance(o.value, str))
+
+    def _code_named(self, i: int) -> tuple[Option, ...]:
+        """« compte 706000 », « commande C-2041 »: a code that no index lists, after the thing or the column it is of."""
+        item, before = self.items[i], self.before(i)
+        if before is None or before.kind != "lex" or before.end != item.start or not _CODE.match(item.text):
+            return ()
+        after = self.tokens[item.end].norm if item.end < len(self.tokens) else ""
+        if item.kind == "number" and (before.text.lower().endswith(("s", "x")) or after in _MEASURED_IN):
+            return ()  # « clients 500 € », « 3 000 euros »: an amount
+        layer = self.lexicon.layer
+        found = [o.ref for o in before.of("dimension") if self._is_code(o.ref)]
+        for option in before.of("entity") if not found else ():
+            model = layer.entities[option.ref]
+            own = [f"{option.ref}.{n}" for n, d in model.dimensions.items() if (d.column,) == model.key]
+            named = [f"{option.ref}.{n}" for n in model.dimensions if self._is_code(f"{option.ref}.{n}")]
+            found += [r for r in own if r in named] or (named if len(named) == 1 else [])
+        return (Option("value", found[0], 1.0, value=item.text),) if len(found) == 1 else ()
+
+    def _is_code(self, ref: str) -> bool:
+        dimension = self.lexicon.layer.dimension(ref)
+        first = fold(dimension.label).split(" ")[0]
+        return not dimension.hidden and not dimension.personal and dimension.type == "text" and first in _CODE_LABELS
 
     def _has_one(self, i: int) -> bool:
         """Tell whether those asked for are said to have one: « combien de clients ont (fait) une réservation »."""
