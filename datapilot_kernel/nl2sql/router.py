@@ -36,7 +36,7 @@ class Routing:
     min_certainty
         A local plan less certain than this goes to Claude. The local engine gives 1 (every word, exactly), 0.95 (with a
         note: a spelling corrected, a default taken) and 0.85 (only one of several readings could be built). On the open
-        bench 1 was right 130 times in 131 and 0.95 20 times in 20; nothing there was 0.85, so nothing speaks for it.
+        bench 1 was right 130 times in 130 and 0.95 20 times in 20; nothing there was 0.85, so nothing speaks for it.
     """
 
     min_certainty: float = 0.9

@@ -8,6 +8,7 @@ says less than it said.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -19,6 +20,7 @@ from datapilot_kernel.demo.loader import load_tenant, tenants
 from datapilot_kernel.engine import Engine
 from datapilot_kernel.engine.evaluate import Summary, evaluate, read_questions
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
+from datapilot_kernel.nl2sql.router import Routing
 from datapilot_kernel.nl2sql.understanding import Understood
 from datapilot_kernel.plan.compact import compact_plan
 from datapilot_kernel.semantic import load_layer
@@ -104,3 +106,22 @@ def test_a_plan_comes_out_as_it_went_in(engine: tuple[Engine, ModelServer]) -> N
         if type(there) is not type(here) or getattr(there, "sql", None) != getattr(here, "sql", None):
             different.append((question, there.message, here.message))
     assert different == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_what_stays_local_is_right(engine: tuple[Engine, ModelServer]) -> None:
+    """The router's threshold is measured: what the local engine is that certain of is right."""
+    made, _ = engine
+    lines = {line["id"]: line for _, line in evaluate(made, ALONE, choice="local")}
+    total: Counter[float] = Counter()
+    right: Counter[float] = Counter()
+    for question in ALONE:
+        understood = made.local.understand(question["question"], today=TODAY)
+        if isinstance(understood, Understood):
+            total[understood.certainty] += 1
+            right[understood.certainty] += lines[question["id"]]["right"] is True
+    kept = [certainty for certainty in total if certainty >= Routing().min_certainty]
+    assert sum(total[c] for c in kept) > 140
+    for certainty in kept:
+        assert right[certainty] >= 0.97 * total[certainty], (certainty, right[certainty], total[certainty])

@@ -138,8 +138,14 @@ def test_joins_between_what_is_chosen_come_along() -> None:
     noise, _ = large(300)
 
     def table(name: str, *parents: str) -> Table:
-        columns = (_column("id", "integer"), _column("libelle"), *(_column(f"{p}_id", "integer") for p in parents))
-        keys = tuple(ForeignKey(columns=(f"{p}_id",), ref_table=f"public.{p}", ref_columns=("id",)) for p in parents)
+        columns = (
+            _column("id", "integer"),
+            _column("libelle"),
+            *(_column(f"r{n}", "integer") for n, _ in enumerate(parents)),
+        )
+        keys = tuple(
+            ForeignKey(columns=(f"r{n}",), ref_table=f"public.{p}", ref_columns=("id",)) for n, p in enumerate(parents)
+        )
         return Table(db_schema="public", name=name, columns=columns, primary_key=("id",), foreign_keys=keys, row_estimate=10)
 
     chain = (
