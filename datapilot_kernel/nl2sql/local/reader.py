@@ -37,7 +37,7 @@ _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGAINST = re.compile(r"^\s*\{[\w.]+\}\s*([-/])\s*\{([\w.]+)\}\s*$")
-_CODE = re.compile(r"(?=(?:\D*\d){3})[A-Za-z0-9][A-Za-z0-9_./-]*$")
+_CODE = re.compile(r"(?=(?:\D*\d){3})[A-Za-z0-9_]+$")
 _MEASURED_IN = {
     "€",
     "eur",
@@ -340,7 +340,7 @@ class Reader(RankReader):
         return tuple(o for o in item.of("value") if o.entity in ends and isinstance(o.value, str))
 
     def _code_named(self, i: int) -> tuple[Option, ...]:
-        """« compte 706000 », « commande C-2041 »: a code that no index lists, after the thing or the column it is of."""
+        """« compte 706000 », « commande C2041 »: a code that no index lists, after the thing or the column it is of."""
         item, before = self.items[i], self.before(i)
         if before is None or before.kind != "lex" or before.end != item.start or not _CODE.match(item.text):
             return ()
