@@ -132,7 +132,8 @@ def cover(
         ):
             continue  # « recettes mensuelles » is by month, « la formule mensuelle » is not
         if span.end - span.start == 1:
-            options = _honest_short_values(options, tokens[span.start], grammar)
+            following = tokens[span.start + 1].norm if span.start + 1 < n else ""
+            options = _honest_short_values(options, tokens[span.start], following, grammar)
             if grammar.language == "en" and stems[span.start] in grammar.verbs:
                 # « sold » is what was sold, though a layer may say « soldé » or « solde » of its invoices.
                 spelled = tokens[span.start].norm in lexicon.vocabulary
@@ -251,13 +252,17 @@ def _neighbour(path: list[Item], at: int, step: int) -> Item | None:
     return path[at] if 0 <= at < len(path) and path[at].kind == "lex" else None
 
 
-def _honest_short_values(options: tuple[Option, ...], token: Token, grammar: Grammar) -> tuple[Option, ...]:
-    """Drop values that a function word only happens to be: « a » is not category A, « non » is not the status « Non »."""
+def _honest_short_values(options: tuple[Option, ...], token: Token, following: str, grammar: Grammar) -> tuple[Option, ...]:
+    """Drop values that a function word only happens to be: « a » is not category A, « non » is not the status « Non »; «
+    l'équipe Est » is one, with its capital in the middle of a question.
+    """
     risky = token.norm in grammar.filler or len(token.norm) <= 1 or bool(grammar.operators.at([stem(token.norm)], 0))
     if not risky:
         return options
+    name = token.start > 0 and token.text[:1].isupper() and len(token.norm) > 2
+    name = name and following not in ("ce", "il", "elle", "on", "ils", "elles")
     return tuple(
         o
         for o in options
-        if o.kind != "value" or not isinstance(o.value, str) or (o.value == token.text and token.text.isupper())
+        if o.kind != "value" or not isinstance(o.value, str) or (o.value == token.text and (token.text.isupper() or name))
     )

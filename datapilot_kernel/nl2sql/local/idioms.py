@@ -395,8 +395,8 @@ def _before_that(found: Cover) -> None:
         said = {t.norm[:8] for t in found.tokens[item.start : item.end]} & {"avant", "preceden", "previous"}
         earlier = [x for x in items[:place] if x.kind == "time" and x.time is not None and x.time.period is not None]
         sliding = item.kind == "time" and item.time is not None and isinstance(item.time.period, LastPeriod)
-        first = earlier[0].time if len(earlier) == 1 else None
-        same = first is not None and item.time is not None and first.period == item.time.period
+        base = earlier[0].time if len(earlier) == 1 else None
+        same = base is not None and item.time is not None and base.period == item.time.period
         if said and sliding and same and any(x.is_op("versus", "compare") for x in items):
             item.kind, item.time, item.ops = "op", None, ("previous_period",)
             return
