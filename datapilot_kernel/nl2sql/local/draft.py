@@ -174,6 +174,7 @@ class Draft:
     cumul: bool = False
     compare: bool = False
     together: bool = False
+    adding: bool = False
     instead: list[Mention] = field(default_factory=list)
     versus: Literal["previous_year", "previous_period", None] = None
     day_type: str | None = None

@@ -13,13 +13,13 @@ from datetime import date
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.carry import carried
-from datapilot_kernel.nl2sql.local.draft import Draft, Group, MeasureMention
+from datapilot_kernel.nl2sql.local.draft import Condition, Draft, Group, MeasureMention
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.nl2sql.local.turns import Turner
-from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, MeasureItem, Order, Plan
+from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, Having, MeasureItem, Order, Plan
 
 _ONE_VALUE = re.compile(r"^\s*(\w+)\s*=\s*'([^']*)'\s*$")
 _ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
@@ -106,7 +106,7 @@ class _Follower(Turner):
         plan = last
         if draft.related or (draft.conditions and plan.kind == "aggregate" and not plan.measures):
             raise NotSure(*(r.text for r in draft.related))
-        self.adding = any(w in _ADDING for w in words)
+        self.adding = draft.adding or any(w in _ADDING for w in words)
         if draft.instead:
             plan = self._instead_of(plan)
         if draft.same_period:
@@ -168,7 +168,7 @@ class _Follower(Turner):
             axis = next((d for d in self.dims if d.grain is not None), None)
             order = (Order(by=axis.alias, descending=False),) if axis else (Order(by=self.items[0].alias),)
         axis = next((d for d in self.dims if d.grain is not None), None)
-        if draft.groups and axis is not None and plan.limit is None and not draft.sort:
+        if (draft.groups or draft.trend) and axis is not None and plan.limit is None and not draft.sort:
             order = (Order(by=axis.alias, descending=False),)
         limit_per = plan.limit_per if plan.limit_per in aliases else None
         having = tuple(h for h in plan.having if h.measure in aliases)
@@ -247,6 +247,18 @@ class _Follower(Turner):
             for d in self.dims
         ]  # fmt: skip
         self.changed = True
+
+    def _held_to(self, condition: Condition) -> None:
+        """« seulement plus de 100 000 € » after figures by something: those figures, never single rows."""
+        shown = [i for i in self.items if not i.hidden and i.transform is None]
+        measure = shown[0].measure if len(shown) == 1 else None
+        if measure is None or (condition.money and self.layer.measure(measure).format.kind != "currency"):
+            raise NotSure(condition.text)
+        percent = condition.percent and self.layer.measure(measure).format.kind == "percent"
+        if condition.percent and not percent:
+            raise NotSure(condition.text)
+        values = self.numbers(condition.numbers, percent=percent)
+        self.having.append(Having(measure=shown[0].alias, op=condition.op, values=values))
 
     def _of_the_same_rows(self, plan: Plan, item: MeasureItem) -> None:
         """« et combien de factures ? » after the amount unpaid: of those, where the measure's own filter can be said."""
@@ -354,7 +366,9 @@ class _Follower(Turner):
             return plan  # « quelle part pour le web ? »: the part is one of the whole that was asked
         made, any_of = self.filters(self.items if aggregate else [], subject)
         for condition in draft.conditions:
-            if self._is_group_condition(condition, subject) and aggregate and self.dims:
+            if aggregate and self.dims and condition.target is None and condition.unit is None and condition.minutes is None:
+                self._held_to(condition)
+            elif self._is_group_condition(condition, subject) and aggregate and self.dims:
                 self._having(condition, subject)
             else:
                 self._row_condition(condition, None if aggregate else subject)
@@ -367,9 +381,11 @@ class _Follower(Turner):
             frozenset[str]().union(*(self.item_roots(i) for i in self.items)) if aggregate else frozenset({subject or ""})
         )
         self._leave_defaults(roots)
+        said = {(h.measure, h.op, h.part) for h in self.having}
+        held = [h for h in plan.having if (h.measure, h.op, h.part) not in said]
         self.changed = True
         return plan.model_copy(
-            update={"filters": (*kept, *made), "any_of": (*plan.any_of, *any_of), "having": (*plan.having, *self.having)}
+            update={"filters": (*kept, *made), "any_of": (*plan.any_of, *any_of), "having": (*held, *self.having)}
         )
 
     def _period_of(self, plan: Plan, subject: str | None) -> Plan:

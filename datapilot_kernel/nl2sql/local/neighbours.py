@@ -25,6 +25,7 @@ def settle_neighbours(found: Cover, lexicon: Lexicon, words: Grammar) -> None:
     _this_is_not_revenue(found)
     _crossed(found)
     _tax_after(found)
+    _amount_said_twice(found, lexicon)
     _their_date(found, lexicon)
     _having_done(found)
     _not_beyond(found)
@@ -72,6 +73,18 @@ def _tax_after(found: Cover) -> None:
         if following is not None and items[following].kind == "lex":
             items[i : following + 1] = [*items[i + 1 : following + 1], item]
             return
+
+
+def _amount_said_twice(found: Cover, lexicon: Lexicon) -> None:
+    """« montant total des avoirs », where the layer has a « total des avoirs »: an amount already."""
+    layer = lexicon.layer
+    for item, following in zip(found.items, found.items[1:], strict=False):
+        generic = item.norm in ("montant", "valeur", "somme") and item.end - item.start == 1 and item.end == following.start
+        if not generic or following.kind != "lex" or found.tokens[following.start].norm not in ("total", "totale", "totaux"):
+            continue
+        sums = [o for o in following.of("measure") if o.quality >= 0.94]
+        if sums and all(layer.measure(o.ref).format.kind == "currency" for o in sums):
+            _filler(item)
 
 
 def _their_date(found: Cover, lexicon: Lexicon) -> None:

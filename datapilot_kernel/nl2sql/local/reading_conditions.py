@@ -246,6 +246,9 @@ class ConditionReader(ReaderBase):
         if kind == "measure" and (theirs or self.draft.rank is not None or self.draft.groups):
             # « top 5 des clients avec leur marge »: shown beside.
             shown = MeasureMention(item.of("measure"), item.text, item.start, beside=True)
+            if theirs and not (self.draft.subjects or self.draft.measures or self.draft.groups or self.draft.rank):
+                # « avec leur marge »: of what was asked just before.
+                self.draft.again = self.draft.again_first = self.draft.adding = True
             self.draft.measures.append(shown)
             return place + 1
         # « CA avec la marge » adds a measure; « nombre de commandes avec frais de port » is a condition that is not known.

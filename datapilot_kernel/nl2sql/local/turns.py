@@ -96,6 +96,9 @@ class Turner(Shaper):
             grouped = [d for d in self.dims if d.field in refs or d.field.partition(".")[0] in refs]
             if not (measured and self.draft.measures) and not (grouped and (self.draft.groups or self.draft.subjects)):
                 raise NotSure(mention.text)
+            ranked = plan.limit is not None and any(o.by == i.alias for o in plan.order for i in measured)
+            if ranked and len(self.items) > len(measured):
+                raise NotSure(mention.text)  # ranked by what goes: by which of the others then?
             if measured and len(self.items) > len(measured):
                 self.items = [i for i in self.items if i not in measured]
                 self.adding = True
