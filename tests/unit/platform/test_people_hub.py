@@ -214,7 +214,7 @@ def test_disabling_ends_the_notebooks_at_once_whatever_the_hub_says(hubbed: Worl
         (200, b"null"),
         (200, b'{"name": "x"}'),
         (200, b"\xff\xfe"),
-        (200, b'{"kind": "user", "x": "' + b"a" * 300_000 + b'"}'),
+        (200, b'{"kind": "user", "name": "a", "scopes": [], "x": "' + b"a" * 300_000 + b'"}'),
     ],
     ids=lambda answer: f"{answer[0]}-{len(answer[1])}",
 )
