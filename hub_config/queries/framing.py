@@ -12,6 +12,7 @@ from uuid import uuid4
 from datapilot_kernel.engine.outcome import Answer
 from datapilot_kernel.errors import Cancelled, DataPilotError, Fault
 from datapilot_kernel.sources import CancelToken, Limits
+from hub_config.errors import PlatformUnavailable
 from hub_config.queries.engines import Engines, at_day, scope_of
 from hub_config.queries.frames import FrameSource, encoder, pump, refused, streaming
 from hub_config.queries.model import Asked, Ending
@@ -59,6 +60,7 @@ class Frames:
             parallel=settings.parallel_frames, queue_per_tenant=settings.queue_per_tenant, metrics=metrics
         )
         self._live: dict[str, _Flowing] = {}
+        self._cut_off = False
 
     def begin(self, principal: Principal, asked: Asked, kind: Format, loop: asyncio.AbstractEventLoop) -> Frame:
         """Let a frame in; its pieces come through :attr:`Frame.pipe`, in ``loop``.
@@ -90,14 +92,18 @@ class Frames:
             if flowing.principal.tenant_id == tenant_id and source_id in (None, flowing.asked.source_id):
                 flowing.cancelling.cancel()
 
-    def stop(self, *, grace_s: float) -> None:
-        """Drain, then cancel what is left."""
+    def drain(self, grace_s: float) -> None:
+        """Let what flows come to its end, then cancel what is left. Safe twice, and beside itself."""
         self.scheduler.begin_stopping()
         if not self.scheduler.drain(grace_s):
+            self._cut_off = True
             for flowing in list(self._live.values()):
                 flowing.cancelling.cancel()
                 flowing.pipe.leave()
             self.scheduler.drain(10.0)
+
+    def close(self) -> None:
+        """Let the threads go."""
         self.scheduler.close()
 
     def _run(self, flowing: _Flowing) -> None:
@@ -156,6 +162,8 @@ class Frames:
             self._end(flowing, ending, sql, dialect, _since(flowing.began) if sql is not None else 0.0)
         except DataPilotError as unwritten:
             error = unwritten
+        if cancelled and self._cut_off:
+            error = PlatformUnavailable(log="stopped while a frame was read")
         self._metrics.queries.labels("frame", "cancelled" if cancelled else "failure", "none").inc()
         flowing.pipe.end(error)
 

@@ -11,7 +11,10 @@ stays counted: rather too much than too little.
 from __future__ import annotations
 
 import logging
+import threading
+from collections import OrderedDict
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
@@ -40,6 +43,7 @@ QUOTAS: tuple[QuotaKey, ...] = (
 QUERIES, DATABASE_MS, MODEL_MICROEUROS = "queries", "database_ms", "model_microeuros"
 """Keys of ``usage_counters``."""
 
+_REMEMBERED_S, _MOST_TENANTS = 2.0, 10_000
 _SHOWN_IN = ZoneInfo("Europe/Paris")
 
 
@@ -49,6 +53,30 @@ class Quotas:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, tuple[float, dict[QuotaKey, int], int]] = OrderedDict()
+
+    def changed(self, tenant_id: str) -> None:
+        """The tenant's limits were changed: read them anew at its next query."""
+        with self._lock:
+            self._known.pop(tenant_id, None)
+
+    def _now(self, session: ScopedSession, day: date) -> tuple[dict[QuotaKey, int], int]:
+        """Return the tenant's limits and the database time it used today, as of a moment ago.
+
+        Queries are counted exactly. The time of a database is known after the fact anyhow, and limits seldom change.
+        """
+        tenant_id, now = session.tenant_id, monotonic()
+        with self._lock:
+            known = self._known.get(tenant_id)
+        if known is None or known[0] < now:
+            known = (now + _REMEMBERED_S, self.limits(session), self.used(session, DATABASE_MS, day=day))
+            with self._lock:
+                self._known[tenant_id] = known
+                self._known.move_to_end(tenant_id)
+                while len(self._known) > _MOST_TENANTS:
+                    self._known.popitem(last=False)
+        return known[1], known[2]
 
     def limits(self, session: ScopedSession) -> dict[QuotaKey, int]:
         """Return what the tenant may use."""
@@ -64,13 +92,13 @@ class Quotas:
         TooMany
             A quota is used up.
         """
-        limits = self.limits(session)
         now = utc_now()
+        limits, database_ms = self._now(session, now.date())
         used = self.count(session, QUERIES, 1, day=now.date())
         if limits["queries_per_day"] and used > limits["queries_per_day"]:
             raise _used_up("queries.quota_queries_per_day", limits["queries_per_day"], _tomorrow(now), now)
         seconds = limits["database_seconds_per_day"]
-        if seconds and self.used(session, DATABASE_MS, day=now.date()) >= seconds * 1000:
+        if seconds and database_ms >= seconds * 1000:
             raise _used_up("queries.quota_database_seconds_per_day", seconds, _tomorrow(now), now)
         return self._at_once(limits)
 

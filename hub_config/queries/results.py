@@ -1,8 +1,9 @@
 """Results that can be fetched again for a while: Arrow on the disk, a folder for each tenant, bounded in bytes and time.
 
 A result is kept by the id of its query, with the fingerprint of the rights it was made for; it is handed out only to the
-same fingerprint (the service compares). Writing is behind the answer, on a thread of its own: what is not written yet is
-handed out from memory. A file is whole or not there (written aside, then renamed), readable by this account alone.
+same fingerprint (the service compares). The latest are in memory (their rows are shared with the cache of results); older
+ones are written to the disk, behind the answers, on a thread of its own. A file is whole or not there (written aside, then
+renamed), readable by this account alone. What a stopped process had in memory is made again when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _COLUMNS: TypeAdapter[tuple[AnswerColumn, ...]] = TypeAdapter(tuple[AnswerColumn, ...])
-_WAITING = 64
+_IN_MEMORY = 200
+_IN_MEMORY_CELLS = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -94,26 +96,55 @@ class ResultStore:
         self._max_bytes = max_bytes
         self._keep_s = keep_s
         self._lock = threading.Lock()
-        self._unwritten: OrderedDict[tuple[str, str], Result] = OrderedDict()
+        self._unwritten: OrderedDict[tuple[str, str], tuple[float, Result]] = OrderedDict()
+        self._cells = 0
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="datapilot-results")
 
     def keep(self, tenant_id: str, query_id: str, result: Result) -> None:
         """Keep a result; returns at once."""
+        key = (tenant_id, query_id)
         with self._lock:
-            self._unwritten[(tenant_id, query_id)] = result
-            while len(self._unwritten) > _WAITING:
-                # The disk does not keep up: the oldest is made again when somebody asks for it.
-                self._unwritten.popitem(last=False)
+            self._take(key)
+            self._unwritten[key] = (time.time(), result)
+            self._cells += _cells(result)
+            older = self._surplus()
+        for one in older:
+            self._submit(one)
+
+    def _surplus(self) -> list[tuple[str, str]]:
+        """Return the oldest in memory that have to go to the disk."""
+        count, cells, found = len(self._unwritten), self._cells, []
+        for key, (_, result) in self._unwritten.items():
+            if count <= _IN_MEMORY and cells <= _IN_MEMORY_CELLS:
+                break
+            found.append(key)
+            count, cells = count - 1, cells - _cells(result)
+        if len(found) > _IN_MEMORY:
+            # The disk does not keep up: the oldest are made again when somebody asks for them.
+            for key in found[:-_IN_MEMORY]:
+                self._take(key)
+            found = found[-_IN_MEMORY:]
+        return found
+
+    def _submit(self, key: tuple[str, str]) -> None:
         with suppress(RuntimeError):
-            # The writer is gone when the service stops: then nothing is kept.
-            self._writer.submit(self._write, tenant_id, query_id)
+            # The writer is gone when the service stops.
+            self._writer.submit(self._write, *key)
+
+    def _take(self, key: tuple[str, str]) -> Result | None:
+        """Take a result out of memory. Behind the lock."""
+        found = self._unwritten.pop(key, None)
+        if found is None:
+            return None
+        self._cells -= _cells(found[1])
+        return found[1]
 
     def get(self, tenant_id: str, query_id: str) -> Result | None:
         """Return what is kept of a query, or None."""
         with self._lock:
             found = self._unwritten.get((tenant_id, query_id))
         if found is not None:
-            return found
+            return found[1] if found[0] >= time.time() - self._keep_s else None
         path = self._path(tenant_id, query_id)
         try:
             if path.stat().st_mtime < time.time() - self._keep_s:
@@ -126,7 +157,7 @@ class ResultStore:
         """Delete what is kept of a query, or of a whole tenant."""
         with self._lock:
             for key in [k for k in self._unwritten if k[0] == tenant_id and query_id in (None, k[1])]:
-                del self._unwritten[key]
+                self._take(key)
         if query_id is not None:
             self._path(tenant_id, query_id).unlink(missing_ok=True)
         else:
@@ -135,12 +166,19 @@ class ResultStore:
     def sweep(self) -> None:
         """Delete what is too old, and what a dead process left half-written."""
         oldest = time.time() - self._keep_s
+        with self._lock:
+            for key in [k for k, (kept_at, _) in self._unwritten.items() if kept_at < oldest]:
+                self._take(key)
         for path, _, modified in self._files():
             if modified < oldest:
                 path.unlink(missing_ok=True)
 
     def flush(self) -> None:
-        """Wait until everything kept so far is on the disk."""
+        """Write everything kept so far to the disk, and wait for it."""
+        with self._lock:
+            keys = list(self._unwritten)
+        for key in keys:
+            self._submit(key)
         self._writer.submit(_nothing).result()
 
     def close(self) -> None:
@@ -152,14 +190,16 @@ class ResultStore:
 
     def _write(self, tenant_id: str, query_id: str) -> None:
         with self._lock:
-            result = self._unwritten.get((tenant_id, query_id))
-        if result is None:
+            found = self._unwritten.get((tenant_id, query_id))
+        if found is None:
             return
+        kept_at, result = found
         path = self._path(tenant_id, query_id)
         aside = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_arrow(aside, result.to_arrow())
+            os.utime(aside, (kept_at, kept_at))
             aside.replace(path)
             self._make_room(tenant_id)
         except OSError as error:
@@ -169,7 +209,7 @@ class ResultStore:
                 aside.unlink(missing_ok=True)
         finally:
             with self._lock:
-                gone = self._unwritten.pop((tenant_id, query_id), None) is None
+                gone = self._take((tenant_id, query_id)) is None
             if gone:
                 # Forgotten while it was written.
                 path.unlink(missing_ok=True)
@@ -205,6 +245,10 @@ def _read(path: Path) -> pa.Table:
 
     with path.open("rb") as file, pa.ipc.open_stream(file) as reader:
         return reader.read_all()
+
+
+def _cells(result: Result) -> int:
+    return len(result.table.rows) * len(result.columns)
 
 
 def _nothing() -> None:

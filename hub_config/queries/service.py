@@ -135,6 +135,8 @@ class QueryService:
         self._lock = threading.Lock()
         self._live: dict[str, Running] = {}
         self._stopped = threading.Event()
+        self._stopping_at: float | None = None
+        self._cut_off = False
         self._housekeeper: threading.Thread | None = None
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,18 +149,26 @@ class QueryService:
 
     def begin_stopping(self) -> None:
         """Take no new queries; those in line and running go on."""
+        if self._stopping_at is None:
+            self._stopping_at = time.monotonic()
         self.scheduler.begin_stopping()
         self.frames.scheduler.begin_stopping()
 
-    def stop(self, *, grace_s: float = 0.0) -> None:
-        """Drain for ``grace_s``, then cancel what is left; give everything back. Safe twice."""
+    def drain(self, *, grace_s: float) -> None:
+        """Let what runs finish until ``grace_s`` after the stopping began, then cancel it. Safe twice, and beside itself."""
         self.begin_stopping()
-        began = time.monotonic()
-        if not self.scheduler.drain(grace_s):
+        until = (self._stopping_at or 0.0) + grace_s
+        if not self.scheduler.drain(until - time.monotonic()):
+            self._cut_off = True
             for running in self._all_live():
                 running.cancel()
-            self.scheduler.drain(10.0)
-        self.frames.stop(grace_s=max(0.0, grace_s - (time.monotonic() - began)))
+        self.frames.drain(until - time.monotonic())
+        self.scheduler.drain(10.0)
+
+    def stop(self, *, grace_s: float = 0.0) -> None:
+        """Drain (:meth:`drain`), and give everything back. Safe twice."""
+        self.drain(grace_s=grace_s)
+        self.frames.close()
         self._stopped.set()
         if self._housekeeper is not None:
             self._housekeeper.join(5.0)
@@ -387,6 +397,8 @@ class QueryService:
         except Cancelled:
             self._end(running, Ending("cancelled", duration_ms=_since(began)), statements, dialect)
             self._metrics.queries.labels(asked.kind, "cancelled", "none").inc()
+            if self._cut_off:
+                raise PlatformUnavailable(log="stopped while the query ran") from None
             raise
         except DataPilotError as error:
             incident = getattr(error, "incident", None)

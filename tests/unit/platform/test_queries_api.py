@@ -256,6 +256,7 @@ def _quota(world: World, **quotas: int) -> None:
     with world.database.tenant(world.tenant_id()) as session:
         for key, value in quotas.items():
             session.merge(Quota(tenant_id=world.tenant_id(), key=key, value=value))
+    world.platform.queries.quotas.changed(world.tenant_id())
 
 
 def test_queries_a_day_are_counted_and_refused_by_name(world: World) -> None:
@@ -538,11 +539,31 @@ def test_a_tenants_disk_is_bounded_oldest_first(tmp_path: Path) -> None:
     with asking_world(tmp_path, result_store_bytes=30_000) as world:
         source = add_files(world)
         sql = "SELECT md5(CAST(i AS VARCHAR)) AS m FROM range({}) AS r(i)"
-        ids = [answer(world, {"source_id": source, "sql": sql.format(300 + n)})["id"] for n in range(5)]
-        world.platform.queries.results.flush()
+        ids = []
+        for n in range(5):
+            ids.append(answer(world, {"source_id": source, "sql": sql.format(300 + n)})["id"])
+            world.platform.queries.results.flush()
         left = {p.stem for p in (world.settings.data_dir / "results").rglob("*.arrow")}
         assert ids[-1] in left
         assert ids[0] not in left
+
+
+def test_the_latest_results_are_in_memory_and_older_ones_go_to_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub_config.queries import results
+
+    monkeypatch.setattr(results, "_IN_MEMORY", 2)
+    with asking_world(tmp_path) as world:
+        source = add_files(world)
+        ids = [answer(world, {"source_id": source, "sql": f"SELECT {n} AS n FROM ventes"})["id"] for n in range(5)]
+        store = world.platform.queries.results
+        wait_until(lambda: len(list((world.settings.data_dir / "results").rglob("*.arrow"))) == 3)
+        wait_until(lambda: len(store._unwritten) == 2)
+        assert [store.get(world.tenant_id(), one).table.rows[0] for one in ids] == [(n,) for n in range(5)]
+        assert store._cells == 10
+        store.forget(world.tenant_id())
+        assert (store._cells, store.get(world.tenant_id(), ids[0])) == (0, None)
 
 
 # ── faults and ends ────────────────────────────────────────────────────────────────────────────────────────────────────
