@@ -6,11 +6,11 @@ Python's: its infinities become Python's first and last day, what else does not 
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from datapilot_kernel.sources import files_worker
+from datapilot_kernel.sources.calendar_ends import DAYS, MICROS, fits, within
 from datapilot_kernel.sources.model import ResultColumn
 from datapilot_kernel.sources.streams import ColumnChanged, Decoder, ValueDecoder
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _INT64 = (-(2**63), 2**63 - 1)
-_DAYS = (date.min.toordinal() - 719_163, date.max.toordinal() - 719_163)
-_SECONDS = 86_400
-_MICROS = (_DAYS[0] * _SECONDS * 10**6, (_DAYS[1] + 1) * _SECONDS * 10**6 - 1)
 
 
 def decoder_of(frame: dict[str, Any], zone: str) -> Decoder:
@@ -68,7 +65,7 @@ class ArrowDecoder:
 
         match column.type:
             case "integer":
-                return pa.int64() if values is None or _fits(values, *_INT64) else pa.decimal128(38, 0)
+                return pa.int64() if values is None or fits(values, *_INT64) else pa.decimal128(38, 0)
             case "decimal":
                 return pa.decimal128(38, 0 if values is None else values.type.scale)
             case "float":
@@ -114,18 +111,11 @@ class ArrowDecoder:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
 
-def _fits(values: Any, low: int, high: int) -> bool:
-    import pyarrow.compute as pc
-
-    ends = pc.min_max(values)
-    return ends["min"].as_py() is None or (int(ends["min"].as_py()) >= low and int(ends["max"].as_py()) <= high)
-
-
 def _brought(values: Any, wanted: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_date32(wanted):
-        return _within(values.cast(pa.int32()), pa.int32(), _DAYS, (-(2**31) + 1, 2**31 - 1)).cast(wanted)
+        return within(values.cast(pa.int32()), pa.int32(), DAYS, (-(2**31) + 1, 2**31 - 1)).cast(wanted)
     if pa.types.is_timestamp(wanted):
         bare = values if values.type.tz is None else values.cast(pa.timestamp(values.type.unit, tz="UTC"))
         # DuckDB keeps infinity as the last value of any unit; nanoseconds lose what is below a microsecond.
@@ -134,24 +124,11 @@ def _brought(values: Any, wanted: Any) -> Any:
         ends = (-(2**63) + 1, 2**63 - 1)
         if values.type.unit == "ns":
             return bare.cast(pa.timestamp("us"), safe=False).cast(wanted)
-        limits = (_MICROS[0] // factor, _MICROS[1] // factor)
+        limits = (MICROS[0] // factor, MICROS[1] // factor)
         return (
-            _within(numbers, pa.int64(), limits, ends)
+            within(numbers, pa.int64(), limits, ends)
             .cast(pa.timestamp(values.type.unit))
             .cast(pa.timestamp("us"))
             .cast(wanted)
         )
     return values if values.type == wanted else values.cast(wanted)
-
-
-def _within(numbers: Any, kind: Any, calendar: tuple[int, int], infinities: tuple[int, int]) -> Any:
-    """Bring days or moments beyond Python's calendar to its ends (infinities) or to null (the others)."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if _fits(numbers, *calendar):
-        return numbers
-    for infinity, end in zip(infinities, calendar, strict=True):
-        numbers = pc.if_else(pc.equal(numbers, pa.scalar(infinity, kind)), pa.scalar(end, kind), numbers)
-    outside = pc.or_(pc.less(numbers, pa.scalar(calendar[0], kind)), pc.greater(numbers, pa.scalar(calendar[1], kind)))
-    return pc.if_else(outside, pa.scalar(None, kind), numbers)

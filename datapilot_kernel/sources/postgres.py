@@ -43,7 +43,7 @@ TYPES: dict[int, LogicalType] = {
 }  # fmt: skip
 """PostgreSQL's built-in type numbers. Others (enumerations, ranges, extensions' types) come as text."""
 
-_SETTINGS = (
+SETTINGS = (
     "SET default_transaction_read_only = on; SET search_path = public, pg_temp; SET standard_conforming_strings = on; "
     "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'; SET lc_monetary = 'C'; "
     "SET idle_in_transaction_session_timeout = '120s'; SET statement_timeout = '60s'; SET lock_timeout = '5s'; "
@@ -124,7 +124,7 @@ class PostgresSource(PooledSource):
 
         connection = psycopg.connect(**connect_arguments(self._where), autocommit=True)
         try:
-            connection.execute(f"{_SETTINGS} SET timezone = '{self._time_zone}'")
+            connection.execute(f"{SETTINGS} SET timezone = '{self._time_zone}'")
             register(connection.adapters)
         except BaseException:
             connection.close()
@@ -173,7 +173,7 @@ class PostgresSource(PooledSource):
     def _stream(self, connection: Connection[Any], sql: str, limits: Limits, emitter: Emitter) -> bool:
         from datapilot_kernel.sources.postgres_stream import stream
 
-        return stream(connection, sql, limits, emitter, self._time_zone)
+        return stream(connection, self._where, sql, limits, emitter, self._time_zone)
 
     def explain(self, sql: str, *, cancel: CancelToken | None = None) -> Any:
         """Return ``EXPLAIN (FORMAT JSON)``, parsed."""

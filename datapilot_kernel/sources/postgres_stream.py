@@ -15,8 +15,9 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from datapilot_kernel.sources.location import DatabaseLocation
 from datapilot_kernel.sources.model import Limits, ResultColumn
-from datapilot_kernel.sources.postgres import TYPES
+from datapilot_kernel.sources.postgres import TYPES, connect_arguments
 from datapilot_kernel.sources.streams import OPEN_SCALE, ColumnChanged, Emitter, settled_type, typed_array
 
 if TYPE_CHECKING:
@@ -29,10 +30,18 @@ _BLOCK_BYTES = 256 << 10
 _NUMERIC, _MONEY, _TIMETZ = 1700, 790, 1266
 
 
-def stream(connection: Connection[Any], sql: str, limits: Limits, emitter: Emitter, zone: str) -> bool:
+def stream(
+    connection: Connection[Any], where: DatabaseLocation, sql: str, limits: Limits, emitter: Emitter, zone: str
+) -> bool:
     """Read the result of one statement into the emitter; return whether a cap cut it."""
+    from datapilot_kernel.sources import postgres_adbc
+
     described = connection.wait(_describe(connection.pgconn, sql.encode()))
-    emitter.begin(CopyDecoder(connection, described, zone))
+    decoder = CopyDecoder(connection, described, zone)
+    if postgres_adbc.can_stream(decoder.oids, decoder.modifiers):
+        emitter.begin(postgres_adbc.BatchDecoder(decoder.columns, decoder.declared()))
+        return postgres_adbc.stream(connection, connect_arguments(where), zone, sql, limits, emitter)
+    emitter.begin(decoder)
     connection.wait(_copy(connection.pgconn, sql.encode()))
     truncated = _read(connection, limits, emitter)
     if truncated:
@@ -160,14 +169,14 @@ class CopyDecoder:
         from psycopg.pq import Format
 
         places = range(described.nfields)
-        self._oids = [described.ftype(i) for i in places]
-        self._modifiers = [described.fmod(i) for i in places]
+        self.oids = [described.ftype(i) for i in places]
+        self.modifiers = [described.fmod(i) for i in places]
         names = [(described.fname(i) or b"").decode() for i in places]
-        kinds = [TYPES.get(oid, "text") for oid in self._oids]
+        kinds = [TYPES.get(oid, "text") for oid in self.oids]
         self._columns = tuple(ResultColumn(n, k) for n, k in zip(names, kinds, strict=True))
         self._zone = zone
         transformer = Transformer(connection)
-        self._loaders = [transformer.get_loader(oid, Format.TEXT) for oid in self._oids]
+        self._loaders = [transformer.get_loader(oid, Format.TEXT) for oid in self.oids]
         self._schema: pa.Schema | None = None
         self._csv_types: dict[str, Any] = {}
 
@@ -176,11 +185,15 @@ class CopyDecoder:
         """The result's columns."""
         return self._columns
 
+    def declared(self) -> list[Any]:
+        """Return by position the type that the description gives a column; None: it depends on the values."""
+        return [self._declared(position) for position in range(len(self._columns))]
+
     def settle(self, block: Any, is_all: bool) -> pa.Schema:
         """Choose the types: from the description, and for what it leaves open from the first block."""
         import pyarrow as pa
 
-        types = [self._declared(position) for position in range(len(self._columns))]
+        types = self.declared()
         opened = [position for position, wanted in enumerate(types) if wanted is None]
         texts = self._texts(block) if opened and block is not None else None
         for position in opened:
@@ -214,7 +227,7 @@ class CopyDecoder:
             case "binary":
                 return pa.binary()
             case "decimal":
-                return self._decimal(self._oids[position], self._modifiers[position])
+                return self._decimal(self.oids[position], self.modifiers[position])
             case "array":
                 return None
             case _:
@@ -240,9 +253,9 @@ class CopyDecoder:
         import pyarrow as pa
 
         by_value = self._columns[position].type in {"interval", "binary", "array"}
-        if by_value or self._oids[position] in {_MONEY, _TIMETZ} or pa.types.is_decimal256(wanted):
+        if by_value or self.oids[position] in {_MONEY, _TIMETZ} or pa.types.is_decimal256(wanted):
             return pa.string()
-        if self._oids[position] == _NUMERIC and self._modifiers[position] < 4 and wanted.scale >= OPEN_SCALE:
+        if self.oids[position] == _NUMERIC and self.modifiers[position] < 4 and wanted.scale >= OPEN_SCALE:
             # More digits than the scale has are rounded, which the parser does not do.
             return pa.string()
         return wanted

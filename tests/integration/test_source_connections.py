@@ -262,6 +262,23 @@ def test_stopping_works_over_the_pinned_encrypted_connection(opening: Opening) -
     assert source.execute("SELECT 1").rows == [(1,)]
 
 
+def test_streams_take_the_pinned_encrypted_connection_too(opening: Opening) -> None:
+    source = opening()
+    sql = (
+        "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        if source.dialect == "postgres"
+        else "SELECT VARIABLE_VALUE <> '' FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'Ssl_cipher'"
+    )
+    assert bool(source.stream_arrow(sql).read_all().column(0).to_pylist()[0])
+    for changed in ({"host": "autre.datapilot.invalid"}, {"ca_certificate": None}, {"password": "faux"}):
+        with pytest.raises(SourceProblem) as caught:
+            opening(**changed).stream_arrow("SELECT 1")
+        assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+    token = CancelToken()
+    stream = source.stream_arrow("SELECT 1 AS n FROM (SELECT 1) AS a", cancel=token)
+    assert stream.read_all().num_rows == 1
+
+
 def test_our_own_service_is_refused_inside_the_allowed_network(opening: Opening) -> None:
     with pytest.raises(SourceProblem) as caught:
         opening(own=(f"127.0.0.1:{opening.server.port}",))

@@ -147,6 +147,10 @@ SHORT = {
         "timetz '10:20+02', timestamptz '1890-01-01 10:00+00', timestamp '-infinity', 'NaN'::numeric(10,2), 'NaN'::float8, 1e60::numeric, "
         "12::numeric(50, 2), 1234::numeric(5, -2), 'x'::name, 5::oid, '10.0.0.1'::inet, gen_random_uuid() IS NULL, '{}'::int[], '{a,NULL}'::text[]",
         "SELECT 'infinity'::float8, '-infinity'::float8, ''::text, NULL::text, E'\\\\.'::text, E'a\\rb', 'a' AS x, 'b' AS x",
+        # Only types that ADBC's driver streams: its infinities wrap around.
+        "SELECT date 'infinity', date '-infinity', date '0044-03-15 BC', date '9999-12-31', timestamp 'infinity', timestamp '-infinity', "
+        "timestamp '0044-03-15 10:00 BC', 'NaN'::numeric(10,2), 'NaN'::float8, NULL::int, -12.5::numeric(12,2), 'x'::varchar(3), 'a'::char(3), "
+        "timestamptz '2026-07-01 10:00+00', true, ''::text, 32000::int2, 9223372036854775807, timestamp '2026-03-29 02:30:00.123456'",
         "SELECT NULL::text",
         "SELECT ''::text",
         "SELECT generate_series(1, 3) AS n -- avec un commentaire",
@@ -308,6 +312,36 @@ def test_a_later_block_that_does_not_fit_ends_the_stream(source: OpenedSource, p
         source.stream_arrow(sql).read_all()
     assert caught.value.reason == "column_changed"
     assert source.execute("SELECT 1").rows == [(1,)]
+
+
+@pytest.mark.parametrize("road", ["adbc", "copy"])
+def test_both_roads_of_postgres_give_the_same(place: Place, road: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if place.kind != "postgres":
+        pytest.skip("PostgreSQL alone has two")
+    from datapilot_kernel.sources import postgres_adbc
+
+    taken: list[bool] = []
+    real = postgres_adbc.can_stream
+    monkeypatch.setattr(postgres_adbc, "can_stream", lambda *a: taken.append(real(*a)) or (road == "adbc" and taken[-1]))
+    source = open_source(place.location)
+    sql = "SELECT id, jour, montant, client, taux, le, pair FROM v ORDER BY id"
+    got, expected = source.stream_arrow(sql).read_all(), source.execute(sql, limits=WHOLE).to_arrow()
+    stream = source.stream_arrow(sql, limits=Limits(max_rows=100))
+    assert (stream.read_all().num_rows, stream.truncated) == (100, True)
+    token = CancelToken()
+    stopped = source.stream_arrow("SELECT a.id FROM v a, v b", limits=WHOLE, cancel=token)
+    next(stopped)
+    token.cancel()
+    with pytest.raises(Cancelled):
+        list(stopped)
+    for wrong in ("SELECT 1 / (id - 1) FROM v", "SELECT nom FROM v", "SELECT 1; SELECT 2"):
+        with pytest.raises(SourceProblem) as caught:
+            source.stream_arrow(wrong).read_all()
+        assert caught.value.reason in {"division_by_zero", "object_missing", "statement_rejected"}
+    source.close()
+    assert taken[:3] == [True] * 3
+    assert got.schema == expected.schema
+    assert got == expected
 
 
 def test_streams_run_side_by_side(source: OpenedSource) -> None:
