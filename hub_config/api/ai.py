@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Annotated, Any, Literal
+from weakref import WeakKeyDictionary
 
 import anyio
 import anyio.to_thread
@@ -253,11 +255,27 @@ def dumps(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
+_AT_THE_DOOR = 2
+_DOORS: WeakKeyDictionary[asyncio.AbstractEventLoop, OrderedDict[str, anyio.CapacityLimiter]] = WeakKeyDictionary()
+
+
+def _door(tenant_id: str) -> anyio.CapacityLimiter:
+    """Return what lets a tenant's queries in few at a time: a flood takes no thread that another's request needs."""
+    doors = _DOORS.setdefault(asyncio.get_running_loop(), OrderedDict())
+    door = doors.setdefault(tenant_id, anyio.CapacityLimiter(_AT_THE_DOOR))
+    doors.move_to_end(tenant_id)
+    for other in [t for t, d in doors.items() if t != tenant_id and d.borrowed_tokens == 0][: max(0, len(doors) - 1000)]:
+        del doors[other]
+    return door
+
+
 async def ask(platform: ThePlatform, caller: Caller, asked: Asked, **options: Any) -> Running:
     """Let a query in, from a thread; a request that ends meanwhile leaves no query behind."""
     let_in: list[Running] = []
     try:
-        await anyio.to_thread.run_sync(lambda: let_in.append(platform.queries.ask(caller, asked, **options)))
+        await anyio.to_thread.run_sync(
+            lambda: let_in.append(platform.queries.ask(caller, asked, **options)), limiter=_door(caller.tenant_id)
+        )
     except asyncio.CancelledError:
         for running in let_in:
             running.cancel()

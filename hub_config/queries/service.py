@@ -22,7 +22,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -355,8 +355,10 @@ class QueryService:
         shape: Callable[[Ended], bytes] | None,
         began: float,
     ) -> Ended:
+        turn = scheduler.Turn(self._gate, running.principal.tenant_id)
         try:
-            return self._ended(running, let_in, reach, tell, shape, began)
+            with turn.computing():
+                return self._ended(running, let_in, reach, tell, shape, began, turn)
         finally:
             with self._lock:
                 self._live.pop(running.id, None)
@@ -369,10 +371,11 @@ class QueryService:
         tell: Tell | None,
         shape: Callable[[Ended], bytes] | None,
         began: float,
+        turn: scheduler.Turn,
     ) -> Ended:
         principal, asked = running.principal, running.asked
         statements = cache.Statements(
-            scheduler.Turn(self._gate, principal.tenant_id),
+            turn,
             fresh=asked.fresh,
             tell=(lambda sql: tell("partial", {"sql": sql})) if tell is not None else None,
         )
@@ -382,11 +385,14 @@ class QueryService:
         try:
             if running.cancelling.cancelled:
                 raise Cancelled
-            with self._opened(principal, asked.source_id, reach) as opened:
-                scope = scope_of(principal, opened)
-                rights, dialect = fingerprint(scope), opened.source.dialect
-                engine = at_day(self.engines.get(scope, opened), asked.today)
-                with statements.turn.computing(), _told(statements):
+            with ExitStack() as held:
+                with statements.turn.away():
+                    # A source that has to be connected, or looked at for the first time, takes its while.
+                    opened = held.enter_context(self._opened(principal, asked.source_id, reach))
+                    scope = scope_of(principal, opened)
+                    rights, dialect = fingerprint(scope), opened.source.dialect
+                    engine = at_day(self.engines.get(scope, opened), asked.today)
+                with _told(statements):
                     outcome = _outcome(engine, running, let_in, tell, began)
                 if isinstance(outcome, Answer):
                     kept = Result(outcome.columns, outcome.table, rights, engine.layer.currency, engine.layer.calendar)
@@ -420,10 +426,7 @@ class QueryService:
         ended = Ended(running.id, outcome, conversation_id, statements.from_cache, rights)
         if kept is not None:
             self.results.keep(principal.tenant_id, running.id, kept)
-        if shape is not None:
-            with statements.turn.computing():
-                ended = replace(ended, body=shape(ended))
-        return ended
+        return replace(ended, body=shape(ended)) if shape is not None else ended
 
     @contextmanager
     def _opened(self, principal: Principal, source_id: str, reach: bool) -> Iterator[Opened]:
