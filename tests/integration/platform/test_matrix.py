@@ -77,6 +77,7 @@ TILE = {"source_id": "$source_id", "plan": PLAN}
 
 # What each route is sent. A route that takes nothing but its path has an entry too: nobody may forget one.
 REQUESTS: dict[str, Body] = {
+    "GET /ai/sources/{source_id}": _nothing,
     "POST /ai/query": _json(source_id="$source_id", question="CA par région"),
     "GET /audit": _nothing,
     "GET /audit/export": _nothing,
