@@ -85,6 +85,10 @@ class Platform:
         self.queries.start()
         self.retention.start()
 
+    def drain(self) -> None:
+        """Let queries finish as long as the grace lasts, then cancel them. Returns when none is left."""
+        self.queries.drain(grace_s=self.settings.shutdown_grace_seconds)
+
     def stop(self) -> None:
         """Drain, cancel what is left, give everything back. Safe twice."""
         self.retention.stop()

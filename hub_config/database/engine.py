@@ -156,6 +156,9 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _translate(context: ExceptionContext) -> None:
+    if context.is_pre_ping and context.is_disconnect:
+        # Not the caller's affair: the pool drops what the server closed meanwhile, and connects anew.
+        return
     original = context.original_exception
     if isinstance(original, sqlite3.Error):
         code = getattr(original, "sqlite_errorcode", 0) & 0xFF

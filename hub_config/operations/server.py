@@ -1,8 +1,15 @@
-"""Run the application under uvicorn: one process, announced once it is ready, drained when it is told to stop."""
+"""Run the application under uvicorn: one process, announced once it is ready, drained when it is told to stop.
+
+Told to stop (SIGTERM, SIGINT): no new connection is taken and ``/readyz`` says no; queries under way have the grace to
+finish. Then they are cancelled, at the source too, and whoever waits for one is told with a 503; only what does not end by
+that is cut a little later. The exit code of a stop that was asked for is 0. A second SIGINT does not wait.
+"""
 
 from __future__ import annotations
 
+import signal
 import socket
+import threading
 from collections.abc import Callable
 
 import uvicorn
@@ -13,6 +20,9 @@ from hub_config.app import create_app
 from hub_config.database import migrate, problems
 from hub_config.platform import Platform
 from hub_config.settings import Settings
+
+_TO_ANSWER_S = 5
+"""For the answers of what was cancelled at the end of the grace."""
 
 
 def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
@@ -46,11 +56,15 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
         server_header=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_graceful_shutdown=settings.shutdown_grace_seconds,
+        timeout_graceful_shutdown=settings.shutdown_grace_seconds + _TO_ANSWER_S,
         timeout_keep_alive=65,
     )
     bound_host, bound_port = listening.getsockname()[:2]
     shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # uvicorn has handlers of its own while it runs, and raises what it caught once more for those of before.
+            signal.signal(number, _nothing_more)
     _Server(config, lambda: announce(f"http://{shown}:{bound_port}"), platform).run(sockets=[listening])
     return 0
 
@@ -65,6 +79,10 @@ def _refuse_too_mighty(settings: Settings, url: str) -> None:
     """
     if settings.mode == "production" and (found := problems(url)):
         raise BadInput("operations.role_too_mighty", problems=", ".join(text(f"operations.role.{name}") for name in found))
+
+
+def _nothing_more(*_: object) -> None:
+    """Stopped as it was told to: the process ends by itself, with 0."""
 
 
 class _Server(uvicorn.Server):
@@ -82,6 +100,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say that no more questions are taken, then let what runs finish."""
         self._platform.begin_stopping()
+        # Beside the server's own waiting: what is cancelled at the end of the grace is still answered.
+        threading.Thread(target=self._platform.drain, name="drain", daemon=True).start()
         await super().shutdown(sockets=sockets)
 
 

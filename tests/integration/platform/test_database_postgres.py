@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -19,7 +16,8 @@ from hub_config.database.wall import set_up
 from hub_config.errors import PlatformUnavailable
 from tests.platform_behaviour import *  # noqa: F403
 from tests.platform_world import application_url, new_database, owned_database, populate
-from tests.servers import Server, free_port
+from tests.road import Road
+from tests.servers import Server
 
 pytestmark = pytest.mark.postgres
 
@@ -34,58 +32,6 @@ def database(admin_url: str) -> Iterator[Database]:
     database = new_database(admin_url)
     yield database
     database.dispose()
-
-
-class Road:
-    """The network between the platform and its database: can be cut, and can go silent."""
-
-    def __init__(self, port: int) -> None:
-        self.target = port
-        self.port = free_port()
-        self.silent = False
-        self._ends: list[socket.socket] = []
-        self._listener: socket.socket | None = None
-        self.open()
-
-    def open(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
-
-    def cut(self) -> None:
-        if self._listener is not None:
-            # close() alone does not wake the thread that is in accept().
-            with contextlib.suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
-        for end in self._ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._ends.clear()
-
-    def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return
-            self._ends.append(near)
-            if self.silent:
-                continue
-            far = socket.create_connection(("127.0.0.1", self.target))
-            self._ends.append(far)
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _carry(one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                other.sendall(data)
-        for end in (one, other):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
@@ -174,6 +120,20 @@ def test_the_server_ends_the_connections(database: Database, postgres: Server, a
 
     with pytest.raises(PlatformUnavailable):
         ask_twice()
+    with database.tenant(tenant_id) as session:
+        assert session.scalars(select(User)).one()
+
+
+def test_idle_connections_that_the_server_ended_are_nobodys_error(
+    database: Database, postgres: Server, admin_url: str
+) -> None:
+    tenant_id = populate(database, "nous")
+    with database.tenant(tenant_id), database.tenant(tenant_id), database.tenant(tenant_id, read_only=True):
+        pass
+    with psycopg.connect(f"{postgres.url}/postgres", autocommit=True) as admin:
+        role = urlsplit(application_url(admin_url)).username
+        ended = admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [role]).fetchall()
+    assert len(ended) == 3
     with database.tenant(tenant_id) as session:
         assert session.scalars(select(User)).one()
 
