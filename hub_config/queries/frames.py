@@ -297,11 +297,19 @@ class Pumped:
 def pump(stream: ArrowStream, made: Encoder, put: Callable[[bytes], None]) -> Pumped:
     """Read a stream to its end, encode it, hand on all but what :meth:`Encoder.finish` makes."""
     began = time.perf_counter()
+    waiting, size_bytes, wanted_bytes = [], 0, 0
     try:
         for batch in stream:
             made.add(batch)
             for piece in made.take():
-                put(piece)
+                waiting.append(piece)
+                size_bytes += len(piece)
+            # The first at once, so that the client hears of it; then in larger pieces: each costs a change of threads.
+            if size_bytes > wanted_bytes:
+                put(b"".join(waiting))
+                waiting, size_bytes, wanted_bytes = [], 0, _PIECE_BYTES
+        if waiting:
+            put(b"".join(waiting))
     finally:
         stream.close()
     return Pumped(stream.row_count, stream.truncated, (time.perf_counter() - began) * 1000)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -180,6 +181,8 @@ class QueryService:
 
     def _keep_house(self) -> None:
         swept_at = 0.0
+        # Loaded behind the start, not in front of the first result.
+        import_module("pyarrow")
         while not self._stopped.wait(_LATE_EVERY_S if swept_at else 0.0):
             try:
                 self.record.write_late()

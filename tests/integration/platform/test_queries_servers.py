@@ -43,7 +43,9 @@ def served(world: World) -> Iterator[str]:
     """The world's application behind uvicorn."""
     config = uvicorn.Config(world.app, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
-    listening = socket.create_server(("127.0.0.1", 0))
+    # Asyncio turns Nagle's waiting off only for a socket that says it is TCP.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
     thread.start()
     try:
