@@ -21,8 +21,8 @@ from hub_config.data_sources.connection import ConnectionConfig
 from hub_config.data_sources.manager import DataSources
 from hub_config.data_sources.storage import Upload
 from hub_config.data_sources.visibility import reached, visible
-from hub_config.database import DataSource, Job, ScopedSession, SourceFile, Workspace
-from hub_config.errors import Conflict, NotFound
+from hub_config.database import DataSource, Job, ScopedSession, SourceFile, Workspace, utc_now
+from hub_config.errors import Conflict, Forbidden, NotFound
 from hub_config.principal import Principal
 
 _MOST_FILES = 50
@@ -276,11 +276,16 @@ class Administration:
                 raise BadInput("data_sources.not_files")
             before = row.revision
             names = {upload.name for upload, _ in found}
+            since: dict[str, datetime] = {}
             for old in session.scalars(select(SourceFile).where(SourceFile.data_source_id == row.id)).all():
                 if old.name in names:
+                    if principal.audience == "notebook" and old.created_by != principal.user_id:
+                        # Others rely on that file; a notebook may have been written by anybody.
+                        raise Forbidden("hub.session_needed", log="a notebook replaces somebody else's file")
+                    since[old.name] = old.created_at
                     session.delete(old)
             session.flush()
-            self._add_files(session, principal, row, [upload for upload, _ in found], options)
+            self._add_files(session, principal, row, [upload for upload, _ in found], options, since=since)
             row.revision = before + 1
             row.schema_cache = row.catalog_version = row.refreshed_at = None
             kept = {path.name: path for path in storage.source_folder(row.id, before).iterdir()}
@@ -318,11 +323,15 @@ class Administration:
         row: DataSource,
         uploads: list[Upload],
         options: dict[str, FileOptions],
+        *,
+        since: dict[str, datetime] | None = None,
     ) -> None:
         for upload in uploads:
             session.add(
                 SourceFile(
                     data_source_id=row.id,
+                    # What takes an older file's place keeps its rank, and so the names of its tables.
+                    created_at=(since or {}).get(upload.name) or utc_now(),
                     name=upload.name,
                     size_bytes=upload.size_bytes,
                     sha256=upload.sha256,
@@ -381,9 +390,13 @@ class Administration:
                 tell({"step": "open"})
                 with self._sources.leased(known) as source:
                     self._sources.introspected(known, source, tell=tell, cancel=cancel)
+                    report = source.import_report
             except SourceProblem as problem:
                 self._failed(tenant_id, source_id, known.revision, problem)
                 raise
+            if report is not None and any(note.key == "sources.table_taken" for note in report.skipped.values()):
+                # The source is there, without that file.
+                raise SourceProblem("data_sources.table_taken", log="a file's table has the name of another's")
 
         self._sources.jobs.submit(tenant_id, job_id, work)
 

@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -215,8 +215,12 @@ class DataSources:
             plain = self.vault.decrypt(session, row.tenant_id, row.id, row.connection_config_encrypted)
             config = ConnectionConfig.model_validate(plain)
         if row.type == "files":
-            for file in session.scalars(select(SourceFile).where(SourceFile.data_source_id == row.id)):
-                files[file.name] = FileOptions.from_data(file.options)
+            # Who came first keeps the names of their tables: a layer's masks and filters go by these.
+            kept = (
+                select(SourceFile).where(SourceFile.data_source_id == row.id).order_by(SourceFile.created_at, SourceFile.id)
+            )
+            for rank, file in enumerate(session.scalars(kept)):
+                files[file.name] = replace(FileOptions.from_data(file.options), rank=rank)
         catalog = None
         if row.schema_cache is not None:
             stamp = f"{row.revision}/{row.refreshed_at}"

@@ -80,8 +80,7 @@ def import_files(paths: Sequence[Path], options: Mapping[str, FileOptions], targ
         connection = duckdb.connect(str(target), config=limits)
         try:
             loader = Loader(connection, Path(work), taken)
-            for path in paths:
-                chosen = options.get(path.name) or options.get("*") or FileOptions()
+            for path, chosen in _in_order(paths, options):
                 try:
                     reports.extend(loader.load(path, chosen))
                 except Unreadable as unreadable:
@@ -93,6 +92,11 @@ def import_files(paths: Sequence[Path], options: Mapping[str, FileOptions], targ
         first = next(iter(skipped.values()))
         raise Unreadable(first.key.removeprefix("sources."), **first.values)
     return ImportReport(files=tuple(reports), skipped=skipped)
+
+
+def _in_order(paths: Sequence[Path], options: Mapping[str, FileOptions]) -> list[tuple[Path, FileOptions]]:
+    chosen = [(path, options.get(path.name) or options.get("*") or FileOptions()) for path in paths]
+    return sorted(chosen, key=lambda one: (one[1].rank is None, one[1].rank or 0))
 
 
 @dataclass
@@ -125,6 +129,7 @@ class Loader:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, work: Path, taken: set[str]) -> None:
         self._connection, self._work, self._taken = connection, work, taken
+        self._own: set[str] = set()
 
     def load(self, path: Path, options: FileOptions) -> list[FileReport]:
         """Load one file; a workbook gives a table per sheet.
@@ -140,6 +145,17 @@ class Loader:
             raise Unreadable("path_missing", name=path.name) from None
         if size == 0:
             raise Unreadable("file_empty", file=path.name)
+        self._own = set()
+        try:
+            return self._loaded(path, options)
+        except Unreadable:
+            # The sheets before the one that could not be read: a file is read whole or not at all.
+            for name in self._own:
+                self._connection.execute(f"DROP TABLE IF EXISTS {quoted(name)}")
+            self._taken -= self._own
+            raise
+
+    def _loaded(self, path: Path, options: FileOptions) -> list[FileReport]:
         try:
             if path.suffix.lower() in BOOK_SUFFIXES:
                 return self._load_book(path, options)
@@ -149,13 +165,16 @@ class Loader:
         except PermissionError:
             raise Unreadable("file_forbidden", file=path.name) from None
 
-    def _table_name(self, wanted: str) -> str:
+    def _table_name(self, wanted: str, path: Path, options: FileOptions) -> str:
         base = clean_name(wanted, "table")
         name, count = base, 1
-        while name in self._taken:
+        while name in (self._taken if options.rank is None else self._own):
             count += 1
             name = f"{base}_{count}"
+        if name in self._taken:
+            raise Unreadable("table_taken", file=path.name, table=name)
         self._taken.add(name)
+        self._own.add(name)
         return name
 
     # Text.
@@ -171,7 +190,7 @@ class Loader:
         tail, end = self._tail(path, encoding, layout, options)
         data = _without_tail(layout.data, tail) if whole else layout.data
         sheet = _Sheet(
-            file=path.name, table=self._table_name(options.table or path.stem), kind="csv", options=options,
+            file=path.name, table=self._table_name(options.table or path.stem, path, options), kind="csv", options=options,
             headers=layout.headers, names=_names(layout.headers, options), header_line=layout.header_line,
             preamble=layout.preamble, encoding=encoding.name, delimiter=delimiter if delimiter in text else None,
             notes=(*encoding.notes, *_tail_notes(tail)),
@@ -363,7 +382,8 @@ class Loader:
                 continue
             headers, header_line, data, totals = table
             sheet = _Sheet(
-                file=path.name, table=self._table_name(options.table or (path.stem if len(found) == 1 else name)),
+                file=path.name,
+                table=self._table_name(options.table or (path.stem if len(found) == 1 else name), path, options),
                 kind="xlsx", options=options, headers=headers, names=_names(headers, options), header_line=header_line,
                 preamble=any(r.line < header_line for r in records), sheet=name, notes=_tail_notes(totals),
             )  # fmt: skip
@@ -380,7 +400,7 @@ class Loader:
             described = run(f"DESCRIBE SELECT * FROM read_parquet({sql_text(str(path))})").fetchall()
             headers = [row[0] for row in described]
             names = _names(headers, options)
-            table = self._table_name(options.table or path.stem)
+            table = self._table_name(options.table or path.stem, path, options)
             chosen = ", ".join(f"{quoted(h)} AS {quoted(n)}" for h, n in zip(headers, names, strict=True))
             run(f"CREATE TABLE {quoted(table)} AS SELECT {chosen} FROM read_parquet({sql_text(str(path))})")
         except duckdb.Error:

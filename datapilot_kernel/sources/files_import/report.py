@@ -64,6 +64,10 @@ class FileOptions:
     ``header_line`` counts from 1 as an editor does; 0: there is no header. ``columns`` is keyed by the header as written
     or by the SQL name. ``keep_totals`` takes total rows for data. ``sheets`` names the sheets of a workbook to read.
 
+    ``rank`` is for collections that several people add to, and is not a person's decision: ranked files are read in its
+    order, and each has its tables under its own names or not at all. Without it a file whose name is taken is numbered, and
+    a file that comes later could thereby give another's table a new name: rights go by names.
+
     Raises
     ------
     ValueError
@@ -77,6 +81,7 @@ class FileOptions:
     keep_totals: bool = False
     sheets: tuple[str, ...] | None = None
     columns: Mapping[str, ColumnOverride] = field(default_factory=dict)
+    rank: int | None = None
 
     def __post_init__(self) -> None:
         if self.delimiter is not None and len(self.delimiter) != 1:

@@ -1,0 +1,117 @@
+"""Ways round a source's rights that a review found: each was open once, and the test failed then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.platform_support import World
+from tests.unit.platform.test_data_sources_files import _done, _send
+
+PAY = "nom;region;salaire\r\nAlice;Sud;1000\r\nBob;Nord;2000\r\nCarl;Nord;3000\r\n".encode()
+
+LAYER = """\
+version: 1
+name: Paie
+sql_dialect: duckdb
+entities:
+  paie:
+    table: paie
+    masked: [salaire]
+    row_filter: "region = {region}"
+    label: paie
+    dimensions:
+      nom: {column: nom, label: nom}
+      region: {column: region, label: région}
+    measures:
+      nombre: {expression: COUNT(*), label: nombre de paies}
+"""
+
+
+def _source(world: World, content: bytes = PAY, name: str = "paie.csv", *, role: str = "administrator") -> str:
+    upload = _send(world, content, name, role=role).json()["id"]
+    body = {"name": "Paie", "uploads": [upload]}
+    made = world.client.post("/api/v1/data-sources/from-files", json=body, headers=world.headers(role)).json()
+    source_id: str = made["source"]["id"]
+    assert _done(world, source_id, made["job_id"])["status"] == "done"
+    return source_id
+
+
+def _govern(world: World, source_id: str, layer: str = LAYER) -> None:
+    body = {"source_id": source_id, "text": layer}
+    headers = world.headers("administrator")
+    saved = world.client.post("/api/v1/semantic-layers", json=body, headers=headers)
+    assert saved.status_code == 201, saved.text
+    accepted = world.client.post(f"/api/v1/semantic-layers/{saved.json()['layer']['id']}/accept", headers=headers)
+    assert accepted.status_code == 200, accepted.text
+
+
+@pytest.fixture
+def governed(world: World) -> str:
+    """A source whose salaries are masked and whose rows are filtered by region; the analyst is of the South."""
+    source_id = _source(world)
+    _govern(world, source_id)
+    world.client.patch(
+        f"/api/v1/users/{world.user_id('analyst')}",
+        json={"attributes": {"region": "Sud"}},
+        headers=world.headers("administrator"),
+    )
+    return source_id
+
+
+def _sql(world: World, source_id: str, sql: str, role: str = "analyst", **more: Any) -> Any:
+    body = {"source_id": source_id, "sql": sql}
+    return world.client.post("/api/v1/ai/query", json=body, headers=world.headers(role, **more)).json()
+
+
+def _add(world: World, source_id: str, content: bytes, name: str, files: dict[str, Any] | None = None, **more: Any) -> Any:
+    upload = _send(world, content, name, **more).json()["id"]
+    body = {"uploads": [upload], "files": files or {}}
+    headers = world.headers(more.pop("role", "analyst"), **more)
+    return world.client.post(f"/api/v1/data-sources/{source_id}/files", json=body, headers=headers)
+
+
+def _tables(world: World, source_id: str) -> list[str]:
+    found = world.client.get(f"/api/v1/data-sources/{source_id}/catalog", headers=world.headers("administrator")).json()
+    return [table["name"] for table in found["tables"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "files"),
+    [
+        ("aaa.csv", {"aaa.csv": {"table": "paie"}}),
+        ("Paie.csv", {}),
+        ("PAIE.txt", {}),
+        ("autre.csv", {"autre.csv": {"table": "Paie"}}),
+    ],
+)
+def test_a_file_that_is_added_cannot_rename_a_table_out_of_its_rights(
+    world: World, governed: str, name: str, files: dict[str, Any]
+) -> None:
+    answer = _add(world, governed, b"a;b\r\n1;2\r\n", name, files)
+    assert answer.status_code == 202, answer.text
+    job = _done(world, governed, answer.json()["job_id"])
+    assert (job["status"], _tables(world, governed)) == ("failed", ["paie"])
+    assert "nom" in job["problem"], "says what to do"
+    shown = _sql(world, governed, "SELECT * FROM paie")
+    assert [row[:2] for row in shown["rows"]] == [["Alice", "Sud"]]
+    assert "1000" not in str(shown["rows"])
+
+
+def test_a_file_that_is_replaced_keeps_its_place_before_one_that_wants_its_name(world: World, governed: str) -> None:
+    first = _add(world, governed, b"a;b\r\n1;2\r\n", "aaa.csv", {"aaa.csv": {"table": "paie"}})
+    _done(world, governed, first.json()["job_id"])
+    again = _add(world, governed, PAY.replace(b"Alice", b"Anne"), "paie.csv", role="administrator")
+    _done(world, governed, again.json()["job_id"], "administrator")
+    assert _tables(world, governed) == ["paie"]
+    assert [row[0] for row in _sql(world, governed, "SELECT nom FROM paie")["rows"]] == ["Anne"]
+
+
+def test_a_notebook_does_not_replace_what_somebody_else_sent(world: World, governed: str) -> None:
+    answer = _add(world, governed, PAY, "paie.csv", audience="notebook")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "session_needed")
+    mine = _add(world, governed, b"a;b\r\n1;2\r\n", "mes_notes.csv", audience="notebook")
+    _done(world, governed, mine.json()["job_id"])
+    assert _add(world, governed, b"a;b\r\n1;3\r\n", "mes_notes.csv", audience="notebook").status_code == 202
+    assert _add(world, governed, PAY, "paie.csv").status_code == 202, "in a session it is a decision of the person"
