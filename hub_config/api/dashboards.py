@@ -463,7 +463,8 @@ async def tile_data(
     from starlette.concurrency import run_in_threadpool
 
     publishing = platform.content.publishing
-    asked = await run_in_threadpool(functools.partial(publishing.tile, caller, dashboard_id, tile_id, body.filters))
+    tile = functools.partial(publishing.tile, caller, dashboard_id, tile_id, body.filters)
+    asked, reach = await run_in_threadpool(tile)
 
     def shape(ended: Ended) -> bytes:
         shown = ended.to_json()
@@ -471,7 +472,7 @@ async def tile_data(
             shown |= {"sql": "", "plan": None}
         return dumps(shown)
 
-    running = await ask(platform, caller, asked, reach=False, shape=shape)
+    running = await ask(platform, caller, asked, reach=reach, shape=shape)
     async with stopped_when_gone(request, running.cancel):
         ended = await running.wait()
     return Response(ended.body, media_type="application/json")

@@ -205,8 +205,8 @@ def _in_reach_of_authors(principal: Principal) -> ColumnElement[bool]:
     return or_(Dashboard.workspace_id.is_(None), Dashboard.workspace_id.in_(mine))
 
 
-def _open_to(principal: Principal) -> ColumnElement[bool]:
-    """Return the condition that a dashboard is published and open to the person."""
+def named_by(principal: Principal) -> ColumnElement[bool]:
+    """Return the condition that a dashboard is published and a right of it names the person or their role."""
     right = select(DashboardRight.dashboard_id).where(
         or_(DashboardRight.user_id == principal.user_id, DashboardRight.role == principal.role)
     )
@@ -217,8 +217,8 @@ def _reach(principal: Principal) -> ColumnElement[bool]:
     if principal.is_administrator:
         return Dashboard.id.is_not(None)
     if principal.role == "analyst":
-        return or_(_in_reach_of_authors(principal), _open_to(principal))
-    return _open_to(principal)
+        return or_(_in_reach_of_authors(principal), named_by(principal))
+    return named_by(principal)
 
 
 def opened(session: ScopedSession, principal: Principal, dashboard_id: str) -> Dashboard:
@@ -246,5 +246,5 @@ def open_to(principal: Principal) -> ColumnElement[bool]:
     if principal.is_administrator:
         return Dashboard.status == "published"
     if principal.role == "analyst":
-        return and_(Dashboard.status == "published", or_(_in_reach_of_authors(principal), _open_to(principal)))
-    return _open_to(principal)
+        return and_(Dashboard.status == "published", or_(_in_reach_of_authors(principal), named_by(principal)))
+    return named_by(principal)

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from datapilot_kernel.errors import BadInput
 from datapilot_kernel.plan.model import Filter, Plan
-from hub_config.content.dashboards import edited, open_to, opened
+from hub_config.content.dashboards import edited, named_by, open_to, opened
 from hub_config.content.paging import Before, newest_first
 from hub_config.data_sources.visibility import reached
 from hub_config.database import Dashboard, DashboardVersion, Database, PublicationRequest, ScopedSession, Widget, utc_now
@@ -32,12 +32,19 @@ _MOST_FILTERS = 20
 
 @dataclass(frozen=True)
 class Published:
-    """The version in force of a dashboard, as its viewers read it."""
+    """The version in force of a dashboard, as its viewers read it.
+
+    Attributes
+    ----------
+    by_right
+        A right of the dashboard names the person (or they are an administrator); False: an author who may edit it.
+    """
 
     dashboard_id: str
     name: str
     number: int
     content: dict[str, Any]
+    by_right: bool
 
 
 class Publishing:
@@ -139,10 +146,15 @@ class Publishing:
             if row is None or row.published_version_id is None:
                 raise NotFound(log="published dashboard")
             version = _version(session, dashboard_id, row.published_version_id)
-            return Published(row.id, version.content_json["name"], version.number, version.content_json)
+            named = select(Dashboard.id).where(Dashboard.id == dashboard_id, named_by(principal))
+            by_right = principal.is_administrator or session.scalars(named).first() is not None
+            return Published(row.id, version.content_json["name"], version.number, version.content_json, by_right)
 
-    def tile(self, principal: Principal, dashboard_id: str, tile_id: str, chosen: Mapping[str, list[Any]]) -> Asked:
-        """Return what is to be asked for a tile of the version in force, with what the viewer chose.
+    def tile(
+        self, principal: Principal, dashboard_id: str, tile_id: str, chosen: Mapping[str, list[Any]]
+    ) -> tuple[Asked, bool]:
+        """Return what is to be asked for a tile of the version in force, with what the viewer chose; and whether the person
+        must reach its source by themselves: a dashboard's rights open it to those whom they name, and to no other author.
 
         Raises
         ------
@@ -153,13 +165,14 @@ class Publishing:
         """
         from hub_config.queries import Asked
 
-        content = self.published(principal, dashboard_id).content
+        published = self.published(principal, dashboard_id)
+        content = published.content
         found = next((tile for tile in content["tiles"] if tile["id"] == tile_id), None)
         if found is None:
             raise NotFound(log="tile")
         plan = Plan.model_validate(found["plan"])
         plan = plan.model_copy(update={"filters": (*plan.filters, *_chosen(content["filters"], chosen))})
-        return Asked(found["source_id"], question=found.get("question") or "", plan=plan)
+        return Asked(found["source_id"], question=found.get("question") or "", plan=plan), not published.by_right
 
     # ── requests ──────────────────────────────────────────────────────────────────────────────────────────────────
 

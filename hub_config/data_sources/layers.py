@@ -92,7 +92,8 @@ class Layers:
             catalog = opened.catalog
             if layer is not None:
                 catalog = with_proved_keys(opened.source, catalog, layer)
-        return check_layer(layer_text, catalog)
+        # A finding proposes the nearest value: to whom row filters may apply, the profile's values are not to be told.
+        return check_layer(layer_text, catalog if principal.is_administrator else _without_values(catalog))
 
     def save(self, principal: Principal, source_id: str, layer_text: str) -> tuple[LayerView, list[Finding]]:
         """Keep a text as a new draft; return it with what is to be put right before it can be accepted.
@@ -236,6 +237,15 @@ def without_masked(catalog: Catalog, layer: Layer) -> Catalog:
         masked.setdefault(key, set()).update(entity.masked)
     tables = tuple(
         table.model_copy(update={"columns": tuple(c for c in table.columns if c.name not in masked.get(table.key, ()))})
+        for table in catalog.tables
+    )
+    return catalog.model_copy(update={"tables": tables})
+
+
+def _without_values(catalog: Catalog) -> Catalog:
+    nothing = {"values": None, "minimum": None, "maximum": None}
+    tables = tuple(
+        table.model_copy(update={"columns": tuple(column.model_copy(update=nothing) for column in table.columns)})
         for table in catalog.tables
     )
     return catalog.model_copy(update={"tables": tables})

@@ -9,7 +9,7 @@ import pytest
 from tests.platform_support import World
 from tests.unit.platform.test_data_sources_files import _done, _send
 
-PAY = "nom;region;salaire\r\nAlice;Sud;1000\r\nBob;Nord;2000\r\nCarl;Nord;3000\r\n".encode()
+PAY = b"nom;region;salaire\r\nAlice;Sud;1000\r\nBob;Nord;2000\r\nCarl;Nord;3000\r\n"
 
 LAYER = """\
 version: 1
@@ -115,3 +115,58 @@ def test_a_notebook_does_not_replace_what_somebody_else_sent(world: World, gover
     _done(world, governed, mine.json()["job_id"])
     assert _add(world, governed, b"a;b\r\n1;3\r\n", "mes_notes.csv", audience="notebook").status_code == 202
     assert _add(world, governed, PAY, "paie.csv").status_code == 202, "in a session it is a decision of the person"
+
+
+def test_the_check_of_a_layer_tells_no_value_of_the_data(world: World, governed: str) -> None:
+    text = LAYER.replace("region: {column: region, label: région}", "region: {column: region, label: r, values: {Nor: [n]}}")
+    body = {"source_id": governed, "text": text}
+    for path in ("/api/v1/semantic-layers/check", "/api/v1/semantic-layers"):
+        found = world.client.post(path, json=body, headers=world.headers("analyst")).json()["findings"]
+        assert "Nord" not in str(found), "a row that the analyst may not see"
+    known = world.client.post("/api/v1/semantic-layers/check", json=body, headers=world.headers("administrator")).json()
+    assert [f["code"] for f in known["findings"]] == ["unknown_value"], "the administrator is told"
+
+
+def _dashboard(world: World, source_id: str, rights: list[dict[str, str]]) -> str:
+    """A dashboard of the whole tenant, published by the administrator."""
+    headers = world.headers("administrator")
+    made = world.client.post("/api/v1/dashboards", json={"name": "Paie"}, headers=headers).json()["id"]
+    plan = {"measures": [{"alias": "n", "measure": "paie.nombre"}]}
+    body = {"title": "Combien", "query": {"source_id": source_id, "plan": plan}}
+    added = world.client.post(f"/api/v1/dashboards/{made}/widgets", json=body, headers=headers)
+    assert added.status_code == 201, added.text
+    assert world.client.post(f"/api/v1/dashboards/{made}/publish", json={}, headers=headers).status_code == 200
+    put = world.client.put(f"/api/v1/dashboards/{made}/rights", json={"items": rights}, headers=headers)
+    assert put.status_code == 200, put.text
+    found: str = made
+    return found
+
+
+def _tile(world: World, dashboard_id: str, role: str) -> Any:
+    headers = world.headers(role)
+    shown = world.client.get(f"/api/v1/dashboards/{dashboard_id}/published", headers=headers)
+    if shown.status_code != 200:
+        return shown
+    tile = shown.json()["tiles"][0]["id"]
+    return world.client.post(f"/api/v1/dashboards/{dashboard_id}/tiles/{tile}/data", json={}, headers=headers)
+
+
+def test_a_dashboard_opens_a_source_to_those_whom_its_rights_name_and_to_nobody_else(world: World, governed: str) -> None:
+    headers = world.headers("administrator")
+    corner = world.client.post("/api/v1/workspaces", json={"name": "Direction"}, headers=headers).json()["id"]
+    moved = world.client.patch(
+        f"/api/v1/data-sources/{governed}", json={"revision": 1, "move": True, "workspace_id": corner}, headers=headers
+    )
+    assert moved.status_code == 200, moved.text
+    assert "Paie" not in world.client.get("/api/v1/data-sources", headers=world.headers("analyst")).text
+    closed = _dashboard(world, governed, [{"user_id": world.user_id("viewer")}])
+    assert _tile(world, closed, "analyst").status_code == 404, "an author of the tenant, named by no right"
+    assert _tile(world, closed, "administrator").status_code == 200
+    opened = _dashboard(world, governed, [{"role": "analyst"}])
+    assert _tile(world, opened, "analyst").json()["outcome"] == "answer"
+
+
+def test_authors_see_tiles_over_what_they_reach_anyway(world: World, governed: str) -> None:
+    mine = _dashboard(world, governed, [])
+    assert _tile(world, mine, "analyst").json()["outcome"] == "answer"
+    assert _tile(world, mine, "viewer").status_code == 404
