@@ -14,8 +14,9 @@ from hub_config.audit import AuditFilter
 
 routes = Routes("/audit", tag="audit")
 
+_TEXT = r"^[^\x00]*$"
 _Id = Annotated[str | None, Query(pattern=r"^[0-9a-f]{32}$")]
-_Word = Annotated[str | None, Query(max_length=100)]
+_Word = Annotated[str | None, Query(max_length=100, pattern=_TEXT)]
 
 
 class EventOut(Wire):
@@ -59,7 +60,7 @@ def search(
     source_id: _Id = None,
     action: _Word = None,
     outcome: _Word = None,
-    q: Annotated[str | None, Query(max_length=200, description="in questions, SQL and e-mail addresses")] = None,
+    q: Annotated[str | None, Query(max_length=200, pattern=_TEXT, description="in questions, SQL, addresses")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> EventsOut:
@@ -86,7 +87,7 @@ def export(
     source_id: _Id = None,
     action: _Word = None,
     outcome: _Word = None,
-    q: Annotated[str | None, Query(max_length=200)] = None,
+    q: Annotated[str | None, Query(max_length=200, pattern=_TEXT)] = None,
 ) -> StreamingResponse:
     """Stream the events that fit, newest first. The export is itself recorded."""
     wanted = AuditFilter(since, until, actor_id, source_id, action, outcome, q)

@@ -22,6 +22,7 @@ from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub_config.access import MATRIX, PUBLIC, Permission, permitted, roles_of
+from hub_config.api.bodies import KeepableRoute
 from hub_config.errors import Forbidden, Unauthenticated
 from hub_config.principal import Principal
 
@@ -103,7 +104,9 @@ class Routes:
 
     def __init__(self, prefix: str, *, tag: str) -> None:
         self.prefix = PREFIX + prefix
-        self.router = APIRouter(prefix=self.prefix, tags=[tag], responses={"default": {"model": ErrorBody}})
+        self.router = APIRouter(
+            prefix=self.prefix, tags=[tag], responses={"default": {"model": ErrorBody}}, route_class=KeepableRoute
+        )
 
     def get(self, path: str, *, permission: Permission | None, **options: Any) -> Callable[[Endpoint], Endpoint]:
         """Declare a GET; ``permission`` None only for what :data:`~hub_config.access.PUBLIC` lists."""
