@@ -22,7 +22,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.local.cover import Cover, cover
 from datapilot_kernel.nl2sql.local.draft import Draft
-from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up, stands_alone
+from datapilot_kernel.nl2sql.local.followup import follow, is_follow_up, is_fragment, stands_alone
 from datapilot_kernel.nl2sql.local.grammar import Grammar, grammar
 from datapilot_kernel.nl2sql.local.idioms import settle
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
@@ -153,6 +153,11 @@ class LocalEngine:
         draft = Reader(found, self.lexicon, words).read()
         draft.unexplained = _joined(draft.unexplained, found)
         try:
+            if last is not None and is_fragment(draft, last, found):
+                try:
+                    return self._of_the_same(draft, found, last, today, notes)
+                except Missing:
+                    pass  # what was narrowed there cannot be narrowed here: it stands on its own
             if last is not None and is_follow_up(draft, last):
                 try:
                     if stands_alone(draft):
@@ -177,6 +182,21 @@ class LocalEngine:
             )
         except Missing as missing_thing:
             return NotAnswerable(missing_thing.reason, missing_thing.missing, missing_thing.message)
+
+    def _of_the_same(self, draft: Draft, found: Cover, last: Plan, today: date, notes: list[str]) -> Understanding:
+        """« combien de commandes ? » after a question that was narrowed: of the same, and the notes say so."""
+        kept = [*notes, text("nl2sql.note.of_the_same")]
+        bare = last.model_copy(update={"dimensions": (), "order": ()})
+        total = self._settle(lambda pick: self._follow(draft, found, bare, pick, today), kept)
+        if not last.dimensions or not isinstance(total, Understood):
+            return total
+        cut = self._settle(lambda pick: self._follow(draft, found, last, pick, today), kept)
+        if not isinstance(cut, Understood):
+            return cut
+        return Ambiguous(
+            text("nl2sql.cut_or_total", word=draft.measures[0].text),
+            (Choice(text("nl2sql.cut_as_before"), cut.plan), Choice(text("nl2sql.in_total"), total.plan)),
+        )
 
     def _build(self, draft: Draft, found: Cover, pick: Pick, today: date) -> tuple[Plan, list[str]]:
         shaper = Shaper(self.knowledge, copy.deepcopy(draft), pick)

@@ -13,18 +13,29 @@ from datetime import date
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.carry import carried
+from datapilot_kernel.nl2sql.local.cover import Cover
 from datapilot_kernel.nl2sql.local.draft import Condition, Draft, Group, MeasureMention
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
 from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.nl2sql.local.turns import Turner
-from datapilot_kernel.plan.model import ColumnItem, Comparison, Filter, Having, MeasureItem, Order, Plan
+from datapilot_kernel.plan.model import (
+    AllTime,
+    ColumnItem,
+    Comparison,
+    Filter,
+    Having,
+    MeasureItem,
+    Order,
+    Plan,
+    Related,
+)  # fmt: skip
 
 _ONE_VALUE = re.compile(r"^\s*(\w+)\s*=\s*'([^']*)'\s*$")
 _ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
 
-__all__ = ["follow", "is_follow_up", "stands_alone"]
+__all__ = ["follow", "is_follow_up", "is_fragment", "stands_alone"]
 
 
 def is_follow_up(draft: Draft, last: Plan | None) -> bool:
@@ -52,6 +63,26 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
     if stands_alone(draft) and draft.rank is not None and draft.which:
         return False  # « à quelle heure vend-on le plus » asks something of its own, even where it must be asked back
     return not complete and not (draft.subjects and draft.groups)
+
+
+_LITTLE = {"le", "la", "les", "l", "de", "d", "du", "des", "en", "the", "of", "?", "!", "."}
+
+
+def is_fragment(draft: Draft, last: Plan | None, cover: Cover) -> bool:
+    """Tell whether a question is nothing but a measure (« combien de commandes ? », « panier moyen ? ») after one that was
+    narrowed: said in one breath with it, it asks for the same days and the same part of the whole.
+
+    A sentence (« quel est le panier moyen ? ») stands on its own; so does what the part cannot be taken of.
+    """
+    if last is None or len(draft.measures) != 1 or draft.unexplained or last.kind != "aggregate" or not last.measures:
+        return False
+    if last.having or last.rollup is not None or last.related or last.comparison is not None or last.limit is not None:
+        return False
+    if not (last.filters or last.any_of or last.period is not None) or any(m.transform for m in last.measures):
+        return False
+    named = [i for i in cover.items if i.kind == "lex"]
+    rest = [i for i in cover.items if i.kind != "lex" and not i.is_op("count")]
+    return len(named) == 1 and all(i.kind == "filler" and i.norm in _LITTLE for i in rest)
 
 
 def _of_those(draft: Draft) -> bool:
@@ -96,6 +127,7 @@ class _Follower(Turner):
     def change(self, last: Plan, today: date, words: tuple[str, ...]) -> tuple[Plan, list[str]]:
         self.today, self.words, self.last = today, words, last
         self.filters_out, self.having, self.related, self.narrowing = [], [], [], list[Filter]()
+        self.either = list[tuple[Filter, ...]]()
         self.ignored = set(last.ignored_defaults)
         self._aliases = (
             {m.alias for m in last.measures} | {d.alias for d in last.dimensions} | {c.alias for c in last.columns}
@@ -141,6 +173,7 @@ class _Follower(Turner):
             return self._sorted_by(plan, draft.measures[0]), self.notes
         if draft.measures and plan.kind == "aggregate":
             self._new_measures(plan)
+            plan = self._arrived_or_active(plan)
         elif draft.measures:
             return self._from_scratch()
         if self.narrowing:
@@ -247,6 +280,23 @@ class _Follower(Turner):
             for d in self.dims
         ]  # fmt: skip
         self.changed = True
+
+    def _arrived_or_active(self, plan: Plan) -> Plan:
+        """« et combien de clients ? » after sales of May: who arrived then, or who bought then? Asked, as on its own."""
+        if len(self.items) != 1 or plan.period is None or isinstance(plan.period, AllTime) or self.adding:
+            return plan
+        item = self.items[0]
+        entity = next(iter(self.item_roots(item)))
+        rows = item.entity == entity or (item.measure is not None and item.measure == self.k.row_count(entity))
+        if not rows or not self.k.is_master(entity) or self.layer.entities[entity].time is None:
+            return plan
+        beyond = [f for f in plan.filters if self.k.distance(entity, f.field.partition(".")[0]) is None]
+        if beyond or plan.any_of or plan.related or any(d.grain is not None for d in plan.dimensions):
+            raise NotSure(self.item_label(item))
+        event = Timing(self, subject=entity)._creation_or_activity(entity)
+        if event is None:
+            return plan
+        return plan.model_copy(update={"period": None, "related": (Related(entity=event, period=plan.period),)})
 
     def _held_to(self, condition: Condition) -> None:
         """« seulement plus de 100 000 € » after figures by something: those figures, never single rows."""
@@ -414,9 +464,15 @@ class _Follower(Turner):
         if plan.comparison is not None and plan.comparison.kind == "period" and timing.comparison is None:
             comparison = None
         update["comparison"] = comparison
-        return plan.model_copy(
-            update={**update, "filters": (*plan.filters, *(f for f in self.filters_out if f.op == "day_type"))}
-        )
+        said_day = [f for f in self.filters_out if f.op == "day_type"]
+        day = getattr(timing.period, "unit", None) == "day"
+        # « et hier ? » after « combien de commandes lundi »: another day, and stretches left out go with their period.
+        kept = [f for f in plan.filters if f.op != "day_type" or not (day or said_day)]
+        either = [group for group in plan.any_of if not draft.periods or not all(self._temporal_filter(f) for f in group)]
+        return plan.model_copy(update={**update, "filters": (*kept, *said_day), "any_of": (*either, *self.either)})
+
+    def _temporal_filter(self, one: Filter) -> bool:
+        return self.layer.dimension(one.field).type in ("date", "timestamp")
 
     def _rank_of(self, plan: Plan) -> Plan:
         draft = self.draft

@@ -171,10 +171,17 @@ def _week(m: Match) -> Period:
 
 
 def _weekday(m: Match) -> Period:
-    wanted = m.words.weekdays[m.groups["weekday1"]]
-    back = (m.today.weekday() - wanted) % 7 or 7
-    day = m.today - timedelta(days=back)
+    day = _last_weekday(m)
     return Between(start=day, end=day)
+
+
+def _since_weekday(m: Match) -> Period:
+    """« depuis lundi »: since the last one before today, today included."""
+    return Between(start=_last_weekday(m))
+
+
+def _last_weekday(m: Match) -> date:
+    return m.today - timedelta(days=(m.today.weekday() - m.words.weekdays[m.groups["weekday1"]]) % 7 or 7)
 
 
 def _by_day(m: Match) -> Period:
@@ -436,6 +443,8 @@ BUILDERS: dict[str, Callable[[Match], Period]] = {
     "tomorrow": lambda m: CalendarPeriod(unit="day", offset=1),
     "ago": lambda m: CalendarPeriod(unit=cast("Unit", m.unit()), offset=-m.count()),
     "weekday": _weekday,
+    "since_weekday": _since_weekday,
+    "since_yesterday": lambda m: Between(start=m.today - timedelta(days=1)),
     "last": _last,
     "sliding": _sliding,
     "sliding_one": lambda m: LastPeriod(count=1, unit=cast("Unit", m.unit()), complete=False),

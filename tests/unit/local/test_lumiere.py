@@ -75,8 +75,8 @@ def test_a_question_that_stands_alone_is_never_merged(lumiere_engine: LocalEngin
     first = lumiere_engine.understand(before, today=TODAY)
     assert isinstance(first, Understood)
     for question, expected in QUESTIONS:
-        if expected[:1] in "?!":
-            continue
+        if expected[:1] in "?!" or len(expected.split()) == 1:
+            continue  # a measure alone, and nothing else, goes on from what was asked before
         conversation = Conversation()
         conversation.add(before, first.plan)
         assert line(lumiere_engine.understand(question, today=TODAY, conversation=conversation)) == expected, question
