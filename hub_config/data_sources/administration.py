@@ -42,6 +42,7 @@ class SourceView:
     revision: int
     refreshed_at: datetime | None
     created_at: datetime
+    model_values: bool
     connection: dict[str, Any] | None = None
     files: tuple[dict[str, Any], ...] = ()
 
@@ -127,6 +128,7 @@ class Administration:
         workspace_id: str | None = None,
         move: bool = False,
         connection: dict[str, Any] | None = None,
+        model_values: bool | None = None,
     ) -> SourceView:
         """Change a source.
 
@@ -136,6 +138,8 @@ class Administration:
             What was read before; another one means that somebody was faster.
         workspace_id
             Where it goes when ``move`` is true; None: to the whole tenant.
+        model_values
+            Whether values of columns that are not personal may go to the language model; None: as it is.
         connection
             The fields that change; a password that is not given stays, unless the host, port or account changes: a kept
             password must not be sent to a server that somebody else just named.
@@ -165,8 +169,11 @@ class Administration:
                 row.type = config.kind
                 row.schema_cache = row.catalog_version = row.refreshed_at = None
                 row.status, row.problem_code = "new", None
+            if model_values is not None:
+                row.options = {**row.options, "model_values": model_values}
             row.revision = revision + 1
-            changed = [k for k, v in {"name": name, "connection": connection}.items() if v is not None]
+            given = {"name": name, "connection": connection, "model_values": model_values}
+            changed = [k for k, v in given.items() if v is not None]
             self._record(session, principal, "source.update", row, {"changed": [*changed, *(["workspace"] if move else [])]})
             if row.type == "files":
                 self._carry_files(session, row, revision)
@@ -394,6 +401,9 @@ class Administration:
             except SourceProblem as problem:
                 self._failed(tenant_id, source_id, known.revision, problem)
                 raise
+            finally:
+                # Deleted while it was read: what was made of it goes too.
+                self._sources.storage(tenant_id).forget_unused()
             if report is not None and any(note.key == "sources.table_taken" for note in report.skipped.values()):
                 # The source is there, without that file.
                 raise SourceProblem("data_sources.table_taken", log="a file's table has the name of another's")
@@ -443,5 +453,5 @@ class Administration:
 def _view(row: DataSource, connection: dict[str, Any] | None = None, files: tuple[dict[str, Any], ...] = ()) -> SourceView:
     return SourceView(
         row.id, row.name, row.type, row.workspace_id, row.status, row.problem_code, row.revision, row.refreshed_at,
-        row.created_at, connection, files,
+        row.created_at, bool(row.options.get("model_values", False)), connection, files,
     )  # fmt: skip

@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from datapilot_kernel.errors import BadInput
+from datapilot_kernel.sources.files_import.cache import PLACE_LENGTH, place_of
 from hub_config.errors import NotFound, PlatformUnavailable, TooLarge
 
 KINDS = frozenset({".csv", ".tsv", ".txt", ".tab", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".parquet"})
@@ -174,8 +175,9 @@ class TenantStorage:
         return upload, folder / "files" / upload.name
 
     def forget_upload(self, upload_id: str) -> None:
-        """Remove an upload."""
+        """Remove an upload, and what was read of it."""
         shutil.rmtree(self.root / "uploads" / upload_id, ignore_errors=True)
+        self.forget_unused()
         with self._lock:
             self._kept_bytes = None
 
@@ -205,8 +207,19 @@ class TenantStorage:
             for other in folder.iterdir():
                 if other.name != str(revision):
                     shutil.rmtree(other, ignore_errors=True)
+        self.forget_unused()
         with self._lock:
             self._kept_bytes = None
+
+    def forget_unused(self) -> None:
+        """Remove databases made of files that are no longer here: they hold the same rows. An open one stays readable."""
+        if not self.cache.is_dir():
+            return
+        here = [*self.root.glob("uploads/*/files/*"), *self.root.glob("sources/*/*")]
+        places = {place_of(path) for path in here}
+        for entry in list(self.cache.iterdir()):
+            if entry.is_file() and entry.name[:PLACE_LENGTH] not in places:
+                entry.unlink(missing_ok=True)
 
     # ── tidying ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -226,8 +239,15 @@ class TenantStorage:
         if starting and folder.is_dir():
             for entry in list(folder.iterdir()):
                 self.keep_revision(entry.name, sources.get(entry.name))
+        if starting:
+            self._forget_half_made()
+        self.forget_unused()
         with self._lock:
             self._kept_bytes = None
+
+    def _forget_half_made(self) -> None:
+        for entry in list(self.cache.glob(".import-*")) if self.cache.is_dir() else ():
+            shutil.rmtree(entry, ignore_errors=True)
 
     def remove(self) -> None:
         """Remove everything of the tenant."""

@@ -24,6 +24,8 @@ from datapilot_kernel.sources.files_import.report import FilesOptions, ImportRep
 from datapilot_kernel.sources.location import cache_folder
 
 VERSION = "1"
+PLACE_LENGTH = 16
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "LANG", "LC_ALL", "SYSTEMROOT")
 _IMPORT_MEMORY_BYTES = 1 << 30
 _LONGEST_IMPORT_S = 1800.0
 _SUFFIXES = frozenset(
@@ -56,6 +58,11 @@ def files_at(path: Path) -> list[Path]:
     return [path]
 
 
+def place_of(path: Path) -> str:
+    """Return what the names begin with under which a file's or a folder's database is kept, whatever its content."""
+    return hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:PLACE_LENGTH]
+
+
 def imported(path: Path, options: FilesOptions, cache: Path | None = None) -> tuple[Path, ImportReport]:
     """Return the database made of a file or folder, and its report; import it if that was not done before.
 
@@ -71,7 +78,7 @@ def imported(path: Path, options: FilesOptions, cache: Path | None = None) -> tu
     """
     path = path.absolute()
     files = files_at(path)
-    place = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+    place = place_of(path)
     folder = _usable_folder(cache)
     database = folder / f"{place}-{_key(files, options)}.duckdb"
     report = _kept(database)
@@ -150,6 +157,8 @@ def _import(files: list[Path], options: FilesOptions, database: Path) -> ImportR
                 encoding="utf-8",
                 timeout=_LONGEST_IMPORT_S,
                 check=False,
+                # It reads strangers' files: no secret of this process's environment is within its reach.
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             )
             answer = json.loads(done.stdout)
         except (subprocess.TimeoutExpired, ValueError):
