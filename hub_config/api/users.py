@@ -162,13 +162,18 @@ def read_user(user_id: Id, caller: Caller, platform: ThePlatform) -> UserOut:
 def change_user(user_id: Id, body: UserPatch, caller: Caller, platform: ThePlatform) -> UserOut:
     """Change role, attributes, name or status; 409 `last_administrator` when none would be left."""
     changes = UserChanges(full_name=body.full_name, role=body.role, attributes=body.attributes, status=body.status)
-    return _user(platform.people.accounts.change(caller, user_id, changes))
+    changed = platform.people.accounts.change(caller, user_id, changes)
+    if body.role is not None or body.attributes is not None or body.status is not None:
+        # What was asked with the rights of before is not answered with them.
+        platform.queries.leave(caller.tenant_id, user_id)
+    return _user(changed)
 
 
 @routes.delete("/{user_id}", permission="people.manage", status_code=204, summary="Delete a person")
 def delete_user(user_id: Id, caller: Caller, platform: ThePlatform) -> Response:
     """Delete a person, their sessions, conversations and memberships; the record keeps what they did."""
     platform.people.accounts.delete(caller, user_id)
+    platform.queries.leave(caller.tenant_id, user_id)
     return Response(status_code=204)
 
 

@@ -92,6 +92,12 @@ class Frames:
             if flowing.principal.tenant_id == tenant_id and source_id in (None, flowing.asked.source_id):
                 flowing.cancelling.cancel()
 
+    def leave(self, tenant_id: str, user_id: str) -> None:
+        """Stop the frames of a person."""
+        for flowing in list(self._live.values()):
+            if (flowing.principal.tenant_id, flowing.principal.user_id) == (tenant_id, user_id):
+                flowing.cancelling.cancel()
+
     def drain(self, grace_s: float) -> None:
         """Let what flows come to its end, then cancel what is left. Safe twice, and beside itself."""
         self.scheduler.begin_stopping()

@@ -204,6 +204,13 @@ class QueryService:
         if source_id is None:
             self.results.forget(tenant_id)
 
+    def leave(self, tenant_id: str, user_id: str) -> None:
+        """Stop what a person has under way: they are gone, or are no longer who they were when they asked."""
+        for running in self._all_live():
+            if (running.principal.tenant_id, running.principal.user_id) == (tenant_id, user_id):
+                running.cancel()
+        self.frames.leave(tenant_id, user_id)
+
     # ── asking ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def ask(
