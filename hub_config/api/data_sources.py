@@ -112,6 +112,9 @@ class SourcePatch(Wire):
     workspace_id: _IdField | None = None
     move: bool = Field(False, description="true: workspace_id is where the source goes (null: to the whole tenant)")
     connection: ConnectionPatch | None = None
+    model_values: bool | None = Field(
+        None, description="true: values of columns that are not personal may go to the language model; null: as it is"
+    )
 
 
 class SourceOut(Wire):
@@ -126,6 +129,7 @@ class SourceOut(Wire):
     revision: int
     refreshed_at: AwareDatetime | None
     created_at: AwareDatetime
+    model_values: bool = Field(description="values of columns that are not personal may go to the language model")
 
 
 class ManagedSourceOut(SourceOut):
@@ -202,6 +206,7 @@ def _plain(view: SourceView) -> dict[str, Any]:
         "revision": view.revision,
         "refreshed_at": view.refreshed_at,
         "created_at": view.created_at,
+        "model_values": view.model_values,
     }
 
 
@@ -332,7 +337,7 @@ def update_source(source_id: Id, body: SourcePatch, caller: Caller, platform: Th
     try:
         view = platform.sources.administration.update(
             caller, source_id, revision=body.revision, name=body.name, workspace_id=body.workspace_id, move=body.move,
-            connection=connection,
+            connection=connection, model_values=body.model_values,
         )  # fmt: skip
     except ValidationError as error:
         fields = ", ".join(sorted({f"connection.{e['loc'][0]}" for e in error.errors() if e["loc"]}))

@@ -104,6 +104,7 @@ def read_quotas(caller: Caller, platform: ThePlatform) -> QuotasOut:
 def set_quota(body: QuotaIn, caller: Caller, platform: ThePlatform) -> QuotasOut:
     """Set one; return all."""
     platform.office.set_quota(caller, body.key, body.value)
+    platform.queries.quotas.changed(caller.tenant_id)
     return read_quotas(caller, platform)
 
 

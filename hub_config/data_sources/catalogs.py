@@ -10,6 +10,7 @@ import base64
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 from datapilot_kernel.catalog.model import Catalog
@@ -43,15 +44,16 @@ class CatalogCache:
         self._kept: OrderedDict[tuple[str, str, str], Catalog] = OrderedDict()
         self._most_kept = most_kept
 
-    def get(self, tenant_id: str, source_id: str, stamp: str, stored: dict[str, Any]) -> Catalog | None:
-        """Return the catalog stored at ``stamp``, from memory when it is there."""
+    def get(self, tenant_id: str, source_id: str, stamp: str, read: Callable[[], dict[str, Any] | None]) -> Catalog | None:
+        """Return the catalog stored at ``stamp``, from memory when it is there, else by ``read``."""
         key = (tenant_id, source_id, stamp)
         with self._lock:
             found = self._kept.get(key)
             if found is not None:
                 self._kept.move_to_end(key)
                 return found
-        found = unpack(stored)
+        stored = read()
+        found = unpack(stored) if stored is not None else None
         if found is not None:
             with self._lock:
                 self._kept[key] = found

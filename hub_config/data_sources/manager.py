@@ -54,7 +54,10 @@ class Opened:
     layer_version
         Changes with the layer in force; ``""`` without one.
     revision
-        Changes with the connection or the files.
+        Changes with the connection, the files or the options.
+    model_values
+        Values of columns that are not personal may go to the language model, as far as the person sees them. Else only
+        names, labels and what the layer itself says.
     """
 
     tenant_id: str
@@ -66,6 +69,7 @@ class Opened:
     catalog_version: str
     layer_version: str
     revision: str
+    model_values: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Known:
     catalog: Catalog | None
     layer: Layer | None
     layer_version: str
+    model_values: bool = False
 
 
 class DataSources:
@@ -188,7 +193,7 @@ class DataSources:
             catalog = known.catalog or self.introspected(known, source)
             yield Opened(
                 known.tenant_id, known.id, known.name, source, catalog, known.layer, catalog.version, known.layer_version,
-                known.revision,
+                known.revision, known.model_values,
             )  # fmt: skip
 
     @contextmanager
@@ -222,22 +227,24 @@ class DataSources:
             for rank, file in enumerate(session.scalars(kept)):
                 files[file.name] = replace(FileOptions.from_data(file.options), rank=rank)
         catalog = None
-        if row.schema_cache is not None:
+        if row.catalog_version is not None:
             stamp = f"{row.revision}/{row.refreshed_at}"
-            catalog = self._catalogs.get(row.tenant_id, row.id, stamp, row.schema_cache)
+            stored = select(DataSource.schema_cache).where(DataSource.id == row.id)
+            catalog = self._catalogs.get(row.tenant_id, row.id, stamp, lambda: session.scalars(stored).one_or_none())
+        # The definitions are large: they are read once for each layer, which never changes.
         accepted = session.scalars(
-            select(SemanticLayer).where(SemanticLayer.data_source_id == row.id, SemanticLayer.status == "accepted")
+            select(SemanticLayer.id).where(SemanticLayer.data_source_id == row.id, SemanticLayer.status == "accepted")
         ).one_or_none()
-        layer = self._layer(accepted) if accepted is not None else None
+        layer = self._layer(session, row.tenant_id, accepted) if accepted is not None else None
         return Known(
-            row.tenant_id, row.id, row.name, row.type, str(row.revision), config, files, catalog, layer,
-            accepted.id if accepted is not None else "",
+            row.tenant_id, row.id, row.name, row.type, str(row.revision), config, files, catalog, layer, accepted or "",
         )  # fmt: skip
 
-    def _layer(self, row: SemanticLayer) -> Layer:
-        key = (row.tenant_id, row.id)
+    def _layer(self, session: ScopedSession, tenant_id: str, layer_id: str) -> Layer:
+        key = (tenant_id, layer_id)
         found = self._layers.get(key)
         if found is None:
+            row = session.scalars(select(SemanticLayer).where(SemanticLayer.id == layer_id)).one()
             found = Layer.model_validate(row.definitions_json["layer"])
             self._layers[key] = found
         return found

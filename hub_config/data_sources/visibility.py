@@ -6,6 +6,7 @@ What they do not reach does not exist for them: :class:`~hub_config.errors.NotFo
 from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import defer
 
 from hub_config.database import DataSource, ScopedSession, WorkspaceMember
 from hub_config.errors import NotFound
@@ -14,7 +15,8 @@ from hub_config.principal import Principal
 
 def visible(principal: Principal) -> Select[DataSource]:
     """Return the query of the sources that the person reaches."""
-    statement = select(DataSource)
+    # The catalog may be megabytes: whoever needs it asks for it.
+    statement = select(DataSource).options(defer(DataSource.schema_cache))
     return statement if principal.is_administrator else statement.where(_reached(principal))
 
 

@@ -71,7 +71,8 @@ class Engines:
     most
         Engines kept.
     options
-        What else an engine of a scope is given: its approved questions, its model and budget.
+        What else an engine of a scope is given: its approved questions, its model and budget. Told whether values may
+        go to the model.
     """
 
     def __init__(
@@ -81,13 +82,13 @@ class Engines:
         flights: Flights,
         *,
         most: int,
-        options: Callable[[Scope], dict[str, Any]] | None = None,
+        options: Callable[[Scope, bool], dict[str, Any]] | None = None,
     ) -> None:
         self._limits = Limits(max_rows=settings.result_max_rows, timeout_ms=settings.query_timeout_ms)
         self._cache = cache
         self._flights = flights
         self._most = most
-        self._options = options or (lambda _: {})
+        self._options = options or (lambda _scope, _values: {})
         self._lock = threading.Lock()
         self._entries: OrderedDict[tuple[Scope, Language], _Entry] = OrderedDict()
 
@@ -115,7 +116,7 @@ class Engines:
                     layer=opened.layer,
                     attributes=dict(scope.rights),
                     limits=self._limits,
-                    **self._options(scope),
+                    **self._options(scope, opened.model_values),
                 )
                 allow_rows(engine, self._limits.max_rows)
                 engine.prepare()

@@ -29,14 +29,14 @@ class ModelParts:
         self._lock = threading.Lock()
         self._model: tuple[ModelSettings, ClaudeModel] | None = None
 
-    def options(self, scope: Scope) -> dict[str, Any]:
-        """Return the engine's further arguments for a scope."""
+    def options(self, scope: Scope, model_values: bool) -> dict[str, Any]:
+        """Return the engine's further arguments for a scope; ``model_values``: the tenant opened the source's values."""
         found: dict[str, Any] = {"verified": self._verified.of(scope.tenant_id, scope.source_id)}
         model = self._configured()
         if model is not None:
             settings, transport = model
             found |= {
-                "model": settings,
+                "model": settings.model_copy(update={"openness": "values"}) if model_values else settings,
                 "transport": _OutsideTheGate(transport),
                 "budget": self._quotas.budget(scope.tenant_id),
             }

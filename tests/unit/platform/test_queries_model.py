@@ -58,3 +58,22 @@ def test_a_tenant_without_budget_asks_the_model_nothing(world: World, server: Mo
     with world.database.tenant(world.tenant_id()) as session:
         assert world.platform.queries.quotas.usage(session)["model_microeuros"] == 0
     assert not server.requests
+
+
+def test_values_leave_for_the_model_only_from_a_source_that_was_opened(world: World, server: ModelServer) -> None:
+    source = add_files(world)
+    server.play([tool("give_sql", {"sql": STATEMENT, "note": "x"})] * 3)
+    body = {"source_id": source, "question": f"{UNKNOWN} par région", "today": TODAY, "fresh": True}
+    answer(world, body)
+    assert "Ouest" not in server.requests[-1].everything
+    path = f"/api/v1/data-sources/{source}"
+    opened = {"revision": 1, "model_values": True}
+    assert world.client.patch(path, json=opened, headers=world.headers("analyst")).status_code == 403
+    changed = world.client.patch(path, json=opened, headers=world.headers("administrator"))
+    assert changed.json()["model_values"] is True, changed.text
+    answer(world, body)
+    assert "Ouest" in server.requests[-1].everything
+    closed = {"revision": 2, "model_values": False}
+    world.client.patch(path, json=closed, headers=world.headers("administrator"))
+    answer(world, body)
+    assert "Ouest" not in server.requests[-1].everything
