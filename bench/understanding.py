@@ -35,7 +35,7 @@ _QUESTIONS = (
 
 
 def _names() -> itertools.chain[str]:
-    return itertools.chain("".join(p) for n in (3, 4) for p in itertools.product(_SYLLABLES, repeat=n))
+    return itertools.chain("".join(p) for n in (3, 4, 5) for p in itertools.product(_SYLLABLES, repeat=n))
 
 
 def invent(tables: int) -> tuple[Layer, ValueIndex, list[str]]:

@@ -232,6 +232,22 @@ class Engine:
             self._given_policy = policy
             self._guard = self._claude = None
 
+    def over(self, layer: Layer) -> Engine:
+        """Return an engine over the same source with the same rights and another layer, without a model.
+
+        For trying out a layer that is being written: the rights stay those of this one, whatever the other layer says.
+        """
+        other = Engine(
+            self.source,
+            catalog=self.catalog,
+            layer=layer,
+            attributes=self._attributes,
+            limits=self.limits,
+            fixed_today=self._fixed_today,
+        )
+        other._given_policy, other._guard = self.guard.policy, self.guard
+        return other
+
     def close(self) -> None:
         """Close the model's connections that this engine made itself. Not the source, nor a transport that was given."""
         with self._lock:

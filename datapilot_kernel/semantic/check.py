@@ -45,6 +45,15 @@ def check_layer(layer: str | Layer, catalog: Catalog | None = None) -> list[Find
     return sorted([*document.findings, *_Check(parsed, document, catalog).run()])
 
 
+def check_entities(layer: Layer, catalog: Catalog, names: Iterable[str]) -> list[Finding]:
+    """Return what is wrong with some entities, their joins, and the words of the whole layer.
+
+    For a layer that is not a file (yet): findings have no place, and nothing is written and read again on the way, so a
+    change to one entity of five hundred is checked in milliseconds.
+    """
+    return _Check(layer, Document(places={(): (1, 1)}), catalog).run(frozenset(names))
+
+
 class _Check:
     """One check of one layer."""
 
@@ -53,13 +62,15 @@ class _Check:
         self.findings: list[Finding] = []
         self.tables: dict[str, Table | None] = {name: self._table(e.table) for name, e in layer.entities.items()}
 
-    def run(self) -> list[Finding]:
+    def run(self, only: frozenset[str] | None = None) -> list[Finding]:
         if not self.layer.entities:
             self._add("no_entity", ("entities",))
         for name, entity in self.layer.entities.items():
-            self._entity(name, entity)
+            if only is None or name in only:
+                self._entity(name, entity)
         for name, join in self.layer.joins.items():
-            self._join(name, join)
+            if only is None or {join.from_entity, join.to_entity} & only:
+                self._join(name, join)
         self._cycles()
         self._same_words()
         return self.findings
