@@ -169,7 +169,7 @@ def _references(plan: Plan) -> tuple[set[str], set[str]]:
     dimensions = {d.field for d in plan.dimensions} | {c.field for c in plan.columns} | {f.field for f in plan.filters}
     dimensions |= {m.field for m in plan.measures if m.field} | ({plan.time} if plan.time else set())
     dimensions |= {f.field for group in plan.any_of for f in group}
-    dimensions |= {f.field for measure in plan.measures for f in measure.filters}
+    dimensions |= {f.field for measure in plan.measures for f in (*measure.filters, *measure.minus)}
     dimensions |= {f.field for related in plan.related for f in related.filters}
     return measures, dimensions
 

@@ -82,7 +82,7 @@ class _Reader:
         value = upper_first(measure_label(item, self.layer, self.formatter))
         if item.transform:
             value = self.say(f"transform.{item.transform}", name=value)
-        if item.filters:
+        if item.filters and not item.minus:  # the label of a difference names both parts
             value += f" ({listed([self._whole_filter(f) for f in item.filters], self.formatter)})"
         return value
 

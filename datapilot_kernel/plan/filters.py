@@ -14,7 +14,8 @@ def map_filters(plan: Plan, change: Callable[[Filter], Filter]) -> Plan:
         return tuple(change(one) for one in filters)
 
     def measure(item: MeasureItem) -> MeasureItem:
-        return item.model_copy(update={"filters": each(item.filters)}) if item.filters else item
+        changed = {"filters": each(item.filters), "minus": each(item.minus)}
+        return item.model_copy(update=changed) if item.filters else item
 
     def related(item: Related) -> Related:
         return item.model_copy(update={"filters": each(item.filters)}) if item.filters else item

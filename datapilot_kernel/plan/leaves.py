@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
+from datapilot_kernel.plan.dialects import paren
 from datapilot_kernel.plan.events import time_of
 from datapilot_kernel.plan.fragments import formula, mend, parse, substitute
 from datapilot_kernel.plan.model import Filter, MeasureItem
@@ -72,6 +73,9 @@ class Decomposer:
     def item(self, item: MeasureItem) -> Item:
         """Take one measure of the plan apart."""
         tree, leaves = self._tree(item, item.filters)
+        if item.minus:
+            other, more = self._tree(item, item.minus)
+            tree, leaves = exp.Sub(this=paren(tree), expression=paren(other)), leaves + more
         whole = tree
         if item.transform == "share" and item.filters:
             whole, more = self._tree(item, ())

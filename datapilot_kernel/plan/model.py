@@ -156,7 +156,8 @@ class Related(_Model):
 class MeasureItem(_Model):
     """A column computed: a measure of the layer, or an ``aggregate`` over a ``field`` (or over the rows of ``entity``).
 
-    ``filters`` narrow this measure alone. ``transform``: ``share`` of the total (of each value of the dimension whose
+    ``filters`` narrow this measure alone; with ``minus`` what it is under those is taken away (« écart entre Lyon et
+    Paris »). ``transform``: ``share`` of the total (of each value of the dimension whose
     alias is ``within``, when given), ``running_total`` along the time dimension, ``rank``.
     """
 
@@ -166,6 +167,7 @@ class MeasureItem(_Model):
     field: Ref | None = None
     entity: Name | None = None
     filters: tuple[Filter, ...] = ()
+    minus: tuple[Filter, ...] = ()
     transform: Literal["share", "running_total", "rank"] | None = None
     within: Alias | None = None
     label: str | None = Field(default=None, description="None: the measure's")
@@ -177,6 +179,8 @@ class MeasureItem(_Model):
             raise ValueError("either a measure or an aggregate")
         if self.aggregate is not None and (self.field is None) == (self.entity is None):
             raise ValueError("an aggregate is over a field, or (count) over the rows of an entity")
+        if self.minus and (not self.filters or self.transform is not None):
+            raise ValueError("a difference is between two parts, and nothing more")
         return self
 
 

@@ -45,7 +45,7 @@ def validate_plan(plan: Plan, layer: Layer) -> None:
         _dimension(column.field, layer)
         _joins(column.via, layer)
     filters = [*plan.filters, *(one for group in plan.any_of for one in group)]
-    filters += [one for measure in plan.measures for one in measure.filters]
+    filters += [one for measure in plan.measures for one in (*measure.filters, *measure.minus)]
     for one in filters:
         _filter(one, layer)
     for related in plan.related:

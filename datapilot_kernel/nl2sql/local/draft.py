@@ -128,7 +128,10 @@ class Rank:
 
 @dataclass
 class PeriodMention:
-    """A period; ``versus`` when it is what another is compared with; ``time`` the time dimension named with it."""
+    """A period; ``versus`` when it is what another is compared with; ``time`` the time dimension named with it.
+
+    ``follows``: it stands right after another; ``listed``: joined to the one before by « et », « ou » or a comma.
+    """
 
     period: Period
     text: str
@@ -137,6 +140,8 @@ class PeriodMention:
     time: Mention | None = None
     start: int = 0
     follows: bool = False
+    listed: bool = False
+    end: int = 0
 
 
 @dataclass
@@ -174,6 +179,7 @@ class Draft:
     cumul: bool = False
     compare: bool = False
     together: bool = False
+    gap: bool = False
     adding: bool = False
     instead: list[Mention] = field(default_factory=list)
     versus: Literal["previous_year", "previous_period", None] = None

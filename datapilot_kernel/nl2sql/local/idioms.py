@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from datapilot_kernel.nl2sql.local.asides import settle_asides
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
+from datapilot_kernel.nl2sql.local.gaps import settle_gap
 from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, content
 from datapilot_kernel.nl2sql.local.neighbours import settle_neighbours
@@ -45,12 +46,15 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     """Settle the turns of phrase of a cover, in place; return it."""
     settle_neighbours(found, lexicon, words)
     settle_asides(found, lexicon)
+    settle_gap(found)
     _what_is_owed(found, lexicon)
     _what_was_done(found, lexicon)
     _how_much_did_we(found, lexicon, words)
     _remarked(found)
     _all_told(found)
     _end_of_month(found, lexicon)
+    _amount_of_before(found, words)
+    _at_each_end(found, lexicon)
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
     from_end_to_end(found, lexicon, words)
@@ -461,6 +465,45 @@ def _all_told(found: Cover) -> None:
         if items[i - 1].kind == "lex" and items[i - 2].norm in ("tous", "toutes") and not items[i - 1].of("value"):
             for j in (i - 2, i - 1, i):
                 _light(items[j])
+
+
+def _amount_of_before(found: Cover, words: Grammar) -> None:
+    """« unpaid invoices amount », « credit notes value »: the amount of what stands before it."""
+    items = found.items
+    if words.language != "en":
+        return
+    for i, item in enumerate(items):
+        single = item.end - item.start == 1 and item.norm in ("amount", "value", "amounts")
+        if i == 0 or not single or item.is_op("amount") or item.of("measure"):
+            continue
+        first = i
+        while first and items[first - 1].kind == "lex" and items[first - 1].end == items[first].start:
+            first -= 1
+        if first < i and any(x.of("entity") for x in items[first:i]):
+            item.kind, item.options, item.ops = "op", (), ("amount",)
+            items.insert(first, items.pop(i))
+            return
+
+
+def _at_each_end(found: Cover, lexicon: Lexicon) -> None:
+    """« valeur du stock fin de mois », « stock à chaque fin de mois »: by month, of what is kept at the end of each."""
+    norms = [t.norm for t in found.tokens]
+    for i, item in enumerate(found.items):
+        said = item.norm == "fin" and norms[item.start : item.start + 3] in (
+            ["fin", "de", "mois"],
+            ["fin", "de", "trimestre"],
+        )
+        time = next((x for x in found.items[i + 1 : i + 3] if x.kind == "time"), None)
+        if not said or item.kind not in ("unknown", "filler") or time is None or time.time is None:
+            continue
+        measured = [o for x in found.items if x.kind == "lex" for o in x.of("measure")]
+        stands = bool(measured) and all(lexicon.layer.measure(o.ref).additivity == "semi_additive" for o in measured)
+        if not stands or time.time.grain is None:
+            continue
+        _light(item)
+        for before in found.items[max(0, i - 3) : i]:
+            if before.is_op("by") and before.norm in ("chaque", "a"):
+                _light(before)
 
 
 def _end_of_month(found: Cover, lexicon: Lexicon) -> None:

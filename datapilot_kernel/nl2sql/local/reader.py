@@ -159,7 +159,7 @@ class Reader(RankReader):
                     draft.growth = True
                     self._changed(i)
                     return i + 1
-                case "trend" | "cumul" | "compare" | "distinct" | "when" | "new" | "only" | "together":
+                case "trend" | "cumul" | "compare" | "distinct" | "when" | "new" | "only" | "together" | "gap":
                     setattr(draft, name, True)
                     return i + 1
                 case "previous_year" | "previous_period":
@@ -331,6 +331,17 @@ class Reader(RankReader):
         self.negated = False
         return place + 1
 
+    def _state_of_rows(self, i: int, comparator: int) -> bool:
+        """Tell whether an adjective only says in what state the rows are whose amount, tax and all, is compared."""
+        item, noun = self.items[i], self.before(i)
+        if noun is None or noun.kind != "lex" or noun.end != item.start or not self._qualifies(noun, item):
+            return False
+        if not is_participle(item.text) or not self._money_follows(comparator):
+            return False
+        beyond = self.next(comparator + 1)
+        after = self.peek(self._unit_marks((beyond or comparator) + 1, False, False)[0])
+        return after is not None and after.is_op("net_of_tax", "with_tax")
+
     def _kind_on_a_way(self, item: Item) -> tuple[Option, ...]:
         """Return the values that a phrase names of the very things that it also calls by a way to them."""
         joins = self.lexicon.layer.joins
@@ -405,6 +416,10 @@ class Reader(RankReader):
             and self._comparable(item, following) and not self._target_follows(following)
         ):  # fmt: skip
             op = next((n for n in after.ops if n in _COMPARATORS), "gt" if after.is_op("older") else "lt")
+            if self._state_of_rows(i, following):
+                # « factures impayées de plus de 3 000 € TTC »: invoices in that state, of that amount.
+                self._value(i, item.of("value"))
+                return self._condition(following, op)
             return self._condition(following, op, target=_mention(item))
         if after is not None and following is not None and after.is_op("contain", "start_with") and dims:
             return self._text(following, target=_mention(item, dims))
@@ -414,6 +429,16 @@ class Reader(RankReader):
             return following + 1
         if after is not None and following is not None and after.is_op("neg") and dims and not values:
             beyond = self.peek(following + 1)
+            other = after.norm.startswith("autre") or after.norm.startswith("differ")
+            if other and beyond is not None and beyond.kind == "lex":
+                inside = tuple(v for v in beyond.of("value") if any(v.ref == d.ref for d in dims))
+                if inside:
+                    # « des marques autres que Solenza »
+                    self.negated, self.neg_item = True, after
+                    j = self._value(
+                        self.next(following + 1) or following, inside, named=dims, named_text=item.text, negated=True
+                    )
+                    return self._more_negated(j)
             if beyond is not None and beyond.is_op("filled"):
                 draft.presences.append(Presence(_mention(item, dims), empty=True))
                 return (self.next(following + 1) or following) + 1
@@ -501,9 +526,15 @@ class Reader(RankReader):
                 return i + 1
             before = self.before(i)
             follows = before is not None and before.time is not None and bool(draft.periods)
+            listed = before is not None and before.is_op("and", "or", "comma") and bool(draft.periods)
+            if before is not None and listed and draft.periods[-1].negated and draft.periods[-1].end == before.start:
+                self.negated = True  # « hors août et décembre »
             draft.periods.append(
-                PeriodMention(time.period, item.text, versus=versus, negated=self.negated, start=item.start, follows=follows)
-            )
+                PeriodMention(
+                    time.period, item.text, versus=versus, negated=self.negated, start=item.start, follows=follows,
+                    listed=listed, end=item.end,
+                )
+            )  # fmt: skip
             self.negated = False
         elif time.grain is not None:
             before = self.before(i)

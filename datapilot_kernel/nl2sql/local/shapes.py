@@ -12,7 +12,8 @@ from typing import cast
 
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.columns import default_columns
-from datapilot_kernel.nl2sql.local.draft import Group, MeasureMention
+from datapilot_kernel.nl2sql.local.draft import Group, MeasureMention, Mention
+from datapilot_kernel.nl2sql.local.gaps import difference_of
 from datapilot_kernel.nl2sql.local.grouping import GroupBuilder
 from datapilot_kernel.nl2sql.local.lexicon import Option
 from datapilot_kernel.nl2sql.local.one_thing import of_one_thing
@@ -21,11 +22,13 @@ from datapilot_kernel.nl2sql.local.timing import Timing
 from datapilot_kernel.plan.model import (
     ColumnItem,
     Filter,
+    Grain,
     Having,
     MeasureItem,
     Order,
     Plan,
     Related,
+    Rollup,
 )  # fmt: skip
 
 _DUE = {"echeanc", "due", "deadlin", "limit"}
@@ -50,6 +53,7 @@ class Shaper(GroupBuilder):
         self.filters_out: list[Filter] = []
         self.having: list[Having] = []
         self.related: list[Related] = []
+        self.either: list[tuple[Filter, ...]] = []
         self.ignored: set[str] = set()
         if (one := of_one_thing(self)) is not None:
             return one
@@ -113,6 +117,7 @@ class Shaper(GroupBuilder):
             (draft.versus is not None and not compared, text("nl2sql.comparison")),
             (draft.compare and not compared and not plan.dimensions and len(plan.measures) < 2, text("nl2sql.comparison")),
             (draft.share and "share" not in transforms, "%"),
+            (draft.gap and not any(i.minus for i in plan.measures), text("nl2sql.comparison")),
             (draft.cumul and "running_total" not in transforms and not to_date, text("nl2sql.said.cumul")),
             (draft.trend and not grains and not compared, text("nl2sql.said.trend")),
             (draft.aggregate is not None and plan.rollup is None, text("nl2sql.said.average")),
@@ -320,6 +325,8 @@ class Shaper(GroupBuilder):
 
     def _wanted_rows(self, subject: str) -> bool:
         model = self.layer.entities[subject]
+        if "qui" in self.words[1:4] or "that" in self.words[1:3]:
+            return True  # « factures qui arrivent à échéance cette semaine »: those that do
         return self.choose(
             "listing", [True, False],
             lambda rows: text("nl2sql.the_list" if rows else "nl2sql.their_number", label=model.plural or model.label),
@@ -381,8 +388,46 @@ class Shaper(GroupBuilder):
             ignored_defaults=tuple(sorted(self.ignored)),
         )  # fmt: skip
 
+    def _units_counted(self, subject: str | None) -> Grain | None:
+        """« combien de jours de mai ont dépassé 20 000 € de CA »: the unit of time that is counted."""
+        draft = self.draft
+        more = (
+            draft.measures or draft.groups or draft.subjects or draft.rank or draft.related or draft.share or draft.trend
+            or draft.growth or draft.cumul or draft.compare or draft.aggregate or draft.head_unit or draft.presences
+        )  # fmt: skip
+        if not draft.count or len(draft.units) != 1 or more or subject is not None or not draft.conditions:
+            return None
+        for condition in draft.conditions:
+            if condition.target is None and condition.money and not condition.unit and self.k.revenue is not None:
+                condition.target = Mention((Option("measure", self.k.revenue),), condition.text)
+                self.note("default_measure", label=self.layer.measure(self.k.revenue).label)
+        return draft.units[0] if all(self._is_group_condition(c, None) for c in draft.conditions) else None
+
+    def _count_units(self, unit: Grain) -> Plan:
+        draft = self.draft
+        for condition in draft.conditions:
+            self._having(condition, None)
+        self.dims = [self.time_group(unit, self.items)]
+        filters, any_of = self.filters(self.items, None)
+        timing = Timing(self)
+        time = timing.decide(self.items, self.dims)
+        if timing.comparison is not None:
+            raise NotSure(text("nl2sql.comparison"))
+        self.filters_out += filters
+        roots = frozenset[str]().union(*(self.item_roots(i) for i in self.items))
+        self._leave_defaults(roots)
+        self._include(roots)
+        return Plan(
+            measures=tuple(self.items), dimensions=tuple(self.dims), filters=tuple(self.filters_out),
+            any_of=(*any_of, *self.either), having=tuple(self.having), period=timing.period, time=time,
+            rollup=Rollup(function="count", label=text("nl2sql.count_label", label=text(f"plan.grain.{unit}").lower())),
+            ignored_defaults=tuple(sorted(self.ignored)),
+        )  # fmt: skip
+
     def _aggregate(self, subject: str | None) -> Plan:
         draft = self.draft
+        if (unit := self._units_counted(subject)) is not None:
+            return self._count_units(unit)
         counted = subject if any(m.count and any(o.ref == subject for o in m.of("entity")) for m in draft.measures) else None
         group_conditions = [c for c in draft.conditions if self._is_group_condition(c, subject)]
         self._columns_measured()
@@ -409,6 +454,7 @@ class Shaper(GroupBuilder):
         self._text_conditions(rowless)
         filters, any_of = self.filters(self.items, subject)
         self._known_only()
+        filters = difference_of(self, filters)
         self._value_axis(filters)
         self._total_of_last_year()
         timing = Timing(self, subject=counted or subject)
@@ -442,7 +488,8 @@ class Shaper(GroupBuilder):
         if timing.comparison is not None and (rollup is not None or self._transformed()):
             raise NotSure(text("nl2sql.comparison"))
         return Plan(
-            measures=tuple(self.items), dimensions=tuple(self.dims), filters=tuple(self.filters_out), any_of=tuple(any_of),
+            measures=tuple(self.items), dimensions=tuple(self.dims), filters=tuple(self.filters_out),
+            any_of=(*any_of, *self.either),
             related=tuple(self.related), having=tuple(self.having), period=timing.period, time=time,
             comparison=timing.comparison,
             order=order, limit=limit, limit_per=limit_per, ties=bool(draft.rank and limit == 1), rollup=rollup,

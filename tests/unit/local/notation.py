@@ -68,7 +68,8 @@ def _sorted_otherwise(plan: Plan) -> bool:
 def _measure(item: MeasureItem) -> str:
     name = item.measure or f"{item.aggregate}({item.field or item.entity})"
     name += f" as {item.transform}" if item.transform else ""
-    return name + "".join(f" [{_filter(f)}]" for f in item.filters)
+    name += "".join(f" [{_filter(f)}]" for f in item.filters)
+    return name + "".join(f" minus [{_filter(f)}]" for f in item.minus)
 
 
 def _filter(made: Filter) -> str:
