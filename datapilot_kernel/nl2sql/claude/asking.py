@@ -10,8 +10,8 @@ How a plan or a statement is run is not known here: :class:`Runner` is given by 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Generic, Protocol, TypeVar, assert_never
 
@@ -122,21 +122,22 @@ class ClaudeEngine:
         self.model, self.settings, self.context, self.dialect = model, settings, context, dialect
         self.paid = PaidModel(model, settings, budget=budget, keep_requests=keep_requests)
         self._stored = stored_values(context.values)
-        self.names = KnownNames(context.layer, context.visible, dialect, context.catalog.default_schema)
+        self.names = KnownNames(context.refs, context.visible, dialect, context.catalog.default_schema)
 
     def first_request(self, question: Question, tokens: ValueTokens | None = None) -> ModelRequest:
         """Return the request that a question makes: what would leave the machine."""
-        tokens = tokens or self.tokens()
+        tokens = tokens or self.tokens(question)
+        heard = self._heard(question.heard)
         plans = [turn.plan for turn in list(question.conversation or ())[-3:] if turn.plan is not None]
         plans += [example.plan for example in question.examples]
-        selection = self.context.select(question.text, question.heard, plans)
+        selection = self.context.select(question.text, heard, plans)
         said = user_text(
             question.text,
             today=question.today,
             calendar=self.context.layer.calendar,
             selection=selection,
             tokens=tokens,
-            heard=question.heard,
+            heard=heard,
             local=question.local,
             conversation=question.conversation,
             examples=question.examples,
@@ -149,9 +150,19 @@ class ClaudeEngine:
             self.settings.max_output_tokens,
         )
 
-    def tokens(self) -> ValueTokens:
+    def tokens(self, question: Question) -> ValueTokens:
         """Return fresh value tokens, for one question."""
-        return ValueTokens(self.context.layer, self._stored, self.context.openness)
+        typed = [turn.question for turn in question.conversation or ()] + [question.text]
+        return ValueTokens(self.context.layer, self._stored, self.context.openness, typed)
+
+    def _heard(self, heard: Heard) -> Heard:
+        """Return what was heard without what does not exist for this person."""
+        words = []
+        for one in heard.words:
+            names = tuple(named for named in one.names if named.ref in self.context.refs)
+            if names or not one.names:
+                words.append(replace(one, names=names))
+        return replace(heard, words=tuple(words))
 
     def ask(self, question: Question, runner: Runner[T], *, use: ModelUse, cancel: CancelToken | None = None) -> Asked[T]:
         """Ask, run, repair.
@@ -169,7 +180,7 @@ class ClaudeEngine:
             The token was cancelled.
         """
         use.model = self.settings.model
-        tokens = self.tokens()
+        tokens = self.tokens(question)
         return _Asking(self, question, runner, use, tokens, cancel).whole(self.first_request(question, tokens))
 
 
@@ -203,7 +214,7 @@ class _Asking(Generic[T]):
                 if sent_back >= SENT_BACK:
                     return GaveUp("no_plan", text("claude.no_plan"))
                 sent_back += 1
-                request = followed(request, reply, given.said)
+                request = followed(request, reply, self.tokens.hidden_text(given.said))
                 continue
             call, arguments = given
             try:
@@ -289,10 +300,9 @@ class _Asking(Generic[T]):
         result = self.runner.run_plan(plan, _notes(given.note, Changes()))
         if self.runner.is_empty(result):
             again, loose = settle_plan(plan, self.layer, self.values, loosely=True)
-            if loose.made:
-                second = self.runner.run_plan(again, _notes(given.note, loose))
-                if not self.runner.is_empty(second):
-                    return Ran(second, plan=again)
+            second = self._second(lambda: self.runner.run_plan(again, _notes(given.note, loose))) if loose.made else None
+            if second is not None:
+                return Ran(second, plan=again)
         del changes  # case and accents: nothing a person need be told
         return Ran(result, plan=plan)
 
@@ -304,11 +314,20 @@ class _Asking(Generic[T]):
         result = self.runner.run_sql(sql, _notes(note, Changes()))
         if self.runner.is_empty(result):
             again, loose = settle_sql(sql, dialect, self.layer, self.values, loosely=True)
-            if loose.made:
-                second = self.runner.run_sql(again, _notes(note, loose))
-                if not self.runner.is_empty(second):
-                    return Ran(second, sql=again)
+            second = self._second(lambda: self.runner.run_sql(again, _notes(note, loose))) if loose.made else None
+            if second is not None:
+                return Ran(second, sql=again)
         return Ran(result, sql=sql)
+
+    def _second(self, run: Callable[[], T]) -> T | None:
+        """Return what the statement with the other spelling gives; None when that is nothing either, or does not run: the
+        spelling is ours, so there is nothing to tell the model.
+        """
+        try:
+            result = run()
+        except Rejected:
+            return None
+        return None if self.runner.is_empty(result) else result
 
     def _ask_back(self, given: AskBack) -> Ambiguous:
         choices: list[Choice] = []

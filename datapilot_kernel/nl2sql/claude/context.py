@@ -101,6 +101,8 @@ class SourceContext:
         self.units: dict[str, Unit] = {}
         self._near: dict[str, set[str]] = {}
         self._up: dict[str, set[str]] = {}
+        self._unseen: dict[str, re.Pattern[str] | None] = {}
+        self.refs = self._refs()
         self._build()
         counted = Counter(word for unit in self.units.values() for word in unit.words)
         self._idf = {word: math.log(1 + len(self.units) / count) for word, count in counted.items()}
@@ -112,6 +114,59 @@ class SourceContext:
         whole = "\n\n".join([head, *(unit.text for unit in self.units.values())])
         self._whole = whole if estimate_tokens(whole) <= budget_tokens else None
         self._overview = "" if self._whole is not None else self._overview_text(head)
+
+    # ── what exists ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _refs(self) -> frozenset[str]:
+        """Return what of the layer stands on what this person may read alone; the rest does not exist here."""
+        layer, found = self.layer, set[str]()
+        formulas: dict[str, str] = {}
+        for name, entity in layer.entities.items():
+            key = _key(entity.table, self.catalog.default_schema)
+            if key not in self.visible:
+                continue
+            found.add(name)
+            for part, dimension in entity.dimensions.items():
+                if self._reads(key, (dimension.column,) if dimension.column is not None else (), dimension.expression):
+                    found.add(f"{name}.{part}")
+            for part, measure in entity.measures.items():
+                if measure.formula is not None:
+                    formulas[f"{name}.{part}"] = measure.formula
+                elif self._reads(key, (), measure.expression, measure.filter):
+                    found.add(f"{name}.{part}")
+        for join_name, join in layer.joins.items():
+            one, other = layer.entities.get(join.from_entity), layer.entities.get(join.to_entity)
+            if one is None or other is None or join.from_entity not in found or join.to_entity not in found:
+                continue
+            schema = self.catalog.default_schema
+            if self._reads(_key(one.table, schema), join.from_columns) and self._reads(
+                _key(other.table, schema), join.to_columns
+            ):
+                found.add(join_name)
+        while more := {
+            ref
+            for ref, formula in formulas.items()
+            if ref not in found
+            and all(
+                (part if "." in part else f"{ref.partition('.')[0]}.{part}") in found
+                for part in re.findall(r"\{([a-z_0-9.]+)\}", formula)
+            )
+        }:
+            found |= more
+        return frozenset(found)
+
+    def _reads(self, key: str, columns: Iterable[str], *fragments: str | None) -> bool:
+        """Tell whether these columns of a table, and those that SQL over it names, may be read."""
+        readable = self.visible[key]
+        if key not in self._unseen:
+            table = self._tables.get(key)
+            hidden = [c.name for c in table.columns if c.name not in readable] if table is not None else []
+            named = "|".join(re.escape(name) for name in hidden)
+            self._unseen[key] = re.compile(rf"(?<!\w)(?:{named})(?!\w)", re.IGNORECASE) if named else None
+        unseen = self._unseen[key]
+        if unseen is None:
+            return True
+        return all(c in readable for c in columns) and not any(unseen.search(f) for f in fragments if f)
 
     # ── choosing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -266,38 +321,41 @@ class SourceContext:
 
     def _entity_text(self, name: str, entity: Entity, key: str) -> str:
         readable = self.visible[key]
-        head = f"## {name} · table {entity.table}" + (f" · key {', '.join(entity.key)}" if entity.key else "")
+        head = f"## {name} · table {plain(entity.table)}"
+        if entity.key and self._reads(key, entity.key):
+            head += f" · key {plain(', '.join(entity.key))}"
         head += f" · {plain(entity.label)}" + (f" (pl. {plain(entity.plural)})" if entity.plural else "")
         head += _synonyms(entity.synonyms)
-        if entity.time:
+        if entity.time and self._known(name, entity.time):
             head += f" · dated by {entity.time}"
-        if entity.name_dimension:
+        if entity.name_dimension and self._known(name, entity.name_dimension):
             head += f" · named by {entity.name_dimension}"
         lines = [head]
         table = self._tables.get(key)
         said = entity.description or (table.comment if table else None)
         if said:
             lines.append(fenced(said))
-        if entity.default_filters:
-            lines.append("default filters: " + " AND ".join(self._fragment(f) for f in entity.default_filters))
+        defaults = [self._fragment(f) for f in entity.default_filters if self._reads(key, (), f)]
+        if defaults:
+            lines.append("default filters: " + " AND ".join(defaults))
         shown = 0
         for dimension_name, dimension in entity.dimensions.items():
-            if dimension.column is not None and dimension.column not in readable:
+            if f"{name}.{dimension_name}" not in self.refs or (dimension.column and dimension.column not in readable):
                 continue
             if shown == MOST_DIMENSIONS:
                 lines.append("- … more dimensions")
                 break
             lines.append(self._dimension_line(f"{name}.{dimension_name}", dimension_name, dimension))
             shown += 1
-        if entity.measures:
-            lines.append("measures:")
-            lines += [self._measure_line(measure_name, measure) for measure_name, measure in entity.measures.items()]
+        measures = [self._measure_line(part, m) for part, m in entity.measures.items() if f"{name}.{part}" in self.refs]
+        if measures:
+            lines += ["measures:", *measures]
         spoken = {d.column for d in entity.dimensions.values()}
         bare = [c for c in (table.columns if table else ()) if c.name in readable and c.name not in spoken]
         if bare:
             lines.append("other columns (SQL only): " + _columns(bare))
         for join_name, join in self.layer.joins.items():
-            if join.from_entity == name:
+            if join.from_entity == name and join_name in self.refs:
                 lines.append(
                     f"join {join_name}: {', '.join(join.from_columns)} -> {join.to_entity}({', '.join(join.to_columns)})"
                     + (" one to one" if join.cardinality == "one_to_one" else "")
@@ -305,6 +363,9 @@ class SourceContext:
                     + (" preferred" if join.preferred else "")
                 )
         return "\n".join(lines)
+
+    def _known(self, entity: str, ref: str) -> bool:
+        return (ref if "." in ref else f"{entity}.{ref}") in self.refs
 
     def _dimension_line(self, ref: str, name: str, dimension: Dimension) -> str:
         origin = dimension.column or self._fragment(dimension.expression or "")
@@ -358,16 +419,18 @@ class SourceContext:
 
     def _table_text(self, table: Table, name: str) -> str:
         readable = self.visible[table.key]
-        head = f"## table {name} (not in the layer: SQL only)"
-        if table.primary_key:
-            head += f" · key {', '.join(table.primary_key)}"
+        head = f"## table {plain(name)} (not in the layer: SQL only)"
+        if table.primary_key and self._reads(table.key, table.primary_key):
+            head += f" · key {plain(', '.join(table.primary_key))}"
         lines = [head]
         if table.comment:
             lines.append(fenced(table.comment))
         lines.append("columns: " + _columns([c for c in table.columns if c.name in readable]))
         for key in table.foreign_keys:
-            if key.ref_table in self.visible:
-                lines.append(f"join: {', '.join(key.columns)} -> {key.ref_table}({', '.join(key.ref_columns)})")
+            seen = key.ref_table in self.visible and self._reads(key.ref_table, key.ref_columns)
+            if seen and self._reads(table.key, key.columns):
+                one, other = plain(", ".join(key.columns)), plain(f"{key.ref_table}({', '.join(key.ref_columns)})")
+                lines.append(f"join: {one} -> {other}")
         return "\n".join(lines)
 
     def _entity_words(self, name: str, entity: Entity, key: str) -> dict[str, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import sqlglot
@@ -16,7 +16,6 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from datapilot_kernel.nl2sql.claude.context import Visible
-from datapilot_kernel.semantic.model import Layer
 from datapilot_kernel.sources.model import Dialect
 
 RejectionKind = Literal["plan_problem", "guard", "database"]
@@ -48,25 +47,18 @@ class Rejected(Exception):
 
 @dataclass(frozen=True)
 class KnownNames:
-    """The names that exist for this person."""
+    """The names that exist for this person; ``refs`` those of the layer."""
 
-    layer: Layer
+    refs: frozenset[str]
     visible: Visible
     dialect: Dialect
     default_schema: str
-    _refs: tuple[str, ...] = field(init=False, repr=False, default=())
-
-    def __post_init__(self) -> None:
-        refs = [*self.layer.entities, *self.layer.joins]
-        for name, entity in self.layer.entities.items():
-            refs += [f"{name}.{part}" for part in (*entity.dimensions, *entity.measures)]
-        object.__setattr__(self, "_refs", tuple(refs))
 
     def feedback(self, rejected: Rejected, sql: str | None) -> str:
         """Return what the model is told."""
         lines = [f"This could not be run: {rejected.kind} {rejected.reason}. {rejected.said}"]
         if rejected.kind == "plan_problem":
-            near = nearest(rejected.named, self._refs)
+            near = nearest(rejected.named, sorted(self.refs))
             if near:
                 lines.append("Nearest references: " + ", ".join(near) + ".")
         else:

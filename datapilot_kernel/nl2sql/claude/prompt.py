@@ -166,9 +166,10 @@ def _turn(turn: Turn, tokens: ValueTokens, *, whole: bool) -> str:
         given = tokens.hidden_plan(turn.plan)
         return f"{asked} -> {_json(given if whole else condensed(given))}"
     if turn.sql is not None:
-        return f"{asked} -> SQL {' '.join(tokens.hidden_sql(turn.sql).split())[:3000]}"
+        return f"{asked} -> SQL {closed(' '.join(tokens.hidden_sql(turn.sql).split()))[:3000]}"
     if turn.asked_back is not None:
-        return f"{asked} -> asked back {json.dumps(plain(turn.asked_back, limit=300), ensure_ascii=False)}"
+        # Its sentence was made for the person, with stored values in it.
+        return f"{asked} -> asked back {_json(plain(tokens.hidden_prose(turn.asked_back), limit=300))}"
     return f"{asked} -> not answered"
 
 
@@ -193,7 +194,7 @@ def heard_text(heard: Heard, tokens: ValueTokens, local: Understanding | None) -
             if partial is not None:
                 lines.append(f"understood so far: {_json(tokens.hidden_plan(partial))}")
         case NotAnswerable(reason=reason, missing=missing):
-            lines.append(f"the local engine would refuse: {reason} {json.dumps(missing, ensure_ascii=False)}")
+            lines.append(f"the local engine would refuse: {reason} {_json(plain(tokens.hidden_prose(missing)))}")
         case _:
             pass
     left = [plain(word, limit=80) for word in unexplained if word.strip()]

@@ -344,7 +344,9 @@ def test_what_is_open() -> None:
     tokens = ValueTokens(layer, stored_values(ValueIndex({"magasins.nom": ["L'Île \\ été"]})), "metadata")
     assert tokens.shown("magasins.nom", "L'Île \\ été") == "@v1"
     assert tokens.restored({"a": ["@v1", 3, {"b": "@v10 @v1"}]}) == {"a": ["L'Île \\ été", 3, {"b": "@v10 L'Île \\ été"}]}
-    assert tokens.restored_sql("SELECT '@v1', \"@v1\"", backslash_escapes=False) == "SELECT 'L''Île \\ été', \"@v1\""
+    assert (
+        tokens.restored_sql("SELECT '@v1', \"@v1\"", backslash_escapes=False) == "SELECT 'L''Île \\ été', \"L'Île \\ été\""
+    )
     assert tokens.restored_sql("SELECT '@v1'", backslash_escapes=True) == "SELECT 'L''Île \\\\ été'"
     assert (
         tokens.hidden_sql("SELECT 1 WHERE nom = 'L''Île \\ été' AND x = 'libre'")
