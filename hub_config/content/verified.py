@@ -99,7 +99,7 @@ class VerifiedQuestions:
     def _checker(self, principal: Principal, source_id: str) -> Any:
         from datapilot_kernel.semantic import draft_layer
 
-        with self._sources.open(principal, source_id) as opened:
+        with self._sources.turns.taken(principal.tenant_id), self._sources.open(principal, source_id) as opened:
             layer = opened.layer or draft_layer(opened.catalog)
             dialect = opened.source.dialect
 

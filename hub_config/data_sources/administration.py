@@ -212,6 +212,10 @@ class Administration:
 
     def test(self, principal: Principal, config: ConnectionConfig) -> TestReport:
         """Connect, ask one thing, and say what the account can do beyond reading. Keeps nothing."""
+        with self._sources.turns.taken(principal.tenant_id):
+            return self._tested(config)
+
+    def _tested(self, config: ConnectionConfig) -> TestReport:
         source = None
         try:
             source = open_source(config.location(self._sources.wall))
@@ -230,7 +234,7 @@ class Administration:
         if known.config is not None:
             return self.test(principal, known.config)
         try:
-            with self._sources.leased(known) as source:
+            with self._sources.turns.taken(principal.tenant_id), self._sources.leased(known) as source:
                 source.execute("SELECT 1 AS un", limits=_TEST_LIMITS)
             return TestReport(True, None)
         except SourceProblem as problem:

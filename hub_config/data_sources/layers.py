@@ -81,14 +81,14 @@ class Layers:
 
     def automatic(self, principal: Principal, source_id: str) -> str:
         """Return an automatic draft's text, made from the catalog as it is known. Keeps nothing."""
-        with self._sources.open(principal, source_id) as opened:
+        with self._sources.turns.taken(principal.tenant_id), self._sources.open(principal, source_id) as opened:
             return dump_layer(draft_layer(opened.catalog))
 
     def check(self, principal: Principal, source_id: str, layer_text: str) -> list[Finding]:
         """Return everything that is wrong with a text over the source's catalog, by line."""
         _bounded(layer_text)
         layer, _ = parse_layer(layer_text)
-        with self._sources.open(principal, source_id) as opened:
+        with self._sources.turns.taken(principal.tenant_id), self._sources.open(principal, source_id) as opened:
             catalog = opened.catalog
             if layer is not None:
                 catalog = with_proved_keys(opened.source, catalog, layer)
@@ -167,7 +167,7 @@ class Layers:
 
     def catalog(self, principal: Principal, source_id: str) -> Catalog:
         """Return the catalog as this person may see it: a masked column is there for administrators alone."""
-        with self._sources.open(principal, source_id) as opened:
+        with self._sources.turns.taken(principal.tenant_id), self._sources.open(principal, source_id) as opened:
             catalog, layer = opened.catalog, opened.layer
         return catalog if principal.is_administrator or layer is None else without_masked(catalog, layer)
 
@@ -182,7 +182,7 @@ class Layers:
         from datapilot_kernel.engine import Answer, Engine
         from datapilot_kernel.engine.wire import to_json
 
-        with self._sources.open(principal, source_id) as opened:
+        with self._sources.turns.taken(principal.tenant_id), self._sources.open(principal, source_id) as opened:
             found = next((t for t in opened.catalog.tables if t.key == table), None)
             if found is None:
                 raise NotFound(log="table")

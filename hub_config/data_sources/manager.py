@@ -27,6 +27,7 @@ from hub_config.data_sources.jobs import Jobs
 from hub_config.data_sources.network import NetworkWall
 from hub_config.data_sources.pool import PoolKey, SourcePool
 from hub_config.data_sources.storage import TenantStorage
+from hub_config.data_sources.turns import Turns
 from hub_config.data_sources.visibility import reached
 from hub_config.database import Database, DataSource, ScopedSession, SemanticLayer, SourceFile, utc_now
 from hub_config.principal import Principal
@@ -102,6 +103,7 @@ class DataSources:
         self.wall = wall or NetworkWall.from_settings(settings)
         self.jobs = Jobs(database)
         self.pool = SourcePool()
+        self.turns = Turns()
         self._catalogs = CatalogCache()
         self._lock = threading.Lock()
         self._circuits: dict[PoolKey, Circuit] = {}
@@ -238,6 +240,7 @@ class DataSources:
         layer = self._layer(session, row.tenant_id, accepted) if accepted is not None else None
         return Known(
             row.tenant_id, row.id, row.name, row.type, str(row.revision), config, files, catalog, layer, accepted or "",
+            bool(row.options.get("model_values", False)),
         )  # fmt: skip
 
     def _layer(self, session: ScopedSession, tenant_id: str, layer_id: str) -> Layer:

@@ -90,6 +90,7 @@ class TenantStorage:
         self._lock = threading.Lock()
         self._kept_bytes: int | None = None
         self._coming_bytes = 0
+        self._removed = False
 
     @property
     def cache(self) -> Path:
@@ -135,7 +136,9 @@ class TenantStorage:
     # ── uploads ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def part(self, upload_id: str) -> Path:
-        """Make and return the folder of an upload on its way."""
+        """Make and return the folder of an upload on its way. Raises NotFound when the tenant was removed meanwhile."""
+        if self._removed:
+            raise NotFound(log="an upload of a removed tenant")
         folder = self.root / "uploads" / f"{upload_id}.part"
         folder.mkdir(parents=True, mode=0o700)
         return folder
@@ -250,7 +253,8 @@ class TenantStorage:
             shutil.rmtree(entry, ignore_errors=True)
 
     def remove(self) -> None:
-        """Remove everything of the tenant."""
+        """Remove everything of the tenant, for good: nothing comes in any more."""
+        self._removed = True
         shutil.rmtree(self.root, ignore_errors=True)
         with self._lock:
             self._kept_bytes = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from datapilot_kernel.sources import open_source
 from datapilot_kernel.sources.files_import.report import FileOptions, ImportReport
 from hub_config.data_sources.manager import DataSources
 from hub_config.data_sources.receiving import Receiver
-from hub_config.data_sources.storage import Upload
+from hub_config.data_sources.storage import TenantStorage, Upload
 from hub_config.database import Quota
 from hub_config.principal import Principal
 
@@ -58,6 +59,10 @@ class Uploads:
         """
         storage = self._sources.storage(principal.tenant_id)
         upload, path = storage.upload(upload_id, principal.user_id)
+        with self._sources.turns.taken(principal.tenant_id):
+            return self._understood(storage, upload, path, options)
+
+    def _understood(self, storage: TenantStorage, upload: Upload, path: Path, options: FileOptions) -> dict[str, Any]:
         source = open_source(str(path), files_options={upload.name: options}, files_cache=storage.cache)
         try:
             report = source.import_report

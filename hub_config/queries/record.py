@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlglot
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlglot import exp
 
 from datapilot_kernel.errors import DataPilotError
@@ -229,6 +230,9 @@ class Record:
             except DataPilotError as error:
                 log.warning("the end of a query is still to be written: %s", error.log)
                 return len(self._late)
+            except IntegrityError:
+                # Its tenant or its person was deleted meanwhile: it is nobody's record, and must not hold up the others'.
+                log.warning("the end of a query is nobody's any more")
             with self._lock:
                 if self._late and self._late[0] is late:
                     self._late.popleft()

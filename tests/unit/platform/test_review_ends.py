@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from hub_config.database import Query
+from hub_config.errors import NotFound, PlatformUnavailable
 from hub_config.queries.model import Asked
 from tests.platform_support import World, wait_until
 from tests.questions_support import add_files, asking_world, slow_down
@@ -83,3 +86,33 @@ def test_no_secret_of_the_service_is_in_the_environment_of_what_reads_files(
     _kept(world)
     assert len(seen) >= 2, "the reader and the database's worker"
     assert not [environment for environment in seen if "DATAPILOT_MODEL_KEY" in environment]
+
+
+def test_what_is_still_to_be_written_of_a_deleted_tenant_holds_up_nobody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, foreign = add_files(world), add_files(world, "t2")
+    record, audit = world.platform.queries.record, world.platform.audit
+    real = audit.record
+
+    def away(*args: Any, **options: Any) -> None:
+        raise PlatformUnavailable(log="away")
+
+    monkeypatch.setattr(audit, "record", away)
+    asked = {"t1": source, "t2": foreign}
+    for tenant, one in asked.items():
+        with pytest.raises(PlatformUnavailable):
+            world.platform.queries.run(world.principal("analyst", tenant), Asked(one, sql=SLOW))
+    monkeypatch.setattr(audit, "record", real)
+    world.platform.departure.delete(world.tenant_id())
+    assert record.write_late() == 0
+    with world.database.tenant(world.tenant_id("t2"), read_only=True) as session:
+        assert {row.status for row in session.scalars(select(Query))} == {"failed"}, "the other tenant's was written"
+
+
+def test_an_upload_on_its_way_when_its_tenant_is_deleted_leaves_nothing(world: World) -> None:
+    storage = world.platform.sources.storage(world.tenant_id())
+    world.platform.departure.delete(world.tenant_id())
+    with pytest.raises(NotFound):
+        storage.part("0" * 32)
+    assert not storage.root.exists()
