@@ -13,6 +13,7 @@ A statement whose connection was lost is sent once more: it is read-only, and no
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -60,12 +61,15 @@ class Statements:
         Look nothing up.
     tell
         Told of each statement before it is executed.
+    until
+        When the first of the kept results that were used is to be forgotten, by the cache's clock.
     """
 
     turn: Turn
     fresh: bool = False
     tell: Callable[[str], None] | None = None
     sql: str | None = None
+    until: float = math.inf
     hits: int = 0
     misses: int = 0
     source_ms: float = 0.0
@@ -120,15 +124,21 @@ class ResultCache:
             self._metrics.cache.labels("hit" if found is not None else "miss").inc()
         return found.value if found is not None else None
 
-    def put(self, key: Key, value: Any, size_bytes: int) -> None:
-        """Keep a value, when it is not too large."""
+    def until(self, key: Key) -> float:
+        """Return when what is kept under a key is forgotten, by the cache's clock."""
+        with self._lock:
+            found = self._kept.get(key)
+            return found.until if found is not None else self._clock()
+
+    def put(self, key: Key, value: Any, size_bytes: int, *, until: float = math.inf) -> None:
+        """Keep a value, when it is not too large, for as long as this cache keeps; not longer than ``until``."""
         size_bytes += sum(len(part) for part in key if isinstance(part, str)) + 512
         if self._ttl_s <= 0 or size_bytes > self._max_bytes // LARGEST_SHARE:
             return
         with self._lock:
             if key in self._kept:
                 self._drop(key)
-            self._kept[key] = _Kept(value, size_bytes, self._clock() + self._ttl_s)
+            self._kept[key] = _Kept(value, size_bytes, min(until, self._clock() + self._ttl_s))
             self.size_bytes += size_bytes
             while self.size_bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
@@ -308,6 +318,7 @@ class CachedSource:
         if isinstance(found, ResultTable):
             if query is not None:
                 query.hits += 1
+                query.until = min(query.until, self._cache.until(key))
             return found
         began = time.perf_counter()
         # A fresh answer does not board what took off before it was asked for.

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlglot
@@ -273,10 +274,13 @@ def tables_of(sql: str | None, dialect: Dialect) -> list[str]:
     >>> tables_of('WITH c AS (SELECT 1 FROM "public"."ventes") SELECT * FROM c', "postgres")
     ['public.ventes']
     """
-    if sql is None:
-        return []
+    return list(_tables_of(sql, dialect)) if sql is not None else []
+
+
+@lru_cache(maxsize=512)
+def _tables_of(sql: str, dialect: Dialect) -> tuple[str, ...]:
     try:
         tree = sqlglot.parse_one(sql, dialect=_DIALECTS[dialect])
     except sqlglot.errors.SqlglotError:
-        return []
-    return sorted({f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db})
+        return ()
+    return tuple(sorted({f"{t.db}.{t.name}" for t in tree.find_all(exp.Table) if t.db}))

@@ -34,6 +34,7 @@ from datapilot_kernel.nl2sql.conversation import Conversation, Turn
 from datapilot_kernel.sources import CancelToken
 from hub_config.errors import NotFound, PlatformUnavailable
 from hub_config.queries import cache, scheduler
+from hub_config.queries.answered import Answers
 from hub_config.queries.conversations import Conversations
 from hub_config.queries.engines import Engines, at_day, fingerprint, scope_of
 from hub_config.queries.framing import Frames
@@ -124,6 +125,7 @@ class QueryService:
             max_bytes=settings.result_store_bytes,
             keep_s=settings.result_keep_minutes * 60,
         )
+        self._answers = Answers(self.cache, self.verified)
         self._models = ModelParts(settings, self.quotas, self.verified)
         self._flights = cache.Flights(threads=2 * settings.parallel_queries)
         self.engines = Engines(settings, self.cache, self._flights, most=settings.engines_kept, options=self._models.options)
@@ -390,6 +392,7 @@ class QueryService:
             tell=(lambda sql: tell("partial", {"sql": sql})) if tell is not None else None,
         )
         before = let_in.conversation.turns if let_in.conversation is not None else ()
+        outcome: Outcome
         kept: Result | None = None
         rights, dialect = "", None
         try:
@@ -402,8 +405,13 @@ class QueryService:
                     scope = scope_of(principal, opened)
                     rights, dialect = fingerprint(scope), opened.source.dialect
                     engine = at_day(self.engines.get(scope, opened), asked.today)
-                with _told(statements):
-                    outcome = _outcome(engine, running, let_in, tell, began)
+                known = self._answers.find(scope, asked, engine, let_in.conversation, statements)
+                if known is not None:
+                    outcome = replace(known, timings_ms=Timings(total=_since(began)))
+                else:
+                    with _told(statements):
+                        outcome = _outcome(engine, running, let_in, tell, began)
+                    self._answers.keep(scope, asked, engine, before, outcome, statements)
                 if isinstance(outcome, Answer):
                     kept = Result(outcome.columns, outcome.table, rights, engine.layer.currency, engine.layer.calendar)
         except SourceProblem as problem:
