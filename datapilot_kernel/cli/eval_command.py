@@ -29,19 +29,22 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("--rows", type=int, default=0, metavar="N", help=text("cli.help_rows"))
     parser.add_argument("--out", required=True, metavar="FILE", help=text("cli.help_out"))
     parser.add_argument("--run-log", metavar="FILE", help=text("cli.help_run_log"))
+    parser.add_argument("--baseline", metavar="FILE", help=text("cli.help_baseline"))
+    parser.add_argument("--report", metavar="FILE", help=text("cli.help_report"))
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate every line; the exit code does not depend on the verdicts."""
-    from datapilot_kernel.engine.evaluate import Summary, evaluate, read_questions
+    from datapilot_kernel.engine.evaluate import Summary, evaluate, question_lines, read_questions
     from datapilot_kernel.sources.model import Limits
 
-    try:
-        lines = Path(args.questions).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput("cli.unreadable_file", path=Path(args.questions).name) from error
-    questions = list(read_questions(lines))
+    questions = list(read_questions(question_lines(_content(args.questions))))
+    if args.report and not args.baseline:
+        raise BadInput("cli.report_without_baseline")
+    # Read first: it may be the file that this run writes over.
+    baseline = _baseline(args.baseline) if args.baseline else None
+    written: list[dict[str, Any]] = []
     summary = Summary()
     with (
         opened_engine(args, limits=Limits(max_rows=100_000), keep_requests=bool(args.run_log)) as engine,
@@ -49,10 +52,12 @@ def run(args: argparse.Namespace) -> int:
         _run_log(args.run_log) as log,
     ):
         engine.prepare()
+        dialect = engine.source.dialect
         for done, (record, line) in enumerate(evaluate(engine, questions, choice=args.engine, rows=args.rows, log=log), 1):
             out.write(json.dumps(line, ensure_ascii=False) + "\n")
             out.flush()
             summary.add(record, line)
+            written.append(line)
             if sys.stderr.isatty():
                 print(f"\r{done}/{len(questions)}", end="", file=sys.stderr)
     if sys.stderr.isatty():
@@ -87,7 +92,36 @@ def run(args: argparse.Namespace) -> int:
                 euros=f"{summary.cost_microeuros / 1_000_000:.4f}",
             )
         )
+    for reason, count in summary.reasons.most_common():
+        note(text("cli.eval_reason", reason=text(f"cli.reason.{reason}"), count=count))
+    if baseline is not None:
+        from datapilot_kernel.cli.eval_report import show_comparison
+        from datapilot_kernel.engine.comparison import compare
+
+        found = compare(baseline, written, dialect)
+        show_comparison(found)
+        if args.report:
+            with _output(args.report) as out:
+                out.write(json.dumps(found.to_json(), ensure_ascii=False, indent=1) + "\n")
     return 0
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("cli.unreadable_file", path=Path(path).name) from error
+
+
+def _baseline(path: str) -> list[dict[str, Any]]:
+    """Return the lines of an earlier run."""
+    try:
+        lines = [json.loads(line) for line in _content(path).splitlines() if line.strip()]
+    except ValueError as error:
+        raise BadInput("cli.bad_baseline", path=Path(path).name) from error
+    if not all(isinstance(line, dict) and "id" in line and "outcome" in line for line in lines):
+        raise BadInput("cli.bad_baseline", path=Path(path).name)
+    return lines
 
 
 @contextmanager

@@ -61,6 +61,11 @@ def _print_answer(answer: Answer, layer: Layer | None) -> None:
 _NUMBERS = frozenset({"integer", "decimal", "currency", "percent", "days", "hours"})
 
 
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+    """Return the lines of a table of texts; ``right`` says which columns are set to the right."""
+    return _table(header, rows, right)
+
+
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
     """Return the lines of a table with aligned columns.
 

@@ -1,7 +1,8 @@
 """``datapilot eval``: questions in, outcomes out, right or wrong by gold SQL. Formats and rule: the contract.
 
 Gold statements are statements like any other: they pass the guard, with the same rights. A gold that this engine does not
-take (another dialect's) is skipped; ``right`` is null when none ran.
+take (another dialect's) is skipped; ``right`` is null when none ran. In place of gold, a question may carry the ``plan``
+that someone approved or corrected for it: the platform's list of verified questions is such a file as it is.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
+from datapilot_kernel.engine.differences import Reason, Side, digest, reasons
 from datapilot_kernel.engine.engine import Choice, Engine
 from datapilot_kernel.engine.matching import results_match
 from datapilot_kernel.engine.outcome import Answer, Outcome
@@ -20,6 +24,7 @@ from datapilot_kernel.errors import BadInput
 from datapilot_kernel.nl2sql.claude.cost import ModelUse, Usage
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.plan.compact import compact_plan
+from datapilot_kernel.plan.model import Plan
 
 _OWN_KEYS = frozenset(
     {
@@ -35,6 +40,9 @@ _OWN_KEYS = frozenset(
         "rows",
         "model",
         "model_before",
+        "plan",
+        "digest",
+        "reasons",
     }
 )
 Log = Callable[[dict[str, Any], Outcome, dict[str, Any]], None]
@@ -61,6 +69,23 @@ def read_questions(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         yield record
 
 
+def question_lines(content: str) -> list[str]:
+    """Return the lines of a questions' file: JSON lines as they are, or the platform's list of verified questions.
+
+    Of that list (``GET /verified-questions``, one page or several in an array), those that were not rejected.
+    """
+    try:
+        whole = json.loads(content)
+    except ValueError:
+        return content.splitlines()
+    pages = whole if isinstance(whole, list) else [whole]
+    if not all(isinstance(page, dict) and isinstance(page.get("items"), list) for page in pages):
+        return content.splitlines()
+    items = [item for page in pages for item in page["items"]]
+    kept = [item for item in items if isinstance(item, dict) and item.get("status") != "rejected"]
+    return [json.dumps(item, ensure_ascii=False) for item in kept]
+
+
 @dataclass
 class Summary:
     """Counts over a run. ``wrong`` are answers whose rows are not the gold's, or that should not have been answers."""
@@ -78,6 +103,7 @@ class Summary:
     usage: Usage = field(default_factory=Usage)
     latencies_ms: list[float] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[Reason] = field(default_factory=Counter)
 
     def add(self, record: dict[str, Any], line: dict[str, Any]) -> None:
         """Count one question."""
@@ -86,6 +112,8 @@ class Summary:
         self.total += 1
         self.outcomes[outcome] += 1
         self.latencies_ms.append(line["latency_ms"])
+        if outcome == "answer":
+            self.reasons.update(line["reasons"])
         self.model_questions += line["model"] is not None
         self._add_model(line["model"])
         self._add_model(line.get("model_before"))
@@ -165,6 +193,7 @@ def log_line(record: dict[str, Any], outcome: Outcome, line: dict[str, Any]) -> 
 def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -> dict[str, Any]:
     answer = outcome if isinstance(outcome, Answer) else None
     line: dict[str, Any] = {key: value for key, value in record.items() if key not in _OWN_KEYS}
+    right, why = _verdict(engine, record, answer)
     line |= {
         "outcome": kind_of(outcome),
         "trust": answer.trust if answer else None,
@@ -174,8 +203,11 @@ def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -
         "row_count": len(answer.table.rows) if answer else 0,
         "latency_ms": round(outcome.timings_ms.total or 0.0, 2),
         "message": outcome.message,
-        "right": _verdict(engine, record, answer),
+        "right": right,
+        "reasons": why,
         "model": outcome.model.to_json() if outcome.model is not None else None,
+        "plan": compact_plan(answer.plan) if answer and answer.plan is not None else None,
+        "digest": digest(answer.table.rows).to_json() if answer else None,
     }
     if rows:
         taken = answer.table.rows[:rows] if answer else []
@@ -183,17 +215,41 @@ def _line(engine: Engine, record: dict[str, Any], outcome: Outcome, rows: int) -
     return line
 
 
-def _verdict(engine: Engine, record: dict[str, Any], answer: Answer | None) -> bool | None:
-    gold = record.get("gold")
-    if not gold:
-        return None
+def _verdict(engine: Engine, record: dict[str, Any], answer: Answer | None) -> tuple[bool | None, list[Reason]]:
+    """Return whether an answer is right, and, when it is wrong, why: what it differs in from the nearest gold."""
+    expected = list(_expected(engine, record))
+    if not record.get("gold") and not record.get("plan"):
+        return None, []
     if answer is None:
-        return False
-    ran = False
-    for statement in [gold] if isinstance(gold, str) else gold:
-        expected = engine.run_sql(statement)
-        if isinstance(expected, Answer):
-            ran = True
-            if results_match(expected.table.rows, answer.table.rows, ordered=bool(record.get("ordered"))):
-                return True
-    return False if ran else None
+        return False, ["outcome"]
+    ordered = bool(record.get("ordered"))
+    nearest: list[Reason] | None = None
+    for one in expected:
+        if results_match(one.table.rows, answer.table.rows, ordered=ordered):
+            return True, []
+        why = reasons(_side(one), _side(answer), engine.source.dialect, ordered=ordered, differ=True)
+        if nearest is None or len(why) < len(nearest):
+            nearest = why
+    return (False, nearest) if nearest is not None else (None, [])
+
+
+def _expected(engine: Engine, record: dict[str, Any]) -> Iterator[Answer]:
+    """Yield the results that are right: of each gold statement that runs, or of the approved plan."""
+    gold = record.get("gold")
+    if gold:
+        outcomes: Iterable[Outcome] = (engine.run_sql(one) for one in ([gold] if isinstance(gold, str) else gold))
+    elif record.get("plan"):
+        try:
+            outcomes = [engine.run_plan(Plan.model_validate(record["plan"]))]
+        except ValidationError:
+            return  # a plan of a later version, or a file that somebody wrote by hand
+    else:
+        return
+    for outcome in outcomes:
+        if isinstance(outcome, Answer):
+            yield outcome
+
+
+def _side(answer: Answer) -> Side:
+    plan = compact_plan(answer.plan) if answer.plan is not None else None
+    return Side("answer", answer.sql, plan, digest(answer.table.rows))

@@ -56,6 +56,11 @@ def _assign(
     return False
 
 
+def comparable(value: Any) -> tuple[str, Any]:
+    """Return a value's kind (number, decimal, text, date, NULL) and what of it is compared."""
+    return _cell(value)
+
+
 def _cell(value: Any) -> _Cell:
     match value:
         case None:
