@@ -67,6 +67,8 @@ class Cover:
 
 
 _UNKNOWN = 8.0
+_NO_STATES = {"soldes"}
+"""Nouns that fold to the same letters as a state: « hors soldes » leaves out the sales, not what is paid off."""
 _QUARTER = re.compile(r"[ts][1-4]$")
 
 
@@ -138,6 +140,8 @@ def cover(
                 # « sold » is what was sold, though a layer may say « soldé » or « solde » of its invoices.
                 spelled = tokens[span.start].norm in lexicon.vocabulary
                 options = options if spelled else tuple(o for o in options if o.quality <= TRANSLATED)
+        if tokens[span.start].text.lower() in _NO_STATES and span.end - span.start == 1:
+            options = options if tokens[span.start].norm in lexicon.vocabulary else ()
         if not options:
             continue
         best = options[0].quality

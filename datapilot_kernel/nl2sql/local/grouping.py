@@ -227,8 +227,15 @@ class GroupBuilder(MeasureBuilder):
         if stretch:
             periods[0].period = ToDate(unit="year", offset=-1)
 
+    def _undated(self, item: MeasureItem) -> bool:
+        own = self.k.measure_time(item.measure) if item.measure else self.k.time_of(min(self.item_roots(item)))
+        return own is None and (item.measure is None or not self.k.is_average(item.measure))
+
     def _running(self) -> None:
         if not self.draft.cumul:
+            return
+        if not self.draft.periods and not self.dims and all(self._undated(i) for i in self.items):
+            self.draft.cumul = False  # « surface cumulée des magasins »: their total
             return
         if not any(d.grain for d in self.dims):
             to_date = any(p.period.kind == "to_date" for p in self.draft.periods)

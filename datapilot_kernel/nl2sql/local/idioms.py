@@ -8,7 +8,9 @@ layer has exactly what it stands for; otherwise the words stay as they were, and
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
+from typing import cast
 
 from datapilot_kernel.nl2sql.local.asides import settle_asides
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
@@ -17,8 +19,9 @@ from datapilot_kernel.nl2sql.local.grammar import Grammar, phrase
 from datapilot_kernel.nl2sql.local.lexicon import SHORT, Lexicon, Option, content
 from datapilot_kernel.nl2sql.local.neighbours import settle_neighbours
 from datapilot_kernel.nl2sql.local.ordering import from_end_to_end
+from datapilot_kernel.nl2sql.local.periods import TimeSpan
 from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
-from datapilot_kernel.plan.model import CalendarPeriod, LastPeriod
+from datapilot_kernel.plan.model import CalendarPeriod, Grain, LastPeriod, Period, ToDate
 from datapilot_kernel.semantic.model import Measure
 
 _PARTICIPLE = re.compile(r"(?:é|ée|és|ées|u|ue|us|ues|ed|sold)$", re.IGNORECASE)
@@ -47,6 +50,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     settle_neighbours(found, lexicon, words)
     settle_asides(found, lexicon)
     settle_gap(found)
+    _from_one_to_the_next(found)
     _what_is_owed(found, lexicon)
     _what_was_done(found, lexicon)
     _how_much_did_we(found, lexicon, words)
@@ -54,6 +58,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _all_told(found)
     _end_of_month(found, lexicon)
     _amount_of_before(found, words)
+    _paid_by(found)
     _at_each_end(found, lexicon)
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
@@ -419,6 +424,52 @@ def _last_one(item: Item) -> CalendarPeriod | None:
     return period if isinstance(period, CalendarPeriod) and period.offset == -1 else None
 
 
+_STEPS = {"mois": "month", "trimestre": "quarter", "semaine": "week"}
+_LENGTHS = ("day", "week", "month", "quarter", "semester", "year")
+
+
+def _from_one_to_the_next(found: Cover) -> None:
+    """« d'un mois sur l'autre entre janvier et mai »: each month with the one before; of May alone, May with April."""
+    items = found.items
+    for i, item in enumerate(items):
+        said = [t.norm for t in found.tokens[item.start : item.end]]
+        if not item.is_op("previous_period") or said[:2] not in (["d", "un"], ["d", "une"]) or said[-1] != "autre":
+            continue
+        step = _STEPS.get(said[2])
+        periods = [x.time.period for x in items if x.time is not None and x.time.period is not None]
+        if step is None or not any(_longer(p, step) for p in periods):
+            return
+        if not any(x.is_op("growth") for x in items):
+            items.insert(i, Item("op", item.start, item.start, item.text, ops=("growth",), norm="evolution"))
+        item.kind, item.ops = "time", ()
+        item.time = TimeSpan(item.start, item.end, grain=cast("Grain", step))
+        return
+
+
+def _longer(period: Period, step: str) -> bool:
+    if isinstance(period, CalendarPeriod | ToDate):
+        return period.unit not in _LENGTHS or _LENGTHS.index(period.unit) > _LENGTHS.index(step)
+    if isinstance(period, LastPeriod):
+        return period.count > 1
+    return True
+
+
+def _end_of_each(found: Cover, lexicon: Lexicon) -> None:
+    """« stock en fin de mois », « à la fin de chaque trimestre »: month by month how things stood, where they stand."""
+    items = found.items
+    measured = [o for x in items if x.kind == "lex" for o in x.of("measure")]
+    if not measured or any(lexicon.layer.measure(o.ref).additivity != "semi_additive" for o in measured):
+        return
+    for i, item in enumerate(items):
+        if item.kind != "unknown" or item.norm not in ("fin", "end") or i + 1 >= len(items):
+            continue
+        following = next((x for x in items[i + 1 :] if x.kind != "filler"), None)
+        time = following.time if following is not None and following.kind == "time" else None
+        if following is not None and time is not None and time.period is None and (time.unit or time.grain):
+            following.time = replace(time, grain=time.grain or time.unit, unit=None)
+            _light(item)
+
+
 # ── how much did we …, with all of …, at the end of … ──────────────────────────────────────────────────────────────────
 
 
@@ -485,6 +536,21 @@ def _amount_of_before(found: Cover, words: Grammar) -> None:
             return
 
 
+def _paid_by(found: Cover) -> None:
+    """« part des encaissements réglée par carte »: how it was paid, no state of an invoice."""
+    items = found.items
+    measured = {o.entity for x in items if x.kind == "lex" for o in x.of("measure")}
+    for i, item in enumerate(items):
+        values = item.of("value")
+        after = [x for x in items[i + 1 : i + 4] if x.kind != "filler" or x.norm in ("en", "via")]
+        if not values or len(values) != len(item.options) or not _PARTICIPLE.search(item.text) or len(after) < 2:
+            continue
+        link, by = after[0], after[1]
+        how = {o.entity for o in by.of("value")} if by.kind == "lex" else set()
+        if (link.is_op("by") or link.kind == "filler") and how & measured and not {o.entity for o in values} & how:
+            _light(item)
+
+
 def _at_each_end(found: Cover, lexicon: Lexicon) -> None:
     """« valeur du stock fin de mois », « stock à chaque fin de mois »: by month, of what is kept at the end of each."""
     norms = [t.norm for t in found.tokens]
@@ -508,6 +574,7 @@ def _at_each_end(found: Cover, lexicon: Lexicon) -> None:
 
 def _end_of_month(found: Cover, lexicon: Lexicon) -> None:
     """« stock fin mars » is how things stood then; « CA fin mars » may be three things, and is not guessed."""
+    _end_of_each(found, lexicon)
     for item in found.items:
         if item.kind != "time" or item.time is None or item.time.period is None or found.tokens[item.start].norm != "fin":
             continue

@@ -414,6 +414,9 @@ class ConditionReader(ReaderBase):
             if beside is not None and beside.kind == "lex" and beside.of("dimension") and not beside.of("value"):
                 draft.unexplained.append(f"{item.text} {beside.text}")  # « pas d'adresse mail »: one column or two?
                 return i + 2
+            if draft.measures and all(self._numeric(d) for d in dims):
+                draft.unexplained.append(item.text)  # « CA hors frais »: less an amount, and no empty column
+                return i + 1
             draft.presences.append(Presence(_mention(item, dims), empty=True))
             return i + 1
         draft.unexplained.append(item.text)

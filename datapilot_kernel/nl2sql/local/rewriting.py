@@ -160,6 +160,8 @@ def _said_last(tokens: list[Token]) -> list[Token]:
     if comma is None or comma < 2:
         return tokens
     said = [w for w in tail[comma + 1 : end] if w not in ("en", "le", "leur", "leurs", ")", "total", "cumule")]
+    if len(said) == 2 and said[0] in ("montant", "montants") and said[1] in ("ht", "ttc"):
+        return _taxed_last(tokens, comma, end, said[1])
     if len(said) != 1 or (said[0] == "euros" and "en" not in tail[comma:end]):
         return tokens
     rest = tokens[:comma]
@@ -199,6 +201,22 @@ def _said_last(tokens: list[Token]) -> list[Token]:
         at = tokens[comma]
         return [_word("nombre", at.start, at.end), _word("de", at.start, at.end), *rest]
     return tokens
+
+
+_BUYING = {"client", "clients", "acheteur", "acheteurs", "acheteuse", "acheteuses"}
+
+
+def _taxed_last(tokens: list[Token], comma: int, end: int, tax: str) -> list[Token]:
+    """« CA par mois, montants HT »: the tax of what is measured; « les 5 plus gros clients, montants TTC »: their sales so."""
+    norms = {t.norm for t in tokens[:comma]}
+    at = tokens[comma]
+    if norms & {"ca", "chiffre", "ventes", "panier", "montant", "marge", "encaissements"}:
+        read = [tax]
+    elif norms & _BUYING and norms & {"top", "gros", "grosse", "meilleurs", "plus"}:
+        read = ["en", "ca", tax]
+    else:
+        return tokens
+    return [*tokens[:comma], *(_word(w, at.start, at.end) for w in read), *tokens[end:]]
 
 
 def _short_units(tokens: list[Token]) -> list[Token]:

@@ -26,6 +26,7 @@ class _Turn:
     pattern: re.Pattern[str]
     names: tuple[str, ...]
     read: str | None
+    alone: bool = False
 
 
 @cache
@@ -43,7 +44,12 @@ def _turns(language: str) -> tuple[_Turn, ...]:
         return pattern
 
     return tuple(
-        _Turn(re.compile(rf"(?<!\S)(?:{filled(t['match'])})(?!\S)"), tuple(names.get(t.get("names", ""), ())), t.get("read"))
+        _Turn(
+            re.compile(rf"(?<!\S)(?:{filled(t['match'])})(?!\S)"),
+            tuple(names.get(t.get("names", ""), ())),
+            t.get("read"),
+            bool(t.get("alone")),
+        )
         for t in raw.get("turn", ())
     )
 
@@ -56,7 +62,7 @@ def say_plainly(tokens: list[Token], lexicon: Lexicon, language: str) -> list[To
         if found is None:
             continue
         first, last = starts.get(found.start()), ends.get(found.end())
-        if first is None or last is None:
+        if first is None or last is None or (turn.alone and _measured(tokens, first, last, lexicon)):
             continue
         read = turn.read if turn.read is not None else _known(turn.names, lexicon)
         if read is None:
@@ -72,6 +78,24 @@ def say_plainly(tokens: list[Token], lexicon: Lexicon, language: str) -> list[To
         tokens = [*tokens[:first], *middle, *tokens[last:]]
         joined, starts, ends = _joined(tokens)
     return _average_last(tokens, lexicon)
+
+
+def _measured(tokens: list[Token], first: int, last: int, lexicon: Lexicon) -> bool:
+    """Tell whether something beside the turn says what is measured or listed: « CA : on en est à combien ? »."""
+    stems = [t.stem for t in tokens]
+    return any(
+        o.kind == "measure" or (o.kind == "entity" and not any(x.kind == "value" for x in span.options))
+        for span in lexicon.spans(tokens, stems)
+        for o in span.options
+        if (span.end <= first or span.start >= last) and o.quality >= 0.85
+        and not _by_it(tokens, span.start, last)
+    )  # fmt: skip
+
+
+def _by_it(tokens: list[Token], start: int, last: int) -> bool:
+    """« on a fait combien par magasin », « dans les magasins »: whose, not what."""
+    near = [t.norm for t in tokens[max(0, start - 2) : start]]
+    return bool({"par", "chaque", "dans", "au", "en"} & set(near))
 
 
 def _joined(tokens: list[Token]) -> tuple[str, dict[int, int], dict[int, int]]:
@@ -99,7 +123,11 @@ def _average_last(tokens: list[Token], lexicon: Lexicon) -> list[Token]:
             continue
         if tokens[i - 1].norm in ("nombre", "nb"):
             continue  # « nombre moyen de commandes par jour » is a mean of counts
-        for end in range(min(len(tokens), i + 6), i + 2, -1):
+        ends = range(min(len(tokens), i + 6), i + 2, -1)
+        wholes = (" ".join(t.norm for t in tokens[i - 1 : end]) for end in ends)
+        if any(o.kind == "measure" and o.quality >= 0.95 for whole in wholes for o in lexicon.lookup(whole)):
+            continue  # « prix moyen de vente d'un article »: the layer says it in these words
+        for end in ends:
             said = " ".join(t.norm for t in (tokens[i - 1], *tokens[i + 1 : end]))
             whole = " ".join(t.norm for t in tokens[i - 1 : end])
             if any(o.quality >= 0.95 for o in lexicon.lookup(whole)):
