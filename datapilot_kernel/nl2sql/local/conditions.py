@@ -8,7 +8,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.draft import Condition, MeasureMention
 from datapilot_kernel.nl2sql.local.filtering import FilterBuilder
 from datapilot_kernel.nl2sql.local.grammar import phrase
-from datapilot_kernel.nl2sql.local.lexicon import Option
+from datapilot_kernel.nl2sql.local.lexicon import Option, content
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure
 from datapilot_kernel.plan.model import (
     DimensionItem,
@@ -159,10 +159,21 @@ class ConditionBuilder(FilterBuilder):
         }
         if len([r for r in refs if r in said]) == 1:
             return next(r for r in refs if r in said)
+        plain = [r for r in refs if self._plain_amount(r)]
+        if len(plain) == 1 and self.draft.tax is None:
+            self.note("chosen", typed=text("nl2sql.said.amount"), label=self.layer.dimension(plain[0]).label)
+            return plain[0]
         gross = [
             r for r in refs if set(phrase(self.layer.dimension(r).label)) & {"montant", "amount", "prix", "price", "total"}
         ]
         return self.choose("money", gross or refs, lambda r: self.layer.dimension(r).label, text("nl2sql.which_amount"))
+
+    def _plain_amount(self, ref: str) -> bool:
+        """Tell whether the layer calls a column the amount of the thing, and no more: « montant de la facture »."""
+        entity = self.layer.entities[ref.partition(".")[0]]
+        names = {content(phrase(f"{word} {entity.label}")) for word in ("montant", "prix", "amount", "price")}
+        dimension = self.layer.dimension(ref)
+        return any(content(phrase(t)) in names for t in (dimension.label, *dimension.synonyms))
 
     def _age(self, condition: Condition, roots: frozenset[str]) -> None:
         """« de plus de 30 jours »: since its date; for what is late, since it was due."""

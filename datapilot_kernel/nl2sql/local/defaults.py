@@ -76,7 +76,7 @@ class DefaultsBuilder(ConditionBuilder):
             roots = {r for i in self.items for r in self.item_roots(i)}
             if (
                 item.grain is None
-                and entity not in roots
+                and (entity not in roots or (self.draft.rank is not None and model.name_dimension != name))
                 and (model.name_dimension in (None, name) or self.draft.rank is not None)
             ):
                 if not any(f.field == item.field for f in self.filters_out):

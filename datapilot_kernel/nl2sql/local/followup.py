@@ -52,6 +52,8 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
     ):
         # « et le CA par mois en 2024 » names everything itself, and still keeps what it does not name.
         return True
+    if draft.only and draft.values and not (draft.measures or draft.groups or draft.listed or draft.which or draft.count):
+        return True  # « uniquement les commandes web », « seulement les boutiques physiques »
     if draft.share and not draft.groups and not draft.values and not draft.measures:
         return True
     if draft.sort and draft.measures and not draft.groups and not draft.subjects and not draft.values and not draft.periods:
@@ -109,7 +111,8 @@ def stands_alone(draft: Draft) -> bool:
     asked = draft.which or draft.listed or draft.when
     named = draft.head_unit is not None or bool(draft.subjects or draft.values)
     against = any(c.against for c in draft.conditions)
-    return bool(draft.measures) or ranked or against or (asked and named)
+    units_counted = draft.count and bool(draft.units) and bool(draft.conditions)  # « combien de jours ont dépassé… »
+    return bool(draft.measures) or ranked or against or units_counted or (asked and named)
 
 
 def follow(
@@ -162,6 +165,10 @@ class _Follower(Turner):
         if (counted := self._entity_counted_too()) is not None and plan.kind == "aggregate":
             draft.measures.append(MeasureMention(counted.of("entity"), counted.text, counted.start, count=True))
             draft.subjects = []
+        if draft.only and draft.values:
+            # « uniquement les magasins d'Île-de-France »: what the values are of, no column more.
+            whose = {o.entity for v in draft.values for o in v.options}
+            draft.subjects = [m for m in draft.subjects if not whose & {o.ref for o in m.of("entity")}]
         self._retaxed(plan)
         if draft.sum and not (draft.measures or draft.groups or draft.values or draft.periods or draft.subjects):
             plan = self._in_all(plan)
@@ -228,14 +235,23 @@ class _Follower(Turner):
 
     def _sorted_by(self, plan: Plan, wanted: MeasureMention) -> Plan:
         """« trie par marge »: the margin is shown too, and orders the rows."""
+        draft = self.draft
+        if draft.values or draft.groups or draft.periods or draft.conditions or len(draft.measures) > 1:
+            raise NotSure(wanted.text)
+        rank = draft.rank
+        if rank is not None and (rank.by is not None or rank.nouns or rank.time or rank.doing is not None):
+            raise NotSure(rank.text)
         by = self._sort_key(wanted)
         for dimension in self.dims:
             if dimension.grain is None and not self.reaches(
                 next(i for i in self.items if i.alias == by), dimension.field.partition(".")[0]
             ):
                 raise Missing("no_join", self.layer.dimension(dimension.field).label, measure=wanted.text)
-        order = (Order(by=by, descending=not self.draft.ascending),)
-        return plan.model_copy(update={"measures": tuple(self.items), "order": order})
+        order = (Order(by=by, descending=not draft.ascending if rank is None else rank.descending),)
+        update: dict[str, object] = {"measures": tuple(self.items), "order": order}
+        if rank is not None:
+            update["limit"] = self._limit()  # « trié par marge, les 5 premiers »
+        return plan.model_copy(update=update)
 
     def _from_scratch(self) -> tuple[Plan, list[str]]:
         fresh = Shaper(self.k, self.draft, self.pick)

@@ -524,8 +524,8 @@ def _amount_of_before(found: Cover, words: Grammar) -> None:
     if words.language != "en":
         return
     for i, item in enumerate(items):
-        single = item.end - item.start == 1 and item.norm in ("amount", "value", "amounts")
-        if i == 0 or not single or item.is_op("amount") or item.of("measure"):
+        said = item.norm in ("amount", "value", "amounts") and (item.end - item.start == 1 or item.is_op("amount"))
+        if i == 0 or not said or item.of("measure"):
             continue
         first = i
         while first and items[first - 1].kind == "lex" and items[first - 1].end == items[first].start:

@@ -19,6 +19,7 @@ from datapilot_kernel.nl2sql.local.lexicon import TRANSLATED, Lexicon, Option, c
 _COMPARATORS = ("gt", "ge", "lt", "le", "eq", "between")
 _UNITS: dict[str, Unit] = {"day": "day", "week": "week", "month": "month", "year": "year"}
 _POSSESSIVES = {"leur", "leurs", "son", "sa", "ses", "their", "its"}
+_STILL = {"encore", "toujours", "deja", "actuellement", "still"}
 _MONEY = {"€", "eur", "euro", "euros", "$", "keur"}
 _AGGREGATES: tuple[Aggregate, ...] = ("avg", "min", "max", "median")
 
@@ -218,6 +219,8 @@ class ReaderBase(ABC):
                 and not kinds & {"measure"}
             ):
                 return "value"
+            if self.draft.only and self.draft.values == [] and not self.draft.measures and not kinds & {"entity"}:
+                return "value"  # « seulement les impayées »: those, of what was asked before
             if any(isinstance(o.value, bool) for o in item.of("value")) and not kinds & {"entity", "measure"}:
                 return "value"
         theirs = bool(i) and self.items[i - 1].norm in _POSSESSIVES
@@ -234,6 +237,9 @@ class ReaderBase(ABC):
         entities = {o.ref for o in noun.of("entity")}
         entities |= {o.entity for o in noun.of("measure") if o.quality >= 0.94}
         adjacent = item.start in (noun.end, noun.start - (item.end - item.start))
+        # « une facture encore impayée »
+        between = {t.norm for t in self.tokens[noun.end : item.start]}
+        adjacent = adjacent or (bool(between) and between <= _STILL)
         return adjacent and any(o.entity in entities and o.quality >= TRANSLATED for o in item.of("value"))
 
     def _placed(self, item: Item) -> bool:

@@ -430,6 +430,7 @@ class Shaper(GroupBuilder):
             return self._count_units(unit)
         counted = subject if any(m.count and any(o.ref == subject for o in m.of("entity")) for m in draft.measures) else None
         group_conditions = [c for c in draft.conditions if self._is_group_condition(c, subject)]
+        self._bare_amounts()
         self._columns_measured()
         folded = counted is not None and bool(group_conditions) and len(draft.measures) == 1
         if not folded:

@@ -28,6 +28,8 @@ from datapilot_kernel.plan.model import (
 _DUE = {"echeanc", "due", "deadlin", "limit"}
 _LATE = {"impay", "retard", "echu", "overdu", "unpaid", "late", "souffranc", "non"}
 _DEFAULT_TOP = 10
+_AMOUNTS = {"montant", "amount"}
+_TAXED = {"ht", "ttc", "hor", "tax", "moyen", "total"}
 
 
 class SubjectBuilder(DefaultsBuilder):
@@ -70,11 +72,15 @@ class SubjectBuilder(DefaultsBuilder):
         if draft.subjects:
             self._those_with(mention, ref)
             return
+        in_state = draft.values and mention.start and self.words[mention.start - 1] == "en" and not draft.periods
         thing = self._things_counted(ref, mention)
+        if thing is None and in_state and self.k.is_count(ref):
+            thing = self.k.counted_through(ref)  # « lustres en rupture »: which, or how many?
         if thing is None:
             return
         if not (draft.listed or draft.which or draft.related or any(c.doing or c.money for c in draft.conditions)):
-            if phrase(mention.text) in {phrase(self.layer.measure(ref).label), phrase(self.layer.measure(ref).plural or "")}:
+            named = {phrase(self.layer.measure(ref).label), phrase(self.layer.measure(ref).plural or "")}
+            if phrase(mention.text) in named and not in_state:
                 return
             wanted = self.choose(
                 "listing", [True, False],
@@ -156,6 +162,15 @@ class SubjectBuilder(DefaultsBuilder):
                 for stored, names in d.values.items()
                 if any(content(phrase(t))[: len(said)] == said for t in names) and len(d.values) > 1
             ]  # fmt: skip
+            named = {content(phrase(t)) for t in model.synonyms}
+            if said in named and not any(
+                content(phrase(t)) == said
+                for d in model.dimensions.values() for names in d.values.values() for t in names
+            ):  # fmt: skip
+                # The layer calls all of them so, and the kind only with a word more: « boutique », « boutique physique ».
+                if kinds and not any(o.ref == kinds[0].ref for v in draft.values for o in v.options):
+                    self.note("chosen", typed=mention.text, label=model.plural or model.label)
+                continue
             if len(kinds) != 1 or any(o.ref == kinds[0].ref for v in draft.values for o in v.options):
                 continue
             kind = kinds[0]
@@ -307,8 +322,38 @@ class SubjectBuilder(DefaultsBuilder):
                     if o.ref != f"{o.entity}.{self.layer.entities[o.entity].name_dimension}"
                 ]
             if kinds and not draft.values[0].negated:
-                return kinds[0].entity
+                best = max(o.quality for o in kinds)
+                homes = list(dict.fromkeys(o.entity for o in kinds if o.quality >= best - 0.06))
+                # « liste des annulées »: orders, or invoices?
+                return self.choose(
+                    "home", homes, lambda e: self.layer.entities[e].plural or self.layer.entities[e].label,
+                    text("nl2sql.which_one", word=draft.values[0].text),
+                )  # fmt: skip
         return None
+
+    def _bare_amounts(self) -> None:
+        """« montant moyen en mai », « le montant HT par région »: of the orders, the invoices, the payments? Ask."""
+        draft = self.draft
+        for mention in (*draft.measures, *draft.subjects):
+            said = set(content(phrase(mention.text)))
+            if not said & _AMOUNTS or not said <= _AMOUNTS | _TAXED or any(o.quality >= 0.94 for o in mention.of("measure")):
+                continue
+            amounts = [
+                o for o in mention.of("dimension")
+                if o.quality >= 0.85 and (form := self.layer.dimension(o.ref).format) and form.kind == "currency"
+            ]  # fmt: skip
+            owners = {o.entity for o in amounts}
+            beside: list[Mention] = [m for m in (*draft.measures, *draft.subjects, *draft.values) if m is not mention]
+            beside += [g.mention for g in draft.groups if g.mention is not None] + list(draft.related)
+            beside += [c.target for c in draft.conditions if c.target is not None]
+            if len(owners) < 2 or any(o.entity in owners for m in beside for o in m.options):
+                continue
+            first = list({o.entity: o for o in reversed(amounts)}.values())[::-1]
+            chosen = self.choose(
+                f"amount{mention.start}", first, lambda o: self.layer.entities[o.entity].plural or o.entity,
+                text("nl2sql.which_amount"),
+            )  # fmt: skip
+            mention.options = (chosen,)
 
     def _thing_measured(self) -> str | None:
         """« produits vendus à moins de 20 »: the measure's own words begin with the thing it is measured of."""

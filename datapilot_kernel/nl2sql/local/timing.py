@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from datapilot_kernel.messages import text
@@ -151,10 +152,10 @@ class Timing:
 
     # ── aggregates ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _base(self) -> list[PeriodMention]:
-        if any(p.negated for p in self.draft.periods):
+    def _base(self, *, apart: bool = False) -> list[PeriodMention]:
+        if not apart and any(p.negated for p in self.draft.periods):
             raise NotSure(*(p.text for p in self.draft.periods if p.negated))
-        base = self._to_date([p for p in self.draft.periods if not p.versus])
+        base = self._to_date([p for p in self.draft.periods if not p.versus and not p.negated])
         today = CalendarPeriod(unit="day", offset=0)
         if self.draft.now or any(p.period == today for p in base):
             states = self.s.items and all(self._is_state(i) for i in self.s.items)
@@ -199,9 +200,13 @@ class Timing:
     def decide(self, items: list[MeasureItem], dims: list[DimensionItem]) -> str | None:
         """Set period, comparison and the grain of a trend; return the time dimension when it is not each measure's own."""
         draft = self.draft
-        base = self._base()
+        base = self._base(apart=True)
         axis = self.s.time_axis(items)
         self._day_type(axis)
+        base = of_each_year(base)
+        gone = [p for p in self.draft.periods if p.negated]
+        if gone and (len(base) != 1 or self.draft.related):
+            raise NotSure(*(p.text for p in gone))
         if draft.related and base and any(r.period is None for r in self.s.related):
             for mention in base:
                 self._relate(mention)
@@ -219,8 +224,14 @@ class Timing:
             time = self._counted_time(items)
             if self.s.related and self._moved:
                 base = []
-        self._compare(base, dims)
+        if len(base) > 2 and (whole := self._side_by_side(base, items, dims, time or axis)) is not None:
+            self.period = whole
+        else:
+            self._compare(base, dims)
+        if gone:
+            self._leave_out(gone, items, time or axis)
         if self.period is not None:
+            self._as_planned(items)
             self._not_ahead(items, time)
         self._trend(items, dims)
         grains = [d for d in dims if d.grain is not None]
@@ -351,6 +362,73 @@ class Timing:
             self.period = _THIS_YEAR
             self.s.note("assumed_period")
         self.comparison = Comparison(kind=kind)
+
+    def _one_axis(self, items: list[MeasureItem], axis: str | None) -> bool:
+        """Tell whether one date dates everything that is measured."""
+        own = {
+            self.s.k.measure_time(i.measure) if i.measure else self.s.k.time_of(min(self.s.item_roots(i))) for i in items
+        }  # fmt: skip
+        return axis is not None and bool(items) and (own == {axis} or len(items) == 1)
+
+    def _side_by_side(
+        self, base: list[PeriodMention], items: list[MeasureItem], dims: list[DimensionItem], axis: str | None
+    ) -> Period | None:
+        """« CA en 2023, 2024 et 2025 », « de mai 2024, mai 2025 et mai 2026 »: each of them in a row."""
+        draft, periods = self.draft, [p.period for p in base]
+        units = {p.unit for p in periods if isinstance(p, CalendarPeriod) and p.count == 1}
+        plain = all(isinstance(p, CalendarPeriod) for p in periods) and len(units) == 1
+        if not plain or draft.growth or draft.compare or draft.versus or any(p.versus for p in draft.periods):
+            return None
+        unit = next(iter(units))
+        if unit == "fiscal_year" or unit == "fiscal_quarter" or not all(p.listed for p in base[1:]):
+            return None
+        spans = sorted((self._start(p), self._end(p)) for p in periods)
+        if len(set(spans)) != len(spans) or axis is None or not self._one_axis(items, axis):
+            return None
+        grains = [d for d in dims if d.grain is not None]
+        if len(grains) > 1 or (
+            grains and grains[0].grain in ("month_of_year", "day_of_week", "day_of_month", "hour_of_day")
+        ):
+            return None
+        if not grains:
+            dims.insert(0, self.s.time_group(unit, items))
+        if any(b[0] - a[1] != timedelta(days=1) for a, b in pairwise(spans)):
+            via = self.s.via_from(items, None, axis)
+            self.s.either.append(tuple(Filter(field=axis, op="between", values=span, via=via) for span in spans))
+        return Between(start=spans[0][0], end=spans[-1][1])
+
+    def _leave_out(self, gone: list[PeriodMention], items: list[MeasureItem], axis: str | None) -> None:
+        """« CA 2025 hors décembre »: the days of the period that are not those."""
+        if self.period is None or self.comparison is not None or not self._one_axis(items, axis) or axis is None:
+            raise NotSure(*(p.text for p in gone))
+        start, end = self._start(self.period), self._end(self.period)
+        via = self.s.via_from(items, None, axis)
+        for mention in gone:
+            period = mention.period
+            named = isinstance(period, CalendarPeriod) and period.number is not None
+            if named and isinstance(period, CalendarPeriod) and period.year is None and period.year_offset is None:
+                period = period.model_copy(update={"year": start.year}) if start.year == end.year else period
+            first, last = self._start(period), self._end(period)
+            if first < start or last > end or (first, last) == (start, end):
+                raise NotSure(mention.text)
+            self.s.either.append(
+                (
+                    Filter(field=axis, op="lt", values=(first,), via=via),
+                    Filter(field=axis, op="gt", values=(last,), via=via),
+                )
+            )
+
+    def _as_planned(self, items: list[MeasureItem]) -> None:
+        """« objectif de juillet », asked in June: a plan looks ahead, so this year's, though July of last year is over."""
+        period, today = self.period, self.s.today
+        if not isinstance(period, CalendarPeriod) or period.number is None or period.year or period.year_offset is not None:
+            return
+        if not items or not all(set(phrase(self.s.item_label(i))) & _PLANNED for i in items):
+            return
+        if any(i.measure is not None and self.s.layer.measure(i.measure).formula is not None for i in items):
+            return
+        if self._start(period).year == today.year - 1 and self.comparison is None:
+            self.period = period.model_copy(update={"year": today.year})
 
     def _with_period(self, other: Period, grain: Grain | None) -> Comparison:
         """Compare with another period; along a time axis only the year before can stand beside each row."""
@@ -506,3 +584,21 @@ def _two_years(period: Period | None) -> bool:
 
 def _is_year(period: Period | None) -> bool:
     return isinstance(period, CalendarPeriod) and period.unit in ("year", "fiscal_year")
+
+
+def of_each_year(base: list[PeriodMention]) -> list[PeriodMention]:
+    """« mai en 2024, 2025 et 2026 », « T1 2025 et 2026 »: that part of each of these years."""
+    first = base[0].period if base else None
+    if len(base) < 2 or not isinstance(first, CalendarPeriod) or first.number is None or first.year_offset is not None:
+        return base
+    years = [p.period for p in base[1:]]
+    if first.unit not in ("month", "quarter", "semester", "week") or any(p.time is not None for p in base[1:]):
+        return base
+    if not all(isinstance(y, CalendarPeriod) and y.unit == "year" and y.year and y.number is None for y in years):
+        return base
+    whole = first.year is not None
+    joined = base[1:] if whole else base[2:]
+    if not (whole or base[1].follows) or not all(p.listed for p in joined):
+        return base
+    made = [replace(m, period=first.model_copy(update={"year": m.period.year}), listed=True) for m in base[1:]]  # type: ignore[union-attr]
+    return [base[0], *made] if whole else made
