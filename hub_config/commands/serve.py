@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ def run(args: argparse.Namespace) -> int:
         print(text("hub.production.refused"), *(f"- {p}" for p in problems), sep="\n", file=sys.stderr)
         return 2
     logs.configure(settings)
+    # Whatever the folder of the data was made with: what is written there is this account's alone.
+    os.umask(0o077)
 
     from hub_config.operations.server import serve
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, or_, select, update
 from sqlglot import exp
@@ -25,6 +25,9 @@ from hub_config.data_sources.visibility import reached
 from hub_config.database import DataSource, ScopedSession, SemanticLayer, utc_now
 from hub_config.errors import Conflict, NotFound
 from hub_config.principal import Principal
+
+if TYPE_CHECKING:
+    from datapilot_kernel.engine.outcome import Outcome
 
 _LONGEST_TEXT = 1_000_000
 _SHOWN = 10
@@ -193,10 +196,23 @@ class Layers:
             # Every engine here takes double quotes but MySQL; sqlglot writes the name in the source's own way.
             name = exp.table_(found.name, db=found.db_schema, quoted=True)
             outcome = engine.run_sql(exp.select("*").from_(name).limit(limit).sql(dialect=opened.source.dialect))
+        self._record_preview(principal, source_id, table, outcome)
         if not isinstance(outcome, Answer):
             raise SourceProblem("data_sources.not_readable", log=f"preview: {outcome.message}")
         answer = to_json(outcome)
         return {"table": table, "columns": answer["columns"], "rows": answer["rows"], "truncated": answer["truncated"]}
+
+    def _record_preview(self, principal: Principal, source_id: str, table: str, outcome: Outcome) -> None:
+        """Write down that rows were shown: a statement like any other."""
+        from datapilot_kernel.engine import Answer
+
+        with self._database.tenant(principal.tenant_id) as session:
+            self._sources.audit.record(
+                session, principal, action="source.preview", object_type="data_source", object_id=source_id,
+                data_source_id=source_id, sql=outcome.sql if isinstance(outcome, Answer) else None, tables=[table],
+                outcome=type(outcome).__name__.lower(),
+                row_count=len(outcome.table.rows) if isinstance(outcome, Answer) else None,
+            )  # fmt: skip
 
     def _parsed(self, layer_text: str) -> tuple[Layer, list[Finding]]:
         _bounded(layer_text)

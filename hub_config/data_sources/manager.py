@@ -27,7 +27,7 @@ from hub_config.data_sources.jobs import Jobs
 from hub_config.data_sources.network import NetworkWall
 from hub_config.data_sources.pool import PoolKey, SourcePool
 from hub_config.data_sources.storage import TenantStorage
-from hub_config.data_sources.turns import Turns
+from hub_config.data_sources.turns import READERS_PER_TENANT, READERS_TOGETHER, Turns
 from hub_config.data_sources.visibility import reached
 from hub_config.database import Database, DataSource, ScopedSession, SemanticLayer, SourceFile, utc_now
 from hub_config.principal import Principal
@@ -104,6 +104,7 @@ class DataSources:
         self.jobs = Jobs(database)
         self.pool = SourcePool()
         self.turns = Turns()
+        self.readers = Turns(per_tenant=READERS_PER_TENANT, together=READERS_TOGETHER)
         self._catalogs = CatalogCache()
         self._lock = threading.Lock()
         self._circuits: dict[PoolKey, Circuit] = {}

@@ -231,6 +231,10 @@ class NetworkWall:
         """Return the wall of an installation; ``own``: what the settings do not know (where this service listens)."""
         return cls(settings.source_networks_allowed, (*own_services(settings), *own), resolver=resolver)
 
+    def add_own(self, entry: str) -> None:
+        """Count one more place among the platform's own services: where this one turned out to listen."""
+        self._own = tuple(dict.fromkeys((*self._own, Place.parse(entry))))
+
     def addresses(self, host: str, port: int) -> tuple[str, ...]:
         """Return the addresses to connect to, in order, all of them judged; blocks as long as the resolver does.
 

@@ -17,6 +17,9 @@ from hub_config.errors import TooMany
 
 PER_TENANT = 8
 TOGETHER = 40
+READERS_PER_TENANT = 2
+READERS_TOGETHER = 4
+"""Of files that are read to be previewed: each may take a core and gigabytes."""
 _RETRY_S = 3
 
 

@@ -59,7 +59,7 @@ class Uploads:
         """
         storage = self._sources.storage(principal.tenant_id)
         upload, path = storage.upload(upload_id, principal.user_id)
-        with self._sources.turns.taken(principal.tenant_id):
+        with self._sources.readers.taken(principal.tenant_id):
             return self._understood(storage, upload, path, options)
 
     def _understood(self, storage: TenantStorage, upload: Upload, path: Path, options: FileOptions) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     )
     bound_host, bound_port = listening.getsockname()[:2]
     shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+    platform.sources.wall.add_own(f"{shown}:{bound_port}")
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             # uvicorn has handlers of its own while it runs, and raises what it caught once more for those of before.

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub_config.database import Invitation, ScopedSession, Tenant, User, Workspace, WorkspaceMember, email_key, utc_now
-from hub_config.errors import Conflict, NotFound
+from hub_config.errors import Conflict, NotFound, TooMany
 from hub_config.people.ground import Ground, clean_email, lock_tenant, principal_of
 from hub_config.people.letters import Letters
 from hub_config.people.passwords import check_rules
@@ -20,6 +20,9 @@ from hub_config.people.problems import LinkInvalid
 from hub_config.people.secrets import Secret, new_secret, read_secret
 from hub_config.people.sessions import Sessions, Tokens
 from hub_config.principal import Principal
+
+MOST_A_DAY = 200
+"""Invitations of one tenant."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Invitations:
             wanted = list(dict.fromkeys(workspace_ids))
             if len(_existing(session, wanted)) != len(wanted):
                 raise NotFound(log="invitation into an unknown workspace")
+            self._bounded(session)
             self._revoke_earlier(session, email)
             secret = new_secret("dpi", session.tenant_id)
             invitation = Invitation(
@@ -179,6 +183,13 @@ class Invitations:
         if found is None or tenant is None or tenant.deleting_at is not None:
             raise LinkInvalid(log="invitation: none that is open")
         return found, tenant
+
+    def _bounded(self, session: ScopedSession) -> None:
+        """Refuse when a day's are used up: whoever opens a tenant must not send mail to the world in our name."""
+        now = utc_now()
+        statement = select(func.count()).select_from(Invitation).where(Invitation.created_at > now - timedelta(days=1))
+        if int(session.execute(statement).scalar_one()) >= MOST_A_DAY:
+            raise TooMany("people.too_many_invitations", retry_after_s=3600, limit=MOST_A_DAY)
 
     def _revoke_earlier(self, session: ScopedSession, email: str) -> None:
         key = email_key(email)

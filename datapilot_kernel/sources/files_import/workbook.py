@@ -7,6 +7,7 @@ workbook knows about a column's format is not used: people format by hand, and h
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -15,6 +16,19 @@ from typing import Any
 from datapilot_kernel.sources.files_import.layout import Record
 from datapilot_kernel.sources.files_import.problems import Unreadable
 
+_LARGEST_BYTES = 1 << 30
+"""Of a workbook's parts, unpacked. Beyond it reading takes minutes and gigabytes, and no spreadsheet shows it."""
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Return what the parts of a zipped workbook say they are, unpacked: a reader stops at what they say."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(part.file_size for part in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        # An older kind, not zipped; or broken, which its reader says better.
+        return 0
+
 
 def sheets_of(path: Path, wanted: tuple[str, ...] | None) -> Iterator[tuple[str, list[Record]]]:
     """Yield the name and the records of every sheet that holds something.
@@ -22,9 +36,12 @@ def sheets_of(path: Path, wanted: tuple[str, ...] | None) -> Iterator[tuple[str,
     Raises
     ------
     Unreadable
-        It is no workbook, or it is locked with a password.
+        It is no workbook, it is locked with a password, or it unpacks to more than anybody's workbook.
     """
     import python_calamine
+
+    if _unpacked_bytes(path) > _LARGEST_BYTES:
+        raise Unreadable("workbook_too_large", file=path.name, limit=_LARGEST_BYTES >> 20)
 
     try:
         book = python_calamine.CalamineWorkbook.from_path(str(path))

@@ -234,3 +234,12 @@ def test_what_passes_is_what_python_calls_global_too(address: object) -> None:
 def test_any_text_is_a_host_or_a_refusal(text: str) -> None:
     refused = _refused(NetworkWall(resolver=Names()), text)
     assert refused.reason in {"host_malformed", "host_not_found", "address_not_public"}
+
+
+def test_where_the_service_turned_out_to_listen_is_its_own() -> None:
+    wall = NetworkWall(("127.0.0.1",))
+    assert wall.addresses("127.0.0.1", 41000) == ("127.0.0.1",)
+    wall.add_own("127.0.0.1:41000")
+    with pytest.raises(HostRefused):
+        wall.addresses("127.0.0.1", 41000)
+    assert wall.addresses("127.0.0.1", 5432) == ("127.0.0.1",)

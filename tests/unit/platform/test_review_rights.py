@@ -170,3 +170,14 @@ def test_authors_see_tiles_over_what_they_reach_anyway(world: World, governed: s
     mine = _dashboard(world, governed, [])
     assert _tile(world, mine, "analyst").json()["outcome"] == "answer"
     assert _tile(world, mine, "viewer").status_code == 404
+
+
+def test_a_preview_is_written_down_like_any_statement(world: World, governed: str) -> None:
+    path, params = f"/api/v1/data-sources/{governed}/preview", {"table": "main.paie"}
+    shown = world.client.get(path, params=params, headers=world.headers("analyst"))
+    assert shown.status_code == 200
+    found = world.client.get("/api/v1/audit", params={"action": "source.preview"}, headers=world.headers("administrator"))
+    (event,) = found.json()["items"]
+    assert (event["actor_id"], event["data_source_id"]) == (world.user_id("analyst"), governed)
+    assert (event["tables"], event["outcome"], event["row_count"]) == (["main.paie"], "answer", 1)
+    assert "paie" in event["sql"]
