@@ -186,8 +186,26 @@ class LocalEngine:
     def _of_the_same(self, draft: Draft, found: Cover, last: Plan, today: date, notes: list[str]) -> Understanding:
         """« combien de commandes ? » after a question that was narrowed: of the same, and the notes say so."""
         kept = [*notes, text("nl2sql.note.of_the_same")]
-        bare = last.model_copy(update={"dimensions": (), "order": ()})
+        whole = {
+            "dimensions": (),
+            "order": (),
+            "limit": None,
+            "limit_per": None,
+            "ties": False,
+            "having": (),
+            "rollup": None,
+        }
+        bare = last.model_copy(update=whole)
         total = self._settle(lambda pick: self._follow(draft, found, bare, pick, today), kept)
+        if last.limit is not None or last.having or last.rollup is not None:
+            # After a ranking nothing says that it goes on: of the same days and part, or of everything?
+            alone = self._settle(lambda pick: self._build(draft, found, pick, today), notes)
+            if not isinstance(total, Understood) or not isinstance(alone, Understood):
+                return alone
+            return Ambiguous(
+                text("nl2sql.part_or_all", word=draft.measures[0].text),
+                (Choice(text("nl2sql.of_that_part"), total.plan), Choice(text("nl2sql.of_everything"), alone.plan)),
+            )
         if not last.dimensions or not isinstance(total, Understood):
             return total
         cut = self._settle(lambda pick: self._follow(draft, found, last, pick, today), kept)

@@ -15,6 +15,7 @@ from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.carry import carried
 from datapilot_kernel.nl2sql.local.cover import Cover
 from datapilot_kernel.nl2sql.local.draft import Condition, Draft, Group, MeasureMention
+from datapilot_kernel.nl2sql.local.gaps import two_parts
 from datapilot_kernel.nl2sql.local.knowledge import Knowledge
 from datapilot_kernel.nl2sql.local.shapes import Shaper
 from datapilot_kernel.nl2sql.local.signals import Missing, NotSure, Pick
@@ -35,6 +36,9 @@ from datapilot_kernel.plan.model import (
 _ONE_VALUE = re.compile(r"^\s*(\w+)\s*=\s*'([^']*)'\s*$")
 _ADDING = {"ajoute", "ajoutez", "rajoute", "aussi", "egalement", "add", "also", "plus"}
 
+_EVERY = {"tous", "toutes", "every", "all"}
+_AMOUNTS = {"montant", "montants", "montant total", "valeur", "valeur totale", "amount", "total amount"}
+
 __all__ = ["follow", "is_follow_up", "is_fragment", "stands_alone"]
 
 
@@ -54,6 +58,8 @@ def is_follow_up(draft: Draft, last: Plan | None) -> bool:
         return True
     if draft.only and draft.values and not (draft.measures or draft.groups or draft.listed or draft.which or draft.count):
         return True  # « uniquement les commandes web », « seulement les boutiques physiques »
+    if draft.gap and not draft.measures:
+        return True  # « écart avec Paris ? »
     if draft.share and not draft.groups and not draft.values and not draft.measures:
         return True
     if draft.sort and draft.measures and not draft.groups and not draft.subjects and not draft.values and not draft.periods:
@@ -78,7 +84,7 @@ def is_fragment(draft: Draft, last: Plan | None, cover: Cover) -> bool:
     """
     if last is None or len(draft.measures) != 1 or draft.unexplained or last.kind != "aggregate" or not last.measures:
         return False
-    if last.having or last.rollup is not None or last.related or last.comparison is not None or last.limit is not None:
+    if last.related or last.comparison is not None:
         return False
     if not (last.filters or last.any_of or last.period is not None) or any(m.transform for m in last.measures):
         return False
@@ -142,6 +148,10 @@ class _Follower(Turner):
         if draft.related or (draft.conditions and plan.kind == "aggregate" and not plan.measures):
             raise NotSure(*(r.text for r in draft.related))
         self.adding = draft.adding or any(w in _ADDING for w in words)
+        if draft.gap:
+            return self._gap_with(plan), self.notes
+        if self._only_the_amount():
+            return self._amount_of_those(plan), self.notes
         if draft.instead:
             plan = self._instead_of(plan)
         if draft.same_period:
@@ -222,6 +232,62 @@ class _Follower(Turner):
                 }
             ),
             self.notes,
+        )  # fmt: skip
+
+    def _gap_with(self, plan: Plan) -> Plan:
+        """« écart avec Paris ? » after Lyon: the one less the other, and both."""
+        draft = self.draft
+        more = draft.measures or draft.groups or draft.periods or draft.subjects or draft.conditions or draft.rank
+        shape = plan.having or plan.limit is not None or plan.rollup is not None or plan.comparison is not None
+        if plan.kind != "aggregate" or len(plan.measures) != 1 or len(draft.values) != 1 or more or shape:
+            raise NotSure(text("nl2sql.comparison"))
+        item = plan.measures[0]
+        stored = {o.ref: o for o in draft.values[0].of("value")}
+        held = next((f for f in plan.filters if f.op == "eq" and f.field in stored), None)
+        if held is None or item.filters or item.transform is not None or any(d.field == held.field for d in self.dims):
+            raise NotSure(text("nl2sql.comparison"))
+        other = stored[held.field].value
+        if other is None or other in held.values:
+            raise NotSure(draft.values[0].text)
+        self.items = two_parts(self, item, held.model_copy(update={"op": "in", "values": (*held.values, other)}))
+        rest = tuple(f for f in plan.filters if f is not held)
+        order = tuple(o for o in plan.order if o.by in {d.alias for d in self.dims})
+        return plan.model_copy(update={"measures": tuple(self.items), "filters": rest, "order": order})
+
+    def _only_the_amount(self) -> bool:
+        """« pour quel montant ? », « pour un total de combien ? »: nothing else is said."""
+        draft = self.draft
+        more = (
+            draft.measures or draft.groups or draft.values or draft.periods or draft.conditions or draft.rank or draft.share
+            or draft.units or draft.related or draft.trend or draft.growth or draft.cumul or draft.aggregate or draft.tax
+        )  # fmt: skip
+        named = [m for m in draft.subjects if m.text.lower() in _AMOUNTS]
+        said = len(named) == 1 and len(draft.subjects) == 1
+        return not more and (said or (draft.sum and draft.count and not draft.subjects))
+
+    def _amount_of_those(self, plan: Plan) -> Plan:
+        """The money of the rows that were listed or counted; asked where a state of theirs has an amount of its own."""
+        entity = self._counted_entity(plan)
+        if entity is None or plan.limit is not None or plan.having or plan.distinct or plan.comparison is not None:
+            raise NotSure(text("nl2sql.follow_up"))
+        model = self.layer.entities[entity]
+        money = {
+            f"{entity}.{n}" for n, m in model.measures.items()
+            if not m.hidden and m.format.kind == "currency" and m.formula is None and m.additivity == "additive"
+        }  # fmt: skip
+        name = model.plural or model.label
+        said = [o.ref for o in self.k.lexicon.lookup(f"montant des {name}") if o.ref in money and o.quality >= 0.95]
+        held = {self.layer.dimension(f.field).column for f in plan.filters if f.field.startswith(f"{entity}.")}
+        states = [r for r in sorted(money) if (own := self.layer.measure(r).filter) and any(c and c in own for c in held)]
+        refs = list(dict.fromkeys([*said[:1], *states])) or sorted(money)
+        if not refs:
+            raise NotSure(text("nl2sql.follow_up"))
+        ref = self.choose("money", refs, lambda r: self.layer.measure(r).label, text("nl2sql.which_amount"))
+        self._aliases = set()
+        item = MeasureItem(alias=self.alias(ref.partition(".")[2]), measure=ref)
+        return Plan(
+            measures=(item,), filters=plan.filters, any_of=plan.any_of, related=plan.related, period=plan.period,
+            time=plan.time, ignored_defaults=plan.ignored_defaults,
         )  # fmt: skip
 
     def _counted(self, plan: Plan) -> Plan:
@@ -412,7 +478,12 @@ class _Follower(Turner):
         if not added:
             self._aliases -= {d.alias for d in self.dims}
             self.dims = []
-        self.dims += [d for g in groups for d in self.group(g, self.items, 0)]
+        made = [d for g in groups for d in self.group(g, self.items, 0)]
+        self.dims += made
+        if set(self.words) & _EVERY:
+            # « et pour toutes les villes ? » after one of them.
+            open_now = {d.field for d in made}
+            plan = plan.model_copy(update={"filters": tuple(f for f in plan.filters if f.field not in open_now)})
         return plan.model_copy(update={"limit_per": None}) if not added else plan
 
     def _filters_of(self, plan: Plan, subject: str | None) -> Plan:

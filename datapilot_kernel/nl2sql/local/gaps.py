@@ -1,5 +1,5 @@
-"""The difference between two parts of one measure: « écart de CA entre Lyon et Paris », « différence entre le CA web et le CA
-magasin ».
+"""The difference between two parts of one measure: « écart de CA entre Lyon et Paris », « différence entre le CA web et le
+CA magasin », and « écart avec Paris ? » after a question about Lyon.
 
 Both parts are values of one column, named one after the other: the first less the second, and both are shown beside the
 difference. Between two periods the plan has a comparison already, which is left to it; a difference between anything else
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from datapilot_kernel.messages import text
 from datapilot_kernel.nl2sql.local.cover import Cover, Item
 from datapilot_kernel.nl2sql.local.signals import NotSure
-from datapilot_kernel.plan.model import Filter
+from datapilot_kernel.plan.model import Filter, MeasureItem
 
 if TYPE_CHECKING:
     from datapilot_kernel.nl2sql.local.shapes import Shaper
@@ -26,7 +26,7 @@ def settle_gap(found: Cover) -> None:
     """Read « écart … entre A et B » of two values as one wish for their difference, in place."""
     items = found.items
     place = next((i for i, x in enumerate(items) if x.kind == "op" and x.norm in _GAPS), None)
-    if place is None or not items[place].is_op("compare", "growth"):
+    if place is None or not items[place].is_op("compare", "growth") or _with_before(items, place):
         return
     norms = [t.norm for t in found.tokens]
     if not _BETWEEN & set(norms[items[place].start :]):
@@ -50,6 +50,17 @@ def settle_gap(found: Cover) -> None:
     items[place].ops = ("gap",)
 
 
+def _with_before(items: list[Item], place: int) -> bool:
+    """« écart avec Paris ? »: with the one asked about before."""
+    solid = [x for x in items[place + 1 :] if x.kind != "filler"]
+    if len(solid) != 2 or not solid[0].is_op("with", "versus") or solid[1].kind != "lex" or not solid[1].of("value"):
+        return False
+    solid[1].options = solid[1].of("value")
+    items[place].ops = ("gap",)
+    _light(solid[0])
+    return True
+
+
 def _light(item: Item) -> None:
     item.kind, item.options, item.ops, item.time = "filler", (), (), None
 
@@ -63,9 +74,15 @@ def difference_of(shaper: Shaper, filters: list[Filter]) -> list[Filter]:
     more = draft.rank or draft.share or draft.cumul or draft.trend or draft.growth or draft.aggregate or draft.together
     if len(parts) != 1 or len(shaper.items) != 1 or more or shaper.items[0].filters:
         raise NotSure(text("nl2sql.comparison"))
-    part, whole = parts[0], shaper.items[0]
+    part = parts[0]
     if any(d.field == part.field for d in shaper.dims) or any(v.joined_by == "or" for v in draft.values):
         raise NotSure(text("nl2sql.comparison"))
+    shaper.items = two_parts(shaper, shaper.items[0], part)
+    return [f for f in filters if f is not part]
+
+
+def two_parts(shaper: Shaper, whole: MeasureItem, part: Filter) -> list[MeasureItem]:
+    """Return a measure of the first value of ``part`` less that of the second, and both of them."""
     sides = [part.model_copy(update={"op": "eq", "values": (value,), "typed": ()}) for value in part.values]
     names = [shaper.value_label(part.field, str(value)) for value in part.values]
     label = shaper.item_label(whole)
@@ -81,5 +98,4 @@ def difference_of(shaper: Shaper, filters: list[Filter]) -> list[Filter]:
             "label": text("nl2sql.gap_label", label=label, first=names[0], second=names[1]),
         }
     )  # fmt: skip
-    shaper.items = [gap, first, second]
-    return [f for f in filters if f is not part]
+    return [gap, first, second]

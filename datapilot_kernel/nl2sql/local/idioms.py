@@ -51,6 +51,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     settle_asides(found, lexicon)
     settle_gap(found)
     _from_one_to_the_next(found)
+    _and_in(found, lexicon)
     _what_is_owed(found, lexicon)
     _what_was_done(found, lexicon)
     _how_much_did_we(found, lexicon, words)
@@ -422,6 +423,16 @@ def _before_that(found: Cover) -> None:
 def _last_one(item: Item) -> CalendarPeriod | None:
     period = item.time.period if item.time is not None else None
     return period if isinstance(period, CalendarPeriod) and period.offset == -1 else None
+
+
+def _and_in(found: Cover, lexicon: Lexicon) -> None:
+    """« et en magasin ? »: where the layer calls a value « en magasin », it is that, and no shop."""
+    for before, item in pairwise(found.items):
+        if before.kind == "op" and before.text.lower() == "et en" and item.kind == "lex" and item.of("value"):
+            named = tuple(
+                o for o in lexicon.lookup(f"en {item.text}") if o.kind == "value" and o.quality >= 0.95 and o in item.options
+            )
+            item.options = named or item.options
 
 
 _STEPS = {"mois": "month", "trimestre": "quarter", "semaine": "week"}

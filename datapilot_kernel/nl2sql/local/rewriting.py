@@ -24,6 +24,7 @@ _UNITS = {"jour", "semaine", "mois", "trimestre", "semestre", "annee", "an"}
 _ARTICLES = {"le", "la", "les", "l"}
 _MONEY_TAIL = {"montant", "valeur", "euros", "€", "montants"}
 _NUMBER_TAIL = {"nombre", "quantite", "nb"}
+_NOTHING_ELSE = {"et", "maintenant", "en", "pour", "?", ".", ",", "plutot", "alors", "puis", "sur"}
 _TRAILING = {"?", ".", "!", "svp", "stp", "merci"}
 
 
@@ -124,6 +125,8 @@ def _all_told(tokens: list[Token]) -> list[Token]:
             continue  # « toutes années confondues » is a period
         if set(norms[start:i]) & {*_UNITS, "annees", "periodes", "periode", "jours", "semaines"}:
             continue
+        if not {*norms[:start], *norms[i + 1 :]} - _NOTHING_ELSE:
+            return [*tokens[:i], *tokens[i + 1 :]]  # « tous canaux confondus », said of the question before
         kept = [*tokens[:start], *tokens[i + 1 :]]
         return _without_loose_commas(kept)
     return tokens
@@ -207,7 +210,9 @@ _BUYING = {"client", "clients", "acheteur", "acheteurs", "acheteuse", "acheteuse
 
 
 def _taxed_last(tokens: list[Token], comma: int, end: int, tax: str) -> list[Token]:
-    """« CA par mois, montants HT »: the tax of what is measured; « les 5 plus gros clients, montants TTC »: their sales so."""
+    """« CA par mois, montants HT »: the tax of what is measured; « les 5 plus gros clients, montants TTC »: of what they
+    bought.
+    """
     norms = {t.norm for t in tokens[:comma]}
     at = tokens[comma]
     if norms & {"ca", "chiffre", "ventes", "panier", "montant", "marge", "encaissements"}:
