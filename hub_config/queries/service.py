@@ -183,8 +183,9 @@ class QueryService:
 
     def _keep_house(self) -> None:
         swept_at = 0.0
-        # Loaded behind the start, not in front of the first result.
-        import_module("pyarrow")
+        # Loaded behind the start, not in front of the first result: making an Arrow array of rows asks for pandas.
+        for name in ("pyarrow", "pandas"):
+            import_module(name)
         while not self._stopped.wait(_LATE_EVERY_S if swept_at else 0.0):
             try:
                 self.record.write_late()
