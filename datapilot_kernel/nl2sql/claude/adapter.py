@@ -21,6 +21,10 @@ request.
 What the SDK reads from the environment: proxies, ``SSL_CERT_FILE``, ``SSL_CERT_DIR``, ``ANTHROPIC_CUSTOM_HEADERS`` (an
 operator's gateway). Not: the key (given), credentials on disk, OpenTelemetry (off: a trace could carry the question).
 Redirects are not followed: the question goes where the settings say.
+
+What comes is not trusted: an event that is none, arguments nested too deeply, a reply far longer than was allowed are a
+cut stream; ``NaN`` is no JSON; control characters and half of a surrogate pair are taken out of texts before anything else
+sees them. A service that reports no usage is counted by our own estimate, never as free.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -121,6 +126,14 @@ EVENT_KINDS: Final[dict[str, str]] = {
 }  # fmt: skip
 """By ``error.type`` of an error event: it comes inside a stream that began with status 200."""
 FALLBACK: Final = "down"
+_MALFORMED = (AttributeError, TypeError, KeyError, RecursionError)
+"""What the SDK and we stumble over in an event that is none."""
+MAX_DEPTH = 40
+"""Of a tool's arguments: a plan nests a dozen deep."""
+_MAX_BLOCKS = 64
+_CHARACTERS_A_TOKEN = 40
+"""No text has so many: what is longer does not come from the model that was asked."""
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 RETRIED: Final = frozenset({"rate_limited", "overloaded", "down"})
 _FIRST_WAIT_S = 0.5
 
@@ -141,15 +154,20 @@ def kind_of(error: BaseException) -> str:
 
 @dataclass
 class _Reading:
-    """A reply as far as it has come."""
+    """A reply as far as it has come; ``before`` is what earlier attempts at it used."""
 
     meter: Meter
+    request: ModelRequest
+    before: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=Usage)
+    sent: bool = False
     text: str = ""
     blocks: dict[int, dict[str, Any]] = field(default_factory=dict)
     stop_reason: str = ""
     started: bool = False
     ended: bool = False
-    counted: bool = False
+    input_reported: bool = False
+    output_reported: bool = False
     characters: int = 0
     first_token_at: float | None = None
 
@@ -159,28 +177,29 @@ class _Reading:
             case "message_start":
                 self.started = True
                 self._count(getattr(event.message, "usage", None))
+                self.output_reported = False
             case "content_block_start":
                 self._begun()
                 block = event.content_block
+                if len(self.blocks) >= _MAX_BLOCKS:
+                    raise ModelProblem("cut", log="model: too many parts in one reply")
                 self.blocks[event.index] = {
                     "type": block.type, "id": getattr(block, "id", ""), "name": getattr(block, "name", ""),
                     "json": "", "given": getattr(block, "input", None),
                 }  # fmt: skip
-                self.text += getattr(block, "text", "") or ""
+                self._more(getattr(block, "text", "") or "")
             case "content_block_delta":
                 self._begun()
                 piece = getattr(event.delta, "text", None)
                 if piece is not None:
-                    self.text += piece
-                    self.characters += len(piece)
+                    self._more(piece)
                 partial = getattr(event.delta, "partial_json", None)
                 if partial is not None and event.index in self.blocks:
                     self.blocks[event.index]["json"] += partial
-                    self.characters += len(partial)
+                    self._longer(len(partial))
             case "message_delta":
                 self.stop_reason = event.delta.stop_reason or self.stop_reason
                 self._count(getattr(event, "usage", None))
-                self.counted = True
             case "message_stop":
                 self.ended = True
             case _:
@@ -190,11 +209,17 @@ class _Reading:
         if self.first_token_at is None:
             self.first_token_at = time.monotonic()
 
+    def _more(self, piece: str) -> None:
+        self.text += piece
+        self._longer(len(piece))
+
+    def _longer(self, characters: int) -> None:
+        self.characters += characters
+        if self.characters > self.request.max_tokens * _CHARACTERS_A_TOKEN:
+            raise ModelProblem("cut", log="model: a reply longer than was asked for")
+
     def _count(self, usage: Any) -> None:
         """Take reported usage over: the counts are cumulative, and one that is not given keeps its value."""
-        if usage is None:
-            return
-        kept = self.meter.usage
         for ours, theirs in (
             ("input_tokens", "input_tokens"),
             ("output_tokens", "output_tokens"),
@@ -203,14 +228,27 @@ class _Reading:
         ):
             value = getattr(usage, theirs, None)
             if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-                setattr(kept, ours, value)
+                setattr(self.usage, ours, value)
+                self.input_reported = self.input_reported or ours == "input_tokens"
+                self.output_reported = self.output_reported or ours == "output_tokens"
+        self._tell()
 
-    def estimate_rest(self) -> None:
-        """The end did not come: count what was received."""
-        if self.started and not self.counted:
+    def _tell(self) -> None:
+        whole = Usage()
+        whole.add(self.before)
+        whole.add(self.usage)
+        self.meter.usage = whole
+
+    def settle(self) -> None:
+        """No more comes: what was not reported is estimated, from what was sent and what was received."""
+        if self.sent and not self.input_reported:
+            self.usage.input_tokens = max(self.usage.input_tokens, self.request.estimated_tokens())
+            self.usage.estimated = True
+        if self.started and not self.output_reported:
             received = estimate_tokens("x" * self.characters)
-            self.meter.usage.output_tokens = max(self.meter.usage.output_tokens, received)
-            self.meter.usage.estimated = True
+            self.usage.output_tokens = max(self.usage.output_tokens, received)
+            self.usage.estimated = True
+        self._tell()
 
     def calls(self) -> tuple[ToolCall, ...]:
         found = []
@@ -220,11 +258,39 @@ class _Reading:
                 continue
             arguments: Any = None
             try:
-                arguments = json.loads(block["json"]) if block["json"] else block["given"]
-            except ValueError:
+                arguments = json.loads(block["json"], parse_constant=_no_number) if block["json"] else block["given"]
+                arguments = _sound(arguments)
+            except (ValueError, RecursionError):
                 arguments = None
-            found.append(ToolCall(block["id"], block["name"], arguments if isinstance(arguments, dict) else None))
+            name = _clean(str(block["name"]))[:100]
+            found.append(ToolCall(_clean(str(block["id"])), name, arguments if isinstance(arguments, dict) else None))
         return tuple(found)
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def _sound(value: Any, depth: int = 0) -> Any:
+    """Return JSON whose texts are texts; raises ValueError when it is nested too deeply."""
+    if depth > MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, list):
+        return [_sound(one, depth + 1) for one in value]
+    if isinstance(value, dict):
+        return {_clean(str(key)): _sound(one, depth + 1) for key, one in value.items()}
+    return value
+
+
+def _clean(text: str) -> str:
+    r"""Return a text without what is none: control characters (a terminal would obey them), lone surrogates.
+
+    >>> _clean("CA\x1b[2J\n2025")
+    'CA[2J\n2025'
+    """
+    return _NOT_TEXT.sub("", text)
 
 
 class ClaudeModel:
@@ -283,6 +349,10 @@ class ClaudeModel:
             raise ModelProblem("not_installed", log="the SDK is not installed (extra « claude »)") from None
 
         settings = self.settings
+        key = settings.key.get_secret_value().strip()
+        if not key or not key.isascii() or not key.isprintable():
+            # Of a file with a line too many, or with a typographic dash: no header can carry it.
+            raise ModelProblem("bad_key", log="the model's key is no header's text")
         until = retirement(settings.model)
         if until is not None:
             log.warning("model %s is to be retired on %s", settings.model, until)
@@ -294,7 +364,7 @@ class ClaudeModel:
                 options["verify"] = ssl.create_default_context(cafile=settings.ca_file)
             http_client = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, **options)
             return AsyncAnthropic(
-                api_key=settings.key.get_secret_value(),
+                api_key=key,
                 base_url=settings.base_url or "https://api.anthropic.com",
                 timeout=timeout,
                 max_retries=0,
@@ -310,15 +380,18 @@ class ClaudeModel:
         tries = 0
         while True:
             tries += 1
-            meter.usage = Usage()
-            reading = _Reading(meter)
+            # An attempt that was turned away inside its stream may have been billed: it stays counted.
+            before = Usage()
+            before.add(meter.usage)
+            reading = _Reading(meter, request, before)
             strict = self._strict
             try:
                 return await self._once(client, request, reading, deadline, began)
             except ModelProblem:
                 raise
             except _foreign_errors() as error:
-                reading.estimate_rest()
+                reading.sent = reading.started
+                reading.settle()
                 problem = self._translated(error)
                 if problem.kind == "bad_request" and strict and _dislikes_strict(error):
                     # Not every gateway and model takes strict tools; what they give is validated here anyway.
@@ -346,6 +419,7 @@ class ClaudeModel:
         loop = asyncio.get_running_loop()
         first = min(settings.first_token_timeout_ms / 1000, deadline - now)
         stream = None
+        reading.sent = True
         try:
             async with asyncio.timeout(first) as watch:
                 # The road of messages.create, without its warning that a model will be retired: that is the log's.
@@ -362,25 +436,25 @@ class ClaudeModel:
                         left = min(settings.idle_timeout_ms / 1000, deadline - time.monotonic())
                         watch.reschedule(loop.time() + left)
         except TimeoutError:
-            if not reading.started:
-                # Sent, and nobody knows how far it came: what was sent is counted rather than forgotten.
-                reading.meter.usage.input_tokens = request.estimated_tokens()
-                reading.meter.usage.estimated = True
-            reading.estimate_rest()
+            # Sent, and nobody knows how far it came: what was sent is counted rather than forgotten.
+            reading.settle()
             raise ModelProblem("timeout", log=f"model: no end after {time.monotonic() - now:.1f} s") from None
-        except asyncio.CancelledError:
-            reading.estimate_rest()
+        except (asyncio.CancelledError, ModelProblem):
+            reading.settle()
             raise
+        except _MALFORMED as error:
+            reading.settle()
+            raise ModelProblem("cut", log=f"model: an event that is none ({type(error).__name__})") from None
         finally:
             if stream is not None:
                 await stream.close()
+        reading.settle()
         if not reading.ended:
-            reading.estimate_rest()
             raise ModelProblem("cut", log="model: the stream ended before message_stop")
         done = time.monotonic()
         first_ms = (reading.first_token_at - began) * 1000 if reading.first_token_at is not None else None
         return ModelReply(
-            reading.text, reading.calls(), reading.stop_reason, reading.meter.usage, first_ms, (done - began) * 1000
+            _clean(reading.text), reading.calls(), reading.stop_reason, reading.meter.usage, first_ms, (done - began) * 1000
         )
 
     def _translated(self, error: Exception) -> ModelProblem:

@@ -52,7 +52,7 @@ class PaidModel:
             The token was cancelled.
         """
         price = self.settings.prices.price(request.model)
-        worst = price.most(request.estimated_tokens(), request.max_tokens)
+        worst = price.most(request.most_tokens(), request.max_tokens)
         held = self.budget.reserve(worst) if self.budget is not None else None
         use.model = request.model
         if self.keep_requests:

@@ -58,6 +58,16 @@ class ModelRequest:
         """Return an estimate of the tokens of what is sent."""
         return estimate_tokens(json.dumps(self.body(), ensure_ascii=False))
 
+    def most_tokens(self) -> int:
+        """Return a number of tokens that what is sent does not exceed, for what is set aside before the call.
+
+        Two characters a token where they are plain, a token for each byte but one where they are not (a Chinese character or
+        an emoji is two or three), and the service's own words around tools.
+        """
+        written = json.dumps(self.body(), ensure_ascii=False)
+        beyond = len(written.encode("utf-8", "replace")) - len(written)
+        return (len(written) + 1) // 2 + beyond + 600
+
 
 def estimate_tokens(text: str) -> int:
     """Estimate a text's tokens: French, JSON and SQL come to about three characters each.
