@@ -44,12 +44,15 @@ class GroupBuilder(MeasureBuilder):
         ranked = target.mention.start if target is not None and target.mention is not None else None
         if not folded:
             for mention in draft.subjects:
+                if not groups and mention.of("entity") and self._rate_of_each(mention):
+                    groups.append(Group(mention))
                 if mention.of("entity") or mention.start in (ranked, draft.sort_by):
                     continue
                 head = draft.head is not None and mention.start == draft.head.start
                 number = all(self.layer.dimension(o.ref).type == "number" for o in mention.of("dimension"))
                 sorted_too = draft.sort and not groups and mention.start == draft.subjects[0].start
-                if (self.items and (self._bare(mention) or head or sorted_too) and not number) or (
+                each = not groups and self._rate_of_each(mention)
+                if (self.items and (self._bare(mention) or head or sorted_too or each) and not number) or (
                     conditions and not groups
                 ):
                     groups.append(Group(mention))
@@ -67,6 +70,18 @@ class GroupBuilder(MeasureBuilder):
         if draft.head_unit and not any(g.grain == draft.head_unit for g in groups) and not target:
             raise NotSure(text(f"plan.grain.{draft.head_unit}").lower())
         return groups
+
+    def _rate_of_each(self, mention: Mention) -> bool:
+        """« taux de marge des marques »: rates do not add up, so of each."""
+        last = mention.text.lower().split()[-1]
+        before = self.words[mention.start - 1] if 0 < mention.start <= len(self.words) else ""
+        rates = bool(self.items) and all(i.measure is not None and self.k.is_average(i.measure) for i in self.items)
+        rates = rates and all(self.layer.measure(i.measure or "").format.kind == "percent" for i in self.items)
+        things = {o.ref for o in mention.of("entity")}
+        narrowed = any(o.entity in things for v in self.draft.values for o in v.options)
+        if narrowed or not all(self.k.is_master(t) for t in things):
+            return False  # « taux de marge des clients pro »: of all of them together
+        return rates and last.endswith(("s", "x")) and before in ("des", "les", "nos") and not self.draft.rank
 
     def _any_target(self) -> Group:
         """« top 10 » of what? Offer the things that what is measured can be cut by."""

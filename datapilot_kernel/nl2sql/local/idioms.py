@@ -39,6 +39,7 @@ _OWED = (
     "encours client", "encours clients", "encours", "reste à payer", "reste à encaisser", "montant restant dû", "restant dû",
     "reste dû", "créances clients", "créances",
 )  # fmt: skip
+_NOUN_OF_WAY = {"retir": stem("retrait"), "factur": stem("facturation"), "livr": stem("livraison")}
 _BY_NUMBER = {"quantite", "quantites", "qte", "unites", "pieces", "quantity", "volume", "units"}
 _BY_MONEY = {"valeur", "montant", "euros", "euro", "€", "value", "amount"}
 _QUANTITIES = ("quantité vendue", "quantité", "units sold", "quantity")
@@ -60,6 +61,7 @@ def settle(found: Cover, lexicon: Lexicon, words: Grammar) -> Cover:
     _end_of_month(found, lexicon)
     _amount_of_before(found, words)
     _paid_by(found)
+    _picked_up(found, lexicon)
     _at_each_end(found, lexicon)
     _in_quantity_or_value(found, lexicon)
     _left_in_stock(found)
@@ -544,6 +546,26 @@ def _amount_of_before(found: Cover, words: Grammar) -> None:
         if first < i and any(x.of("entity") for x in items[first:i]):
             item.kind, item.options, item.ops = "op", (), ("amount",)
             items.insert(first, items.pop(i))
+            return
+
+
+def _picked_up(found: Cover, lexicon: Lexicon) -> None:
+    """« commandes retirées à Lyon Bellecour »: the way that the layer calls by that noun (« magasin de retrait »)."""
+    joins = lexicon.layer.joins
+    for i, item in enumerate(found.items):
+        noun = next((n for root, n in _NOUN_OF_WAY.items() if item.norm.startswith(root)), None)
+        place = next((x for x in found.items[i + 1 :] if x.kind != "filler"), None)
+        if noun is None or item.end - item.start != 1 or not _PARTICIPLE.search(item.text) or place is None:
+            continue
+        subject = {o.entity for x in found.items[:i] if x.kind == "lex" for o in x.of("entity", "measure")}
+        ways = [
+            name for name, join in joins.items()
+            if noun in {w for t in (join.label or "", *join.synonyms) for w in phrase(t)} and join.from_entity in subject
+            and any(o.entity == join.to_entity for o in place.of("value"))
+        ]  # fmt: skip
+        if len(ways) == 1:
+            _is(item, (Option("way", ways[0]),))
+            place.options = tuple(o for o in place.of("value") if o.entity == joins[ways[0]].to_entity)
             return
 
 

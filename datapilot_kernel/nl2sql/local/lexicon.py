@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 from datapilot_kernel.catalog.values import ValueHit, ValueIndex
@@ -270,14 +270,21 @@ class Lexicon:
 
     def _same_event(self, token: Token) -> tuple[Option, ...]:
         """Return the dates of what a participle says by another word than the date's noun: « terminés », date de fin."""
-        nouns = next((n for p, n in _SAME_EVENT if p.match(token.norm)), ())
-        found = dict.fromkeys(
-            f"{name}.{dimension_name}" for name, entity in self.layer.entities.items() if not entity.hidden
-            for dimension_name, d in entity.dimensions.items()
-            if d.type in ("date", "timestamp") and not d.hidden
-            and any(set(phrase(t)) & set(nouns) and not set(phrase(t)) & _EXPECTED for t in (d.label, *d.synonyms))
-        )  # fmt: skip
+        nouns = set(next((n for p, n in _SAME_EVENT if p.match(token.norm)), ()))
+        if not nouns:
+            return ()
+        found = [ref for ref, said in self._event_words if any(t & nouns and not t & _EXPECTED for t in said)]
         return tuple(Option("dimension", ref, 0.8) for ref in found)
+
+    @cached_property
+    def _event_words(self) -> list[tuple[str, list[set[str]]]]:
+        """The dates that people see, with the stems of each of their names: made once, five hundred tables have many."""
+        return [
+            (f"{name}.{dimension_name}", [set(phrase(text)) for text in (d.label, *d.synonyms)])
+            for name, entity in self.layer.entities.items()
+            for dimension_name, d in entity.dimensions.items()
+            if not entity.hidden and d.type in ("date", "timestamp") and not d.hidden
+        ]
 
     def words_of(self, option: Option) -> set[str]:
         """Return the stems of every label and synonym of what an option names."""

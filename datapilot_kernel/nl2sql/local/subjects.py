@@ -75,7 +75,10 @@ class SubjectBuilder(DefaultsBuilder):
         in_state = draft.values and mention.start and self.words[mention.start - 1] == "en" and not draft.periods
         thing = self._things_counted(ref, mention)
         if thing is None and in_state and self.k.is_count(ref):
-            thing = self.k.counted_through(ref)  # « lustres en rupture »: which, or how many?
+            # « lustres en rupture »: which, or how many? What is out of stock, another name of the measure says.
+            names = [MeasureMention((), t) for t in (self.layer.measure(ref).label, *self.layer.measure(ref).synonyms)]
+            things = {t for n in names if (t := self._things_counted(ref, n)) not in (None, ref.partition(".")[0])}
+            thing = next(iter(things)) if len(things) == 1 else self.k.counted_through(ref)
         if thing is None:
             return
         if not (draft.listed or draft.which or draft.related or any(c.doing or c.money for c in draft.conditions)):
