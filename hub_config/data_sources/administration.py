@@ -21,7 +21,7 @@ from hub_config.data_sources.connection import ConnectionConfig
 from hub_config.data_sources.manager import DataSources
 from hub_config.data_sources.storage import Upload
 from hub_config.data_sources.visibility import reached, visible
-from hub_config.database import DataSource, Job, ScopedSession, SourceFile, Workspace, utc_now
+from hub_config.database import DataSource, Job, ScopedSession, SourceFile, Workspace, WorkspaceMember, utc_now
 from hub_config.errors import Conflict, Forbidden, NotFound
 from hub_config.principal import Principal
 
@@ -159,7 +159,7 @@ class Administration:
                 self._free_name(session, name, but=row.id)
                 row.name = name
             if move:
-                row.workspace_id = self._workspace(session, workspace_id)
+                row.workspace_id = self._workspace(session, principal, workspace_id)
             if connection is not None:
                 config = self._merged(session, row, connection)
                 self._sources.wall.addresses(config.host, config.effective_port)
@@ -427,7 +427,10 @@ class Administration:
     ) -> DataSource:
         self._free_name(session, name)
         row = DataSource(
-            name=name, type=kind, workspace_id=self._workspace(session, workspace_id), created_by=principal.user_id
+            name=name,
+            type=kind,
+            workspace_id=self._workspace(session, principal, workspace_id),
+            created_by=principal.user_id,
         )
         session.add(row)
         try:
@@ -441,8 +444,11 @@ class Administration:
         if taken is not None and taken != but:
             raise Conflict("data_sources.name_taken")
 
-    def _workspace(self, session: ScopedSession, workspace_id: str | None) -> str | None:
-        if workspace_id is not None and session.get(Workspace, workspace_id) is None:
+    def _workspace(self, session: ScopedSession, principal: Principal, workspace_id: str | None) -> str | None:
+        if workspace_id is None:
+            return None
+        member = principal.is_administrator or session.get(WorkspaceMember, (workspace_id, principal.user_id)) is not None
+        if not member or session.get(Workspace, workspace_id) is None:
             raise NotFound(log="workspace")
         return workspace_id
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, or_, select, update
 from sqlglot import exp
 
-from datapilot_kernel.catalog.model import Catalog
+from datapilot_kernel.catalog.model import Catalog, Table
 from datapilot_kernel.errors import BadInput, LayerProblem, SourceProblem
 from datapilot_kernel.messages import text as message
 from datapilot_kernel.semantic import Finding, Layer, check_layer, draft_layer, dump_layer, parse_layer
@@ -169,7 +169,7 @@ class Layers:
             return _view(row)
 
     def catalog(self, principal: Principal, source_id: str) -> Catalog:
-        """Return the catalog as this person may see it: a masked column is there for administrators alone."""
+        """Return the catalog as this person may see it: masked columns and counts of filtered rows for administrators."""
         with self._sources.turns.taken(principal.tenant_id), self._sources.open(principal, source_id) as opened:
             catalog, layer = opened.catalog, opened.layer
         return catalog if principal.is_administrator or layer is None else without_masked(catalog, layer)
@@ -246,16 +246,38 @@ class Layers:
 
 
 def without_masked(catalog: Catalog, layer: Layer) -> Catalog:
-    """Return a catalog without the columns that a layer masks."""
+    """Return a catalog without the columns that a layer masks, and without counts of the rows that it filters."""
     masked: dict[str, set[str]] = {}
+    filtered: set[str] = set()
     for entity in layer.entities.values():
         key = entity.table if "." in entity.table else f"{catalog.default_schema}.{entity.table}"
         masked.setdefault(key, set()).update(entity.masked)
-    tables = tuple(
-        table.model_copy(update={"columns": tuple(c for c in table.columns if c.name not in masked.get(table.key, ()))})
-        for table in catalog.tables
-    )
+        if entity.row_filter:
+            filtered.add(key)
+    tables = tuple(_shown(table, masked, counts=table.key not in filtered) for table in catalog.tables)
     return catalog.model_copy(update={"tables": tables})
+
+
+def _shown(table: Table, masked: dict[str, set[str]], *, counts: bool) -> Table:
+    hidden = masked.get(table.key, set())
+    columns = tuple(c for c in table.columns if c.name not in hidden)
+    keys = tuple(
+        key
+        for key in table.foreign_keys
+        if hidden.isdisjoint(key.columns) and masked.get(key.ref_table, set()).isdisjoint(key.ref_columns)
+    )
+    update: dict[str, Any] = {
+        "columns": columns,
+        "primary_key": table.primary_key if hidden.isdisjoint(table.primary_key) else (),
+        "unique_keys": tuple(key for key in table.unique_keys if hidden.isdisjoint(key)),
+        "foreign_keys": keys,
+    }
+    if not counts:
+        # Of all rows, those included that the person may not see.
+        nothing = {"null_share": None, "distinct_count": None, "minimum": None, "maximum": None, "values": None}
+        update["columns"] = tuple(c.model_copy(update=nothing) for c in columns)
+        update["row_estimate"] = None
+    return table.model_copy(update=update)
 
 
 def _without_values(catalog: Catalog) -> Catalog:

@@ -181,3 +181,56 @@ def test_a_preview_is_written_down_like_any_statement(world: World, governed: st
     assert (event["actor_id"], event["data_source_id"]) == (world.user_id("analyst"), governed)
     assert (event["tables"], event["outcome"], event["row_count"]) == (["main.paie"], "answer", 1)
     assert "paie" in event["sql"]
+
+
+def test_the_catalog_counts_no_row_that_is_filtered(world: World, governed: str) -> None:
+    def table(role: str) -> Any:
+        found = world.client.get(f"/api/v1/data-sources/{governed}/catalog", headers=world.headers(role)).json()
+        return found["tables"][0]
+
+    shown = table("analyst")
+    assert (shown["row_estimate"], [c["name"] for c in shown["columns"]]) == (None, ["nom", "region"])
+    assert {(c["distinct_count"], c["null_share"]) for c in shown["columns"]} == {(None, None)}
+    assert table("administrator")["row_estimate"] == 3
+
+
+def test_the_catalog_names_no_masked_column_in_a_key() -> None:
+    from datapilot_kernel.catalog.model import Catalog
+    from datapilot_kernel.semantic import parse_layer
+    from hub_config.data_sources.layers import without_masked
+
+    def columns(*names: str) -> list[dict[str, str]]:
+        return [{"name": n, "type": "text", "native_type": "VARCHAR"} for n in names]
+
+    pay = {
+        "db_schema": "main",
+        "name": "paie",
+        "columns": columns("nom", "region", "salaire"),
+        "primary_key": ["nom", "salaire"],
+        "unique_keys": [["salaire"], ["nom"]],
+    }
+    other = {
+        "db_schema": "main",
+        "name": "prime",
+        "columns": columns("montant"),
+        "foreign_keys": [{"columns": ["montant"], "ref_table": "main.paie", "ref_columns": ["salaire"]}],
+    }
+    about = {"dialect": "duckdb", "default_schema": "main", "version": "1", "taken_at": "2026-01-01T00:00:00Z"}
+    layer, _ = parse_layer(LAYER)
+    assert layer is not None
+    shown = without_masked(Catalog.model_validate({**about, "tables": [pay, other]}), layer)
+    assert "salaire" not in shown.model_dump_json()
+    assert shown.tables[0].unique_keys == (("nom",),)
+
+
+def test_a_source_goes_only_into_a_workspace_of_ones_own(world: World) -> None:
+    headers = world.headers("administrator")
+    corner = world.client.post("/api/v1/workspaces", json={"name": "Direction"}, headers=headers).json()["id"]
+    upload = _send(world, PAY, "x.csv").json()["id"]
+    body = {"name": "Intrus", "uploads": [upload], "workspace_id": corner}
+    sent = world.client.post("/api/v1/data-sources/from-files", json=body, headers=world.headers("analyst"))
+    assert sent.status_code == 404
+    members = {"user_ids": [world.user_id("analyst")]}
+    world.client.put(f"/api/v1/workspaces/{corner}/members", json=members, headers=headers)
+    sent = world.client.post("/api/v1/data-sources/from-files", json=body, headers=world.headers("analyst"))
+    assert sent.status_code == 201
