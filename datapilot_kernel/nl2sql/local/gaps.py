@@ -26,10 +26,9 @@ def settle_gap(found: Cover) -> None:
     """Read « écart … entre A et B » of two values as one wish for their difference, in place."""
     items = found.items
     place = next((i for i, x in enumerate(items) if x.kind == "op" and x.norm in _GAPS), None)
-    if place is None or not items[place].is_op("compare", "growth") or _with_before(items, place):
-        return
-    norms = [t.norm for t in found.tokens]
-    if not _BETWEEN & set(norms[items[place].start :]):
+    if place is None:
+        place = _by_how_much(found)
+    if place is None or not items[place].is_op("compare", "growth", "gap") or _with_before(items, place):
         return
     values = [i for i in range(place + 1, len(items)) if items[i].kind == "lex" and items[i].of("value")]
     measured = [x for x in items if x.kind == "lex" and not x.of("value") and x.of("measure")]
@@ -37,7 +36,7 @@ def settle_gap(found: Cover) -> None:
         return
     first, second = values
     between = [x for x in items[first + 1 : second] if x.kind != "filler" and x not in measured]
-    if len(between) != 1 or not between[0].is_op("and"):
+    if between and (len(between) != 1 or not between[0].is_op("and")):
         return
     shared = {o.ref for o in items[first].of("value")} & {o.ref for o in items[second].of("value")}
     if not shared:
@@ -48,6 +47,22 @@ def settle_gap(found: Cover) -> None:
     for again in measured[1:]:
         _light(again)  # « entre le CA web et le CA magasin »: one measure, said of each
     items[place].ops = ("gap",)
+
+
+def _by_how_much(found: Cover) -> int | None:
+    """« de combien le CA web dépasse-t-il le CA magasin »: read as their difference; the place of « combien »."""
+    items, norms = found.items, [t.norm for t in found.tokens]
+    if norms[:2] != ["de", "combien"]:
+        return None
+    beyond = next((x for x in items if x.kind == "op" and x.norm.startswith("depass") and x.is_op("gt", "reach")), None)
+    count = next((i for i, x in enumerate(items) if x.is_op("count")), None)
+    if beyond is None or count is None:
+        return None
+    beyond.ops, items[count].ops = ("and",), ("gap",)
+    for item in items:
+        if item.norm in ("celui", "celle", "ceux", "celles", "t", "il", "elle") and item.kind in ("unknown", "filler"):
+            _light(item)
+    return count
 
 
 def _with_before(items: list[Item], place: int) -> bool:

@@ -277,27 +277,10 @@ class MeasureBuilder(SubjectBuilder):
         """« les 5 plus grosses commandes »: the amount of each; None where rows are no amounts (clients, products)."""
         if self.k.is_master(subject):
             return None
-        if self.draft.tax is None and (amount := self._amount_of_rows(subject)) is not None:
-            return amount
         try:
             return self._money_column(Condition("gt", ()), frozenset({subject}))
         except NotSure:
             return None
-
-    def _amount_of_rows(self, subject: str) -> str | None:
-        """Return the column that the layer adds up as « montant des factures »; None where it says nothing of the kind."""
-        model = self.layer.entities[subject]
-        added = {
-            self.k.summed_dimension(o.ref)
-            for o in self.k.lexicon.lookup(f"montant des {model.plural or model.label}")
-            if o.kind == "measure" and o.entity == subject and o.quality >= 0.95
-        } - {None}
-        column = next(iter(added), None)
-        own = column is not None and column.partition(".")[0] == subject
-        if len(added) != 1 or not own or column is None or self.layer.dimension(column).hidden:
-            return None
-        self.note("ranked_by", label=self.layer.dimension(column).label)
-        return column
 
     def _noun_dimension(self, nouns: tuple[str, ...], subject: str) -> str | None:
         """Return the subject's own number that an adjective stands for (« les plus chers »: the price)."""

@@ -239,6 +239,9 @@ class Reader(RankReader):
         item = None if place is None else self.items[place]
         if place is None or item is None or item.kind != "lex" or not item.of("measure"):
             return None
+        said = {o.ref for m in self.draft.measures for o in m.of("measure")}
+        if said & {o.ref for o in item.of("measure")}:
+            return None  # « le CA web dépasse le CA magasin » compares a measure with itself
         found = self._ratio_to(item)
         if found is None:
             return None

@@ -271,6 +271,12 @@ class Timing:
                     self.s.related.append(Related(entity=event, period=self._base()[0].period))
                     self._moved = True
         else:
+            for item in items if len(items) > 1 and not self.draft.new else ():
+                root = min(self.s.item_roots(item))
+                rows = item.entity == root or (item.measure is not None and item.measure == self.s.k.row_count(root))
+                if rows and self.s.k.is_master(root) and self.s.layer.entities[root].time is not None:
+                    # « combien de clients en mai et quel CA »: who came then, or who bought then? One thing at a time.
+                    raise NotSure(self.s.item_label(item))
             for item in items:
                 for root in self.s.item_roots(item):
                     event_time = self.s.k.time_of(root)
