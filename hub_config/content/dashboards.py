@@ -16,7 +16,7 @@ from hub_config.content.paging import Before, newest_first
 from hub_config.content.workspaces import seen
 from hub_config.data_sources.visibility import reached
 from hub_config.database import Dashboard, DashboardRight, Database, ScopedSession, User, Widget, WorkspaceMember
-from hub_config.errors import NotFound
+from hub_config.errors import Forbidden, NotFound
 from hub_config.principal import Principal
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class Dashboards:
             if layout is not None:
                 row.layout_json = layout
             if move:
+                _not_of_the_gallery(principal, row)
                 if workspace_id is not None:
                     seen(session, principal, workspace_id)
                 row.workspace_id = workspace_id
@@ -94,6 +95,7 @@ class Dashboards:
         """Remove it with its widgets and versions."""
         with self._database.tenant(principal.tenant_id) as session:
             row = edited(session, principal, dashboard_id)
+            _not_of_the_gallery(principal, row)
             self._record(session, principal, "dashboard.delete", row.id, {"name": row.name})
             session.delete(row)
 
@@ -193,6 +195,12 @@ class Dashboards:
         details: dict[str, Any] | None = None,
     ) -> None:
         self._audit.record(session, principal, action=action, object_type="dashboard", object_id=object_id, details=details)
+
+
+def _not_of_the_gallery(principal: Principal, row: Dashboard) -> None:
+    """Refuse to take away what is published, or to open it to others: that is for whoever publishes."""
+    if row.status == "published" and not principal.is_administrator:
+        raise Forbidden(log="an author removes or moves what is published")
 
 
 def _widgets(session: ScopedSession, dashboard_id: str) -> list[Widget]:

@@ -234,3 +234,14 @@ def test_a_source_goes_only_into_a_workspace_of_ones_own(world: World) -> None:
     world.client.put(f"/api/v1/workspaces/{corner}/members", json=members, headers=headers)
     sent = world.client.post("/api/v1/data-sources/from-files", json=body, headers=world.headers("analyst"))
     assert sent.status_code == 201
+
+
+def test_what_is_published_is_not_an_authors_to_take_away_or_to_move(world: World, governed: str) -> None:
+    made = _dashboard(world, governed, [{"role": "viewer"}])
+    author, path = world.headers("analyst"), f"/api/v1/dashboards/{made}"
+    assert world.client.delete(path, headers=author).status_code == 403
+    assert world.client.patch(path, json={"move": True}, headers=author).status_code == 403
+    assert world.client.patch(path, json={"layout": {"a": 1}}, headers=author).status_code == 200, "what is edited is"
+    assert world.client.get(f"{path}/published", headers=world.headers("viewer")).json()["layout"] == {}
+    assert world.client.post(f"{path}/unpublish", headers=world.headers("administrator")).status_code == 200
+    assert world.client.delete(path, headers=author).status_code == 204
