@@ -37,6 +37,7 @@ from hub_config.queries.quotas import DATABASE_MS, Quotas
 log = logging.getLogger(__name__)
 
 _LATE_KEPT = 10_000
+_UNENDED = ("waiting", "running")
 
 
 @dataclass(frozen=True)
@@ -84,28 +85,36 @@ class Record:
         NotFound, TooMany, PlatformUnavailable
         """
         self._sweep(principal.tenant_id)
-        with self._database.tenant(principal.tenant_id) as session:
-            if reach:
-                reached(session, principal, asked.source_id)
-            conversation = None
-            if asked.conversation_id is not None:
-                conversation = conversations.load(session, principal, asked.conversation_id, asked.source_id)
-            elif kind in ("ask", "plan"):
-                conversation = Conversation()
-            parallel = self._quotas.admit(session)
-            session.add(
-                Query(
-                    id=query_id,
-                    user_id=principal.user_id,
-                    data_source_id=asked.source_id,
-                    conversation_id=asked.conversation_id,
-                    kind=kind,
-                    question=asked.text,
-                    plan_json=asked.plan.model_dump(mode="json") if asked.plan is not None else None,
-                    today=asked.today,
-                    audience=principal.audience,
+        committing = False
+        try:
+            with self._database.tenant(principal.tenant_id) as session:
+                if reach:
+                    reached(session, principal, asked.source_id)
+                conversation = None
+                if asked.conversation_id is not None:
+                    conversation = conversations.load(session, principal, asked.conversation_id, asked.source_id)
+                elif kind in ("ask", "plan"):
+                    conversation = Conversation()
+                parallel = self._quotas.admit(session)
+                session.add(
+                    Query(
+                        id=query_id,
+                        user_id=principal.user_id,
+                        data_source_id=asked.source_id,
+                        conversation_id=asked.conversation_id,
+                        kind=kind,
+                        question=asked.text,
+                        plan_json=asked.plan.model_dump(mode="json") if asked.plan is not None else None,
+                        today=asked.today,
+                        audience=principal.audience,
+                    )
                 )
-            )
+                committing = True
+        except PlatformUnavailable:
+            if committing:
+                # It may have arrived though its answer did not: then the row is there, and nobody will run it.
+                self._later(principal, asked, query_id, kind, Ending("failed", "failure"))
+            raise
         return LetIn(parallel, conversation)
 
     def reaches(self, principal: Principal, source_id: str) -> int:
@@ -139,20 +148,24 @@ class Record:
         try:
             return self._write(principal, asked, query_id, ending, kind=kind, turn=turn)
         except PlatformUnavailable:
-            failed = Ending(
-                "cancelled" if ending.status == "cancelled" else "failed",
-                outcome=None if ending.status == "cancelled" else "failure",
-                reason="not_recorded",
-                sql=ending.sql,
-                tables=ending.tables,
-                source_ms=ending.source_ms,
-                duration_ms=ending.duration_ms,
-                model=ending.model,
-                cost_microeuros=ending.cost_microeuros,
-            )
-            with self._lock:
-                self._late.append(_Late(principal, asked, query_id, kind, failed, copy_context()))
+            self._later(principal, asked, query_id, kind, ending)
             raise
+
+    def _later(self, principal: Principal, asked: Asked, query_id: str, kind: Kind, ending: Ending) -> None:
+        """Have the end written as soon as it can be: as failed, for nobody was answered."""
+        failed = Ending(
+            "cancelled" if ending.status == "cancelled" else "failed",
+            outcome=None if ending.status == "cancelled" else "failure",
+            reason="not_recorded",
+            sql=ending.sql,
+            tables=ending.tables,
+            source_ms=ending.source_ms,
+            duration_ms=ending.duration_ms,
+            model=ending.model,
+            cost_microeuros=ending.cost_microeuros,
+        )
+        with self._lock:
+            self._late.append(_Late(principal, asked, query_id, kind, failed, copy_context()))
 
     def _write(
         self, principal: Principal, asked: Asked, query_id: str, ending: Ending, *, kind: Kind, turn: Turn | None = None
@@ -227,7 +240,7 @@ class Record:
                     return 0
                 late = self._late[0]
             try:
-                late.context.run(self._write, late.principal, late.asked, late.query_id, late.ending, kind=late.kind)
+                late.context.run(self._write_once, late)
             except DataPilotError as error:
                 log.warning("the end of a query is still to be written: %s", error.log)
                 return len(self._late)
@@ -238,15 +251,20 @@ class Record:
                 if self._late and self._late[0] is late:
                     self._late.popleft()
 
+    def _write_once(self, late: _Late) -> None:
+        """Write a late end, unless it is there: a commit can arrive though the connection broke before its answer."""
+        with self._database.tenant(late.principal.tenant_id, read_only=True) as session:
+            status = session.scalar(select(Query.status).where(Query.id == late.query_id))
+        if status in _UNENDED:
+            self._write(late.principal, late.asked, late.query_id, late.ending, kind=late.kind)
+
     def _sweep(self, tenant_id: str) -> None:
         """Write the end of the tenant's queries that a process left when it died: once in this process's life."""
         with self._lock:
             if tenant_id in self._swept:
                 return
         with self._database.tenant(tenant_id) as session:
-            left = session.scalars(
-                select(Query).where(Query.status.in_(("waiting", "running")), Query.created_at < self._began_at)
-            ).all()
+            left = session.scalars(select(Query).where(Query.status.in_(_UNENDED), Query.created_at < self._began_at)).all()
             for row in left:
                 row.status, row.outcome, row.reason, row.finished_at = "failed", "failure", "restarted", utc_now()
                 self._audit.record(

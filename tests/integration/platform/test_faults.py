@@ -35,12 +35,13 @@ from tests.road import Road
 from tests.served import Service, connected, finished
 from tests.servers import Server, running
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 
 LOCAL: dict[str, Any] = {"source_networks_allowed": ("127.0.0.1",), "log_level": "warning"}
 CSV = b"region;montant\r\nSud;120,50\r\nNord;10,00\r\n"
 QUICK = "SELECT region, montant FROM ventes ORDER BY id"
 SLOW = "SELECT region, attente FROM lente"
+LOST = {"connection_lost", "unreachable", "server_starting"}
 MIB = 1024 * 1024
 
 
@@ -281,7 +282,9 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
         gone.set()
         for lost in slow:
             outcome = lost.result(10).json()
-            assert (outcome["outcome"], outcome["reason"]) == ("failure", "connection_lost"), outcome
+            # It is sent once more, to a server that may be on its way down or out.
+            assert outcome["outcome"] == "failure"
+            assert outcome["reason"] in LOST, outcome
             assert outcome["message"]
         # A stream that was cut is never taken for a whole one.
         assert isinstance(reading.exception(20), httpx.RemoteProtocolError)
@@ -294,7 +297,7 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
             assert outcome["outcome"] == "failure"
             reasons.append(outcome["reason"])
         assert reasons[-1] == "source_down", reasons
-        assert set(reasons) <= {"connection_lost", "unreachable", "source_down"}
+        assert set(reasons) <= LOST | {"source_down"}
         assert client.get("/readyz").status_code == 200
 
         server.resume()
