@@ -115,6 +115,8 @@ def cover(
     for time in times:
         if compares and not time.possible and tokens[time.start].norm in ("entre", "between"):
             continue  # « écart entre mai 2026 et mai 2025 » is no stretch, it is two
+        if not time.possible and any(t.norm == "," for t in tokens[time.start : time.end]):
+            continue  # « janvier, mars et mai 2026 » is no stretch, it is three
         if time.end - time.start == 1 and _amount(tokens, time.start):
             continue  # « plus de 2 000 € » is no year
         if time.end - 1 in kinds | undecided and time.end - time.start <= 2:

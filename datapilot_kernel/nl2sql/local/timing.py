@@ -203,7 +203,7 @@ class Timing:
         base = self._base(apart=True)
         axis = self.s.time_axis(items)
         self._day_type(axis)
-        base = of_each_year(base)
+        base = of_each_year(same_year(base))
         gone = [p for p in self.draft.periods if p.negated]
         if gone and (len(base) != 1 or self.draft.related):
             raise NotSure(*(p.text for p in gone))
@@ -608,3 +608,17 @@ def of_each_year(base: list[PeriodMention]) -> list[PeriodMention]:
         return base
     made = [replace(m, period=first.model_copy(update={"year": m.period.year}), listed=True) for m in base[1:]]  # type: ignore[union-attr]
     return [base[0], *made] if whole else made
+
+
+def same_year(base: list[PeriodMention]) -> list[PeriodMention]:
+    """« au T1, T2 et T3 2025 »: the year said last is the year of all that are listed before it, in their order."""
+    out = list(base)
+    for i in range(len(out) - 2, -1, -1):
+        one, after = out[i].period, out[i + 1].period
+        if not out[i + 1].listed or not isinstance(one, CalendarPeriod) or not isinstance(after, CalendarPeriod):
+            continue
+        if one.unit != after.unit or one.year or after.year is None or one.year_offset is not None:
+            continue
+        if one.number is not None and after.number is not None and one.number < after.number:
+            out[i] = replace(out[i], period=one.model_copy(update={"year": after.year}))
+    return out
