@@ -406,8 +406,10 @@ class Administration:
                 self._failed(tenant_id, source_id, known.revision, problem)
                 raise
             finally:
-                # Deleted while it was read: what was made of it goes too.
+                # Deleted or replaced while it was read: what was made of it goes too.
                 self._sources.storage(tenant_id).forget_unused()
+            if known.type == "files":
+                self._sources.storage(tenant_id).forget_older(source_id, int(known.revision))
             if report is not None and any(note.key == "sources.table_taken" for note in report.skipped.values()):
                 # The source is there, without that file.
                 raise SourceProblem("data_sources.table_taken", log="a file's table has the name of another's")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from datapilot_kernel.catalog.model import Catalog
+from datapilot_kernel.errors import DataPilotError
 from datapilot_kernel.semantic.model import Layer
 from datapilot_kernel.sources import CancelToken, OpenedSource, open_source
 from datapilot_kernel.sources.files_import.report import FileOptions
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _TIDY_EVERY_S = 60.0
+_SWEEP_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,21 @@ class DataSources:
         self.pool.stop()
 
     def _tidy(self) -> None:
+        swept_at = time.monotonic()
         while not self._stopping.wait(_TIDY_EVERY_S):
             self.pool.close_idle()
+            if time.monotonic() - swept_at >= _SWEEP_EVERY_S:
+                swept_at = time.monotonic()
+                self.sweep_uploads()
+
+    def sweep_uploads(self) -> None:
+        """Remove uploads that nobody made a source of within a day, of every tenant that has files here."""
+        try:
+            for tenant_id in self._tenants_here():
+                self._sweep(tenant_id, starting=False)
+        except (DataPilotError, OSError) as error:
+            # The next hour tries again.
+            log.warning("uploads were not swept: %s", type(error).__name__)
 
     def _tenants_here(self) -> list[str]:
         folder = self.settings.data_dir / "tenants"

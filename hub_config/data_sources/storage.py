@@ -214,6 +214,16 @@ class TenantStorage:
         with self._lock:
             self._kept_bytes = None
 
+    def forget_older(self, source_id: str, revision: int) -> None:
+        """Remove the revisions of a source before this one: what was replaced in them is not kept."""
+        folder = self.root / "sources" / source_id
+        for other in list(folder.iterdir()) if folder.is_dir() else ():
+            if other.name.isdigit() and int(other.name) < revision:
+                shutil.rmtree(other, ignore_errors=True)
+        self.forget_unused()
+        with self._lock:
+            self._kept_bytes = None
+
     def forget_unused(self) -> None:
         """Remove databases made of files that are no longer here: they hold the same rows. An open one stays readable."""
         if not self.cache.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hub_config.errors import NotFound, PlatformUnavailable
 from hub_config.queries.model import Asked
 from tests.platform_support import World, wait_until
 from tests.questions_support import add_files, asking_world, slow_down
-from tests.unit.platform.test_data_sources_files import _kept, _send
+from tests.unit.platform.test_data_sources_files import _done, _kept, _send
 
 SLOW = "SELECT 1 AS un FROM ventes"
 
@@ -116,3 +117,23 @@ def test_an_upload_on_its_way_when_its_tenant_is_deleted_leaves_nothing(world: W
     with pytest.raises(NotFound):
         storage.part("0" * 32)
     assert not storage.root.exists()
+
+
+def test_what_a_new_revision_replaced_is_not_kept(world: World) -> None:
+    source = _kept(world)
+    upload = _send(world, content=b"a;b\r\n1;2\r\n").json()["id"]
+    path = f"/api/v1/data-sources/{source}/files"
+    again = world.client.post(path, json={"uploads": [upload]}, headers=world.headers("analyst"))
+    assert again.status_code == 202, again.text
+    assert _done(world, source, again.json()["job_id"])["status"] == "done"
+    folder = world.settings.data_dir / "tenants" / world.tenant_id()
+    assert [entry.name for entry in (folder / "sources" / source).iterdir()] == ["2"]
+    assert len(list((folder / "cache").glob("*.duckdb"))) == 1
+
+
+def test_an_upload_that_nobody_wanted_goes_after_a_day_without_a_restart(world: World) -> None:
+    old, new = (_send(world, name=name).json()["id"] for name in ("vieux.csv", "neuf.csv"))
+    uploads = world.settings.data_dir / "tenants" / world.tenant_id() / "uploads"
+    os.utime(uploads / old, (1, 1))
+    world.platform.sources.sweep_uploads()
+    assert [entry.name for entry in uploads.iterdir()] == [new]
