@@ -23,6 +23,7 @@ from datapilot_kernel.nl2sql.claude.feedback import KnownNames, Rejected
 from datapilot_kernel.nl2sql.claude.handover import Heard
 from datapilot_kernel.nl2sql.claude.paying import PaidModel, followed
 from datapilot_kernel.nl2sql.claude.prompt import system_parts, user_text
+from datapilot_kernel.nl2sql.claude.said import invents, reads_nothing, shown, without_labels
 from datapilot_kernel.nl2sql.claude.settings import ModelSettings
 from datapilot_kernel.nl2sql.claude.spelling import Changes, settle_plan, settle_sql
 from datapilot_kernel.nl2sql.claude.tools import (
@@ -41,6 +42,7 @@ from datapilot_kernel.nl2sql.claude.wire import Model, ModelReply, ModelRequest,
 from datapilot_kernel.nl2sql.conversation import Conversation
 from datapilot_kernel.nl2sql.understanding import Ambiguous, Choice, NotAnswerable, Understanding
 from datapilot_kernel.nl2sql.verified import Approved
+from datapilot_kernel.plan.compact import compact_plan
 from datapilot_kernel.plan.model import Plan
 from datapilot_kernel.sources.model import CancelToken, Dialect
 
@@ -200,8 +202,10 @@ class _Asking(Generic[T]):
         self.use, self.tokens, self.cancel = use, tokens, cancel
         self.layer, self.values = engine.context.layer, engine.context.values
         self.left_s = engine.settings.whole_timeout_ms / 1000
+        self.sent = ""
 
     def whole(self, request: ModelRequest) -> Asked[T]:
+        self.sent = "\n".join([*(part for part, _ in request.system[1:]), *(str(m["content"]) for m in request.messages)])
         sent_back = repairs = 0
         while True:
             reply = self._send(request)
@@ -290,17 +294,22 @@ class _Asking(Generic[T]):
             case AskBack():
                 return self._ask_back(given)
             case Refuse(reason=reason, missing=missing, message=message):
-                restored = self.tokens.restored
-                return NotAnswerable(reason, restored(missing), restored(message))
+                return NotAnswerable(reason, self._told(missing), self._told(message) or text("claude.refused"))
             case _:
                 assert_never(given)
 
+    def _told(self, said: str, given: object = "") -> str:
+        """Return words of the model for a person, tokens put back; none when they claim what it cannot know."""
+        asked = f"{self.question.text}\n{given}"
+        return "" if invents(said, self.sent, asked) else shown(self.tokens.restored(said))
+
     def _run_plan(self, given: GivePlan) -> Ran[T]:
-        plan, changes = settle_plan(given.plan, self.layer, self.values, loosely=False)
-        result = self.runner.run_plan(plan, _notes(given.note, Changes()))
+        plan, changes = settle_plan(without_labels(given.plan), self.layer, self.values, loosely=False)
+        note = self._told(given.note, compact_plan(plan))
+        result = self.runner.run_plan(plan, _notes(note, Changes()))
         if self.runner.is_empty(result):
             again, loose = settle_plan(plan, self.layer, self.values, loosely=True)
-            second = self._second(lambda: self.runner.run_plan(again, _notes(given.note, loose))) if loose.made else None
+            second = self._second(lambda: self.runner.run_plan(again, _notes(note, loose))) if loose.made else None
             if second is not None:
                 return Ran(second, plan=again)
         del changes  # case and accents: nothing a person need be told
@@ -310,8 +319,10 @@ class _Asking(Generic[T]):
         dialect = self.engine.dialect
         restored = self.tokens.restored_sql(given.sql, backslash_escapes=dialect == "mysql")
         sql, _ = settle_sql(restored, dialect, self.layer, self.values, loosely=False)
-        note = self.tokens.restored(given.note)
+        note = self._told(given.note, given.sql)
         result = self.runner.run_sql(sql, _notes(note, Changes()))
+        if reads_nothing(sql, dialect):
+            raise Rejected("guard", "constants", "Figures come from the source: select from its tables, or refuse.")
         if self.runner.is_empty(result):
             again, loose = settle_sql(sql, dialect, self.layer, self.values, loosely=True)
             second = self._second(lambda: self.runner.run_sql(again, _notes(note, loose))) if loose.made else None
@@ -333,17 +344,23 @@ class _Asking(Generic[T]):
         choices: list[Choice] = []
         first: Rejected | None = None
         for reading in given.readings:
-            plan, _ = settle_plan(reading.plan, self.layer, self.values, loosely=False)
+            plan, _ = settle_plan(without_labels(reading.plan), self.layer, self.values, loosely=False)
             try:
                 self.runner.check_plan(plan)
             except Rejected as rejected:
                 first = first or rejected
                 continue
+            label = self._told(reading.label, compact_plan(plan))
+            if not label or any(label.casefold() == known.label.casefold() for known in choices):
+                first = first or Rejected(
+                    "plan_problem", "same_labels", "Each label says what its plan alone does, no figure."
+                )
+                continue
             if all(plan != known.plan for known in choices):
-                choices.append(Choice(self.tokens.restored(reading.label), plan))
+                choices.append(Choice(label, plan))
         if len(choices) < 2:
             raise first or Rejected("plan_problem", "same_readings", "The readings are the same plan.")
-        return Ambiguous(self.tokens.restored(given.question), tuple(choices))
+        return Ambiguous(self._told(given.question) or text("claude.ask_without_readings"), tuple(choices))
 
 
 @dataclass(frozen=True)
