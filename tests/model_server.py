@@ -115,6 +115,7 @@ class Seen:
     left_early: bool = False
     events_sent: int = 0
     finished: threading.Event = field(default_factory=threading.Event)
+    ended: float = 0.0
 
     @property
     def everything(self) -> str:
@@ -186,6 +187,7 @@ class ModelServer:
         except (BrokenPipeError, ConnectionResetError):
             seen.left_early = True
         finally:
+            seen.ended = time.monotonic()
             seen.finished.set()
 
     def _stream(self, handler: BaseHTTPRequestHandler, reply: Reply, body: dict[str, Any], seen: Seen) -> None:

@@ -318,7 +318,8 @@ def test_effects_are_had_with_the_rights_of_the_person(cidre: OpenedSource, serv
     engine = Engine(cidre, layer=layer, attributes={"client": "8"}, fixed_today=TODAY)
     seen = measure("tournees", "livres", expression="SUM(nb_f)", label="fûts livrés")
     masked = measure("tournees", "rendus", expression="SUM(nb_r)", label="fûts rendus")
-    server.play([proposing(measures=[seen, masked]), proposing(), questions()])
+    near = measure("tournees", "proches", expression="SUM(nb_rr)", label="fûts repris")
+    server.play([proposing(measures=[seen, masked, near]), proposing(), questions()])
     model = ClaudeModel(settings(server))
     try:
         writer = layer_writer(engine, PaidModel(model, model.settings), layer_ground(engine))
@@ -327,6 +328,24 @@ def test_effects_are_had_with_the_rights_of_the_person(cidre: OpenedSource, serv
         model.close()
     assert [(one.place, one.effect.after) for one in found.proposed] == [("tournees.livres", 11)]
     assert "nb_r" not in server.requests[0].body["messages"][0]["content"], "a masked column does not exist"
+    back = server.requests[1].body["messages"][2]["content"][0]["content"]
+    assert "nb_rr" in back
+    assert "« nb_r »" not in back.replace("« nb_r » n’existe pas", ""), "nor is it the nearest name"
+
+
+def test_another_layer_lends_no_rights(cidre: OpenedSource) -> None:
+    draft = draft_layer(Engine(cidre).catalog)
+    engine = Engine(cidre, layer=draft, fixed_today=TODAY)
+    table = engine.guard.policy.tables["main.tournees"]
+    engine.use_policy(
+        engine.guard.policy.model_copy(
+            update={"tables": {"main.tournees": table.model_copy(update={"row_filter": "cli = 8"})}}
+        )
+    )
+    outcome = engine.over(draft).run_sql("SELECT COUNT(*) FROM tournees")
+    assert isinstance(outcome, Answer)
+    assert outcome.table.rows[0][0] == 2
+    assert not isinstance(engine.over(draft).run_sql("SELECT COUNT(*) FROM cafes"), Answer)
 
 
 # ── accepting ──────────────────────────────────────────────────────────────────────────────────────────────────────────
