@@ -243,7 +243,7 @@ def event_of(name: str, layer: Layer) -> str | None:
         return name
     near: list[tuple[int, str]] = [
         (distance, other)
-        for other, distance in JoinGraph(layer).distances(name).items()
+        for other, distance in JoinGraph.of(layer).distances(name).items()
         if layer.entities[other].time is not None
     ]
     nearest = [other for distance, other in near if distance == min(near)[0]]

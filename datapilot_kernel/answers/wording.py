@@ -47,11 +47,13 @@ def dimension_label(ref: str, layer: Layer | None, *, alone: bool = False) -> st
         return ref.rpartition(".")[2].replace("_", " ")
     label = typographic(dimension.label)
     owner = ref.partition(".")[0]
+    low = dimension.label.lower()
+    # Every dimension of five hundred tables: the cheap question first.
     twins = (
-        d.label.lower() == dimension.label.lower()
+        f"{name}.{key}" != ref
         for name, entity in layer.entities.items()
         for key, d in entity.dimensions.items()
-        if not d.hidden and f"{name}.{key}" != ref
+        if len(d.label) == len(dimension.label) and not d.hidden and d.label.lower() == low
     )
     if not alone and any(twins):
         return f"{label} ({typographic(lower_first(layer.entities[owner].label))})"

@@ -70,7 +70,7 @@ def compile_plan(plan: Plan, layer: Layer, *, dialect: Dialect, today: date, ser
     period = None
     if plan.period is not None and not isinstance(plan.period, AllTime):
         period = resolve(plan.period, today=today, calendar=layer.calendar)
-    context = Context(plan, layer, Forms(dialect, layer.calendar), today, JoinGraph(layer), period)
+    context = Context(plan, layer, Forms(dialect, layer.calendar), today, JoinGraph.of(layer), period)
     result = rows(context) if plan.kind == "rows" else aggregate(context)
     sql = result.select.sql(dialect=dialect, pretty=True, comments=False)
     return Compiled(sql, result.columns, period, result.previous, tuple(context.notes))

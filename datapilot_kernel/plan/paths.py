@@ -9,6 +9,7 @@ compiler makes such a condition an EXISTS instead).
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -48,8 +49,13 @@ class Path:
         return tuple(step.join for step in self.steps)
 
 
+_MOST_KEPT = 16
+_KEPT: dict[int, JoinGraph] = {}
+_KEPT_LOCK = threading.Lock()
+
+
 class JoinGraph:
-    """The joins of a layer, ready to be walked. Made once for a compilation."""
+    """The joins of a layer, ready to be walked; :meth:`of` makes it once."""
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
@@ -59,6 +65,22 @@ class JoinGraph:
             self._add(Step(name, join.from_entity, join.from_columns, join.to_entity, join.to_columns))
             if join.cardinality == "one_to_one":
                 self._add(Step(name, join.to_entity, join.to_columns, join.from_entity, join.from_columns))
+
+    @classmethod
+    def of(cls, layer: Layer) -> JoinGraph:
+        """Return the graph of a layer; the last few layers' are kept, for a layer asks many questions and never changes.
+
+        Two threads may each work out the same distances: they come to the same.
+        """
+        kept = _KEPT.get(id(layer))
+        if kept is not None and kept.layer is layer:  # the graph holds its layer, so its id is nobody else's
+            return kept
+        graph = cls(layer)
+        with _KEPT_LOCK:
+            while len(_KEPT) >= _MOST_KEPT:
+                _KEPT.pop(next(iter(_KEPT)))
+            _KEPT[id(layer)] = graph
+        return graph
 
     def _add(self, step: Step) -> None:
         self._steps.setdefault(step.from_entity, []).append(step)
