@@ -68,10 +68,17 @@ class Refused(DataPilotError):
 
 
 class Cancelled(DataPilotError):
-    """The person stopped it."""
+    """The person stopped it.
+
+    Attributes
+    ----------
+    model
+        What a language model had done and cost by then (``nl2sql.claude.cost.ModelUse``); None: nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__("errors.cancelled")
+        self.model: Any = None
 
 
 def new_incident() -> str:

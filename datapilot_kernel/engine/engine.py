@@ -622,7 +622,8 @@ class _Run:
         caught = _Caught(self)
         try:
             yield caught
-        except Cancelled:
+        except Cancelled as stopped:
+            stopped.model = self.model
             raise
         except DataPilotError as error:
             caught.error = error

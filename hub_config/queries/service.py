@@ -419,8 +419,11 @@ class QueryService:
             outcome = Failure(
                 running.id, problem.message, (), _ENGINE_OF[asked.kind], Timings(total=_since(began)), None, problem.reason
             )
-        except Cancelled:
-            self._end(running, Ending("cancelled", duration_ms=_since(began)), statements, dialect)
+        except Cancelled as stopped:
+            ending = Ending("cancelled", duration_ms=_since(began))
+            if stopped.model is not None:  # stopped, and still paid for
+                ending.model, ending.cost_microeuros = stopped.model.to_json(), stopped.model.cost_microeuros
+            self._end(running, ending, statements, dialect)
             self._metrics.queries.labels(asked.kind, "cancelled", "none").inc()
             if self._cut_off:
                 raise PlatformUnavailable(log="stopped while the query ran") from None

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from decimal import ROUND_UP, Decimal
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from datapilot_kernel.errors import Refused
 
@@ -28,10 +29,10 @@ class Price(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: Decimal
-    output: Decimal
-    cache_write: Decimal
-    cache_read: Decimal
+    input: Decimal = Field(ge=0, allow_inf_nan=False)
+    output: Decimal = Field(ge=0, allow_inf_nan=False)
+    cache_write: Decimal = Field(ge=0, allow_inf_nan=False)
+    cache_read: Decimal = Field(ge=0, allow_inf_nan=False)
 
     def microeuros(self, usage: Usage) -> int:
         """Return the cost, rounded up to a whole microeuro.
@@ -58,7 +59,7 @@ class PriceTable(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    models: Mapping[str, Price]
+    models: Mapping[str, Price] = Field(min_length=1)
 
     def price(self, model: str) -> Price:
         """Return the price of a model; of one that is not known, the dearest output in the table."""
@@ -255,9 +256,9 @@ class Budgets:
         try:
             for part in self._parts:
                 held.append(part.reserve(microeuros))
-        except OverBudget:
-            for one in held:
-                one.settle(0)
+        except BaseException:
+            # Also when the budget's own database is away: what another part set aside may not stay so.
+            _AllHeld(tuple(held)).settle(0)
             raise
         return _AllHeld(tuple(held))
 
@@ -267,5 +268,6 @@ class _AllHeld:
     parts: tuple[Reservation, ...]
 
     def settle(self, microeuros: int) -> None:
-        for part in self.parts:
-            part.settle(microeuros)
+        with ExitStack() as each:  # one that cannot be settled does not keep the others from it
+            for part in self.parts:
+                each.callback(part.settle, microeuros)
