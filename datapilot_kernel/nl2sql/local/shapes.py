@@ -117,6 +117,7 @@ class Shaper(GroupBuilder):
             (draft.versus is not None and not compared, text("nl2sql.comparison")),
             (draft.compare and not compared and not plan.dimensions and len(plan.measures) < 2, text("nl2sql.comparison")),
             (draft.share and "share" not in transforms, "%"),
+            (draft.remove_filter, text("nl2sql.follow_up")),  # « articles retirés »: there is no filter to take away
             (self.words.count("combien") > 1 and len(plan.measures) < 2, "combien"),
             (draft.gap and not any(i.minus for i in plan.measures), text("nl2sql.comparison")),
             (draft.cumul and "running_total" not in transforms and not to_date, text("nl2sql.said.cumul")),
