@@ -144,6 +144,8 @@ def cover(
                 options = options if spelled else tuple(o for o in options if o.quality <= TRANSLATED)
         if tokens[span.start].text.lower() in _NO_STATES and span.end - span.start == 1:
             options = options if tokens[span.start].norm in lexicon.vocabulary else ()
+        if span.start == 0 and span.end == 1 and tokens[0].text.lower() in ("retire", "retirez"):
+            options = tuple(o for o in options if o.kind != "value")  # a wish, never the state « retiré »
         if not options:
             continue
         best = options[0].quality
