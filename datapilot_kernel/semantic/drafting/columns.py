@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+from datapilot_kernel.catalog.inference import key_words, table_words
 from datapilot_kernel.catalog.lexicon import fold, lookup, words
 from datapilot_kernel.catalog.model import Column
 from datapilot_kernel.catalog.names import Reading, is_code_name, read_name, split_name
@@ -167,8 +168,13 @@ def _dimension(draft: Draft, table: TableDraft, column: Column) -> Dimension:
 
 def _keyed(table: TableDraft, column: Column) -> bool:
     """Tell whether a code is its table's own and another column words it: « PAN » is the row called « Panne »."""
+    named, _, _ = key_words(column.name)
     return (
-        table.role == "thing" and _has_wording(table, column) and any(w in split_name(column.name) for w in ("cd", "code"))
+        table.role == "thing"
+        and _has_wording(table, column)
+        and any(w in split_name(column.name) for w in ("cd", "code"))
+        # Its own: « code_pays » of a client says where, and is no name of the client.
+        and set(named) <= table_words(table.table.name)
     )
 
 

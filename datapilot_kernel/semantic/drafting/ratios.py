@@ -92,6 +92,11 @@ _OUTCOMES: tuple[tuple[tuple[str, ...], str, str, bool], ...] = (
 )  # fmt: skip
 
 
+_SUBSCRIBED = ("abonnement", "contrat")
+_OWN_DAY = {"résiliation": ("date d’annulation", "date de fin")}
+"""The days that say as much for what people subscribe to: as :mod:`.measures` counts them."""
+
+
 def _outcomes(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> None:
     """Add how often rows end in a state that has a noun: « taux d’annulation », « nombre d’annulations »."""
     states = [
@@ -119,7 +124,8 @@ def _outcomes(draft: Draft, table: TableDraft, measures: list[MeasureDraft]) -> 
                 description=f"Part des {table.plural} dont le {table.label_of(column)} est {', '.join(said)}.",
             )
         )  # fmt: skip
-        if any(r.has(f"date {of(noun)}") for r in table.column_readings.values()) or noun == plural:
+        own_day = [f"date {of(noun)}", *_OWN_DAY.get(noun, ())] if table.is_a(*_SUBSCRIBED) else [f"date {of(noun)}"]
+        if any(r.has(day) for r in table.column_readings.values() for day in own_day) or noun == plural:
             continue  # what happened on a day of its own is counted by that day
         measures.append(
             MeasureDraft(
