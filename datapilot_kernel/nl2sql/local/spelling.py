@@ -31,14 +31,19 @@ class Speller:
     def __init__(self, lexicon: Lexicon, values: ValueIndex) -> None:
         self.lexicon, self.values = lexicon, values
         self._words: dict[str, tuple[str, ...]] = {}
+        self._near: dict[tuple[str, int, int], tuple[str, ...]] = {}
         # Loaded with the first engine, not with the first misspelt question.
         import rapidfuzz.process  # noqa: F401
 
-    def _vocabulary(self, grammar: Grammar) -> tuple[str, ...]:
+    def _vocabulary(self, grammar: Grammar, length: int, slips: int) -> tuple[str, ...]:
+        """Return the words that so many slips can make of one so long, sorted: five hundred tables have many others."""
         if grammar.language not in self._words:
             words = self.lexicon.vocabulary | grammar.spelled | time_words(grammar.language)
             self._words[grammar.language] = tuple(sorted(w for w in words if w.isalpha()))
-        return self._words[grammar.language]
+        key = (grammar.language, length, slips)
+        if key not in self._near:
+            self._near[key] = tuple(w for w in self._words[grammar.language] if abs(len(w) - length) <= slips)
+        return self._near[key]
 
     def correct(self, found: Cover, grammar: Grammar) -> Corrected | None:
         """Return the tokens with their spelling corrected; None when nothing could be."""
@@ -93,10 +98,11 @@ class Speller:
         if len(typed) < 5:
             return self._left_out(typed, grammar) if len(typed) == 4 else None
         slips = 1 if len(typed) < 8 else 2
-        vocabulary = self._vocabulary(grammar)
-        hits = process.extract(typed, vocabulary, scorer=OSA.distance, score_cutoff=slips, limit=6)
+        near = self._vocabulary(grammar, len(typed), slips)
+        hits = process.extract(typed, near, scorer=OSA.distance, score_cutoff=slips, limit=6)
         if typed.endswith("s") and len(typed) > 5:
-            hits += process.extract(typed[:-1], vocabulary, scorer=OSA.distance, score_cutoff=1, limit=6)
+            near = self._vocabulary(grammar, len(typed) - 1, 1)
+            hits += process.extract(typed[:-1], near, scorer=OSA.distance, score_cutoff=1, limit=6)
         hits = sorted((h for h in hits if h[0][0] == typed[0] or len(typed) >= 8), key=lambda h: h[1])
         best = {stem(h[0]): h[0] for h in reversed(hits) if h[1] == hits[0][1]}
         return str(next(iter(best.values()))) if len(best) == 1 else None
