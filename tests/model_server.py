@@ -137,6 +137,7 @@ class ModelServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # small frames, as any real service sends them: at once
 
             def do_POST(self) -> None:
                 owner._answer(self)
