@@ -117,8 +117,8 @@ def cover(
             continue  # « écart entre mai 2026 et mai 2025 » is no stretch, it is two
         if not time.possible and any(t.norm == "," for t in tokens[time.start : time.end]):
             continue  # « janvier, mars et mai 2026 » is no stretch, it is three
-        if time.end - time.start == 1 and _amount(tokens, time.start):
-            continue  # « plus de 2 000 € » is no year
+        if _amount(tokens, time.end - 1):
+            continue  # « plus de 2 000 € », « over 2000 euros » are no years
         if time.end - 1 in kinds | undecided and time.end - time.start <= 2:
             continue
         # A bare unit is weaker than anything longer that contains it; a year may as well be a number.
