@@ -132,6 +132,9 @@ class Settings(BaseSettings):
     model_euros_per_month: int = Field(
         50, ge=0, description="What one tenant may spend on the language model a month. 0: nothing."
     )
+    person_model_euros_per_month: int = Field(
+        0, ge=0, description="Of that, what one person may spend a month. 0: as much as the tenant."
+    )
     query_timeout_ms: int = Field(30_000, ge=100, description="Time limit of one statement.")
     result_max_rows: int = Field(10_000, ge=1, description="Rows of an answer.")
     frame_max_rows: int = Field(5_000_000, ge=1, description="Rows of a whole result fetched as a data frame or a file.")

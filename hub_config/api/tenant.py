@@ -45,9 +45,22 @@ class QuotaOut(Wire):
 
 
 class QuotasOut(Wire):
-    """Every quota. 0 is no limit for queries and seconds a day."""
+    """Every quota. 0 is no limit for queries and seconds a day and for a person."""
 
     items: list[QuotaOut]
+
+
+class PersonSpendOut(Wire):
+    """What one person spent."""
+
+    user_id: str
+    microeuros: int
+
+
+class ModelSpendOut(Wire):
+    """What each person spent this month."""
+
+    items: list[PersonSpendOut]
 
 
 class QuotaIn(Wire):
@@ -106,6 +119,13 @@ def set_quota(body: QuotaIn, caller: Caller, platform: ThePlatform) -> QuotasOut
     platform.office.set_quota(caller, body.key, body.value)
     platform.queries.quotas.changed(caller.tenant_id)
     return read_quotas(caller, platform)
+
+
+@routes.get("/model-spend", permission="quotas.manage", summary="What each person spent on the model this month")
+def read_model_spend(caller: Caller, platform: ThePlatform) -> ModelSpendOut:
+    """Return it, the most first."""
+    spent = sorted(platform.office.model_spend(caller).items(), key=lambda item: (-item[1], item[0]))
+    return ModelSpendOut(items=[PersonSpendOut(user_id=user_id, microeuros=sum_) for user_id, sum_ in spent])
 
 
 @routes.get(

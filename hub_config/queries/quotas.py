@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
@@ -31,12 +32,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-QuotaKey = Literal["tenant_parallel_queries", "queries_per_day", "database_seconds_per_day", "model_euros_per_month"]
+QuotaKey = Literal[
+    "tenant_parallel_queries",
+    "queries_per_day",
+    "database_seconds_per_day",
+    "model_euros_per_month",
+    "person_model_euros_per_month",
+]
 QUOTAS: tuple[QuotaKey, ...] = (
     "tenant_parallel_queries",
     "queries_per_day",
     "database_seconds_per_day",
     "model_euros_per_month",
+    "person_model_euros_per_month",
 )
 """The quotas of questions: names of settings, and keys of the table ``quotas``."""
 
@@ -44,6 +52,9 @@ QUERIES, DATABASE_MS, MODEL_MICROEUROS = "queries", "database_ms", "model_microe
 """Keys of ``usage_counters``."""
 
 _REMEMBERED_S, _MOST_TENANTS = 2.0, 10_000
+spender: ContextVar[str] = ContextVar("datapilot_spender", default="")
+"""Whose question this thread works on: an engine, and its budget, are shared by people of equal rights."""
+
 _SHOWN_IN = ZoneInfo("Europe/Paris")
 
 
@@ -109,11 +120,11 @@ class Quotas:
     def _at_once(self, limits: dict[QuotaKey, int]) -> int:
         return min(limits["tenant_parallel_queries"], self._settings.parallel_queries)
 
-    def count(self, session: ScopedSession, key: str, amount: int, *, day: date | None = None) -> int:
-        """Add to a day's counter of the tenant and return what it is then."""
+    def count(self, session: ScopedSession, key: str, amount: int, *, day: date | None = None, user_id: str = "") -> int:
+        """Add to a day's counter of the tenant (or, named, of one person) and return what it is then."""
         insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
         statement = insert(UsageCounter).values(
-            tenant_id=session.tenant_id, user_id="", day=day or utc_now().date(), key=key, value=amount
+            tenant_id=session.tenant_id, user_id=user_id, day=day or utc_now().date(), key=key, value=amount
         )
         statement = statement.on_conflict_do_update(
             index_elements=["tenant_id", "user_id", "day", "key"],
@@ -121,13 +132,27 @@ class Quotas:
         )
         return int(session.execute(statement.returning(UsageCounter.value)).scalar_one())
 
-    def used(self, session: ScopedSession, key: str, *, day: date, until: date | None = None) -> int:
+    def used(self, session: ScopedSession, key: str, *, day: date, until: date | None = None, user_id: str = "") -> int:
         """Return what was used on a day, or from one to another (both included)."""
         days = UsageCounter.day == day if until is None else UsageCounter.day.between(day, until)
         total = session.scalar(
-            select(func.sum(UsageCounter.value)).where(UsageCounter.user_id == "", UsageCounter.key == key, days)
+            select(func.sum(UsageCounter.value)).where(UsageCounter.user_id == user_id, UsageCounter.key == key, days)
         )
         return int(total or 0)
+
+    def spent_by_person(self, session: ScopedSession) -> dict[str, int]:
+        """Return what each person spent on the model this month, in microeuros, by id; who spent nothing is left out."""
+        today = utc_now().date()
+        rows = session.execute(
+            select(UsageCounter.user_id, func.sum(UsageCounter.value).label("spent"))
+            .where(
+                UsageCounter.user_id != "",
+                UsageCounter.key == MODEL_MICROEUROS,
+                UsageCounter.day.between(today.replace(day=1), today),
+            )
+            .group_by(UsageCounter.user_id)
+        )
+        return {row.user_id: int(row.spent) for row in rows if row.spent}
 
     def usage(self, session: ScopedSession) -> dict[str, int]:
         """Return what the tenant used today (queries, seconds of its databases) and this month (microeuros)."""
@@ -165,29 +190,37 @@ class TenantBudget:
         """Set aside the most that a call can cost; raises OverBudget when the month's quota has no room for it."""
         from datapilot_kernel.nl2sql.claude.cost import OverBudget
 
-        today = utc_now().date()
+        today, user_id = utc_now().date(), spender.get()
         with self._database.tenant(self._tenant_id) as session:
-            limit = self._quotas.limits(session)["model_euros_per_month"] * 1_000_000
-            self._quotas.count(session, MODEL_MICROEUROS, microeuros, day=today)
-            spent = self._quotas.used(session, MODEL_MICROEUROS, day=today.replace(day=1), until=today)
-            if spent > limit:
-                # Leaving the block by an error takes the reservation back.
-                raise OverBudget("tenant")
-        return _Reserved(self, today, microeuros)
+            limits = self._quotas.limits(session)
+            # Leaving the block by an error takes the reservations back.
+            for whose, limit, who in (("", limits["model_euros_per_month"], "tenant"), *_person(user_id, limits)):
+                self._quotas.count(session, MODEL_MICROEUROS, microeuros, day=today, user_id=whose)
+                month = today.replace(day=1)
+                spent = self._quotas.used(session, MODEL_MICROEUROS, day=month, until=today, user_id=whose)
+                if limit is not None and spent > limit * 1_000_000:
+                    raise OverBudget(who)
+        return _Reserved(self, today, microeuros, user_id)
 
-    def settle(self, day: date, reserved: int, spent: int) -> None:
+    def settle(self, day: date, reserved: int, spent: int, user_id: str) -> None:
         """Count what was spent in place of what was reserved."""
         try:
             with self._database.tenant(self._tenant_id) as session:
-                self._quotas.count(session, MODEL_MICROEUROS, spent - reserved, day=day)
+                for whose in ("", user_id) if user_id else ("",):
+                    self._quotas.count(session, MODEL_MICROEUROS, spent - reserved, day=day, user_id=whose)
         except DataPilotError as error:
             # The answer is paid for; what was reserved stays counted.
             log.warning("a reservation was not settled: %s", error.log)
 
 
+def _person(user_id: str, limits: dict[QuotaKey, int]) -> tuple[tuple[str, int | None, str], ...]:
+    """Return the person's own budget; its limit is None where only the tenant's counts."""
+    return ((user_id, limits["person_model_euros_per_month"] or None, "person"),) if user_id else ()
+
+
 class _Reserved:
-    def __init__(self, budget: TenantBudget, day: date, microeuros: int) -> None:
-        self._budget, self._day, self._microeuros = budget, day, microeuros
+    def __init__(self, budget: TenantBudget, day: date, microeuros: int, user_id: str) -> None:
+        self._budget, self._day, self._microeuros, self._user_id = budget, day, microeuros, user_id
 
     def settle(self, microeuros: int) -> None:
-        self._budget.settle(self._day, self._microeuros, microeuros)
+        self._budget.settle(self._day, self._microeuros, microeuros, self._user_id)

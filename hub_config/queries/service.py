@@ -41,7 +41,7 @@ from hub_config.queries.framing import Frames
 from hub_config.queries.history import History
 from hub_config.queries.model import Asked, Described, Ended, Ending
 from hub_config.queries.models import ModelParts
-from hub_config.queries.quotas import Quotas
+from hub_config.queries.quotas import Quotas, spender
 from hub_config.queries.record import LetIn, Record, tables_of
 from hub_config.queries.results import Result, ResultStore
 from hub_config.queries.verified import VerifiedStore
@@ -387,6 +387,7 @@ class QueryService:
         turn: scheduler.Turn,
     ) -> Ended:
         principal, asked = running.principal, running.asked
+        spender.set(principal.user_id)
         statements = cache.Statements(
             turn,
             fresh=asked.fresh,

@@ -25,7 +25,7 @@ STORAGE = "storage_bytes"
 KEYS: tuple[str, ...] = (*QUOTAS, STORAGE)
 _BOUND = "bound."
 # 0 is « no limit » for these, so the smaller of two is not simply the smaller number.
-_ZERO_IS_UNLIMITED = frozenset({"queries_per_day", "database_seconds_per_day"})
+_ZERO_IS_UNLIMITED = frozenset({"queries_per_day", "database_seconds_per_day", "person_model_euros_per_month"})
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,11 @@ class Office:
             bound = rows.get(_BOUND + key, self._default(key))
             views.append(QuotaView(key, rows.get(key, bound), bound, used.get(key)))
         return views
+
+    def model_spend(self, principal: Principal) -> dict[str, int]:
+        """Return what each person spent on the language model this month, in microeuros."""
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            return self._quotas.spent_by_person(session)
 
     def set_quota(self, principal: Principal, key: str, value: int) -> None:
         """Lower a quota for the own tenant, or bring it back up to the operator's bound.

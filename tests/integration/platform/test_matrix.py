@@ -145,6 +145,7 @@ REQUESTS: dict[str, Body] = {
     "PATCH /tenant": _json(name="Autre"),
     "POST /tenant/deletion": _json(name="Pas le bon nom", password="faux faux faux"),
     "GET /tenant/export": _nothing,
+    "GET /tenant/model-spend": _nothing,
     "GET /tenant/quotas": _nothing,
     "PUT /tenant/quotas": _json(key="queries_per_day", value=4000),
     "GET /users": _nothing,

@@ -77,3 +77,25 @@ def test_values_leave_for_the_model_only_from_a_source_that_was_opened(world: Wo
     world.client.patch(path, json=closed, headers=world.headers("administrator"))
     answer(world, body)
     assert "Ouest" not in server.requests[-1].everything
+
+
+def test_a_persons_budget_ends_before_the_tenants(world: World, server: ModelServer) -> None:
+    source = add_files(world)
+    server.play([tool("give_sql", {"sql": STATEMENT, "note": "x"})] * 2)
+    first = answer(world, {"source_id": source, "question": UNKNOWN, "today": TODAY})
+    path = "/api/v1/tenant/model-spend"
+    spent = world.client.get(path, headers=world.headers("administrator")).json()["items"]
+    assert spent == [{"user_id": world.user_id("analyst"), "microeuros": first["model"]["cost_microeuros"]}]
+    with world.database.tenant(world.tenant_id()) as session:
+        session.add(Quota(key="person_model_euros_per_month", value=1))
+        world.platform.queries.quotas.count(
+            session, "model_microeuros", 1_000_000, day=None, user_id=world.user_id("analyst")
+        )
+    world.platform.queries.quotas.changed(world.tenant_id())
+    sent = len(server.requests)
+    stopped = post(world, {"source_id": source, "question": f"{UNKNOWN} encore", "today": TODAY}).json()
+    assert stopped["outcome"] in ("refusal", "clarification")
+    assert any("budget" in note.lower() for note in stopped["notes"]), stopped["notes"]
+    assert len(server.requests) == sent
+    other = post(world, {"source_id": source, "question": f"{UNKNOWN} encore", "today": TODAY}, role="administrator").json()
+    assert other["engine"] == "claude", "everybody else goes on"
