@@ -361,7 +361,9 @@ class ClaudeModel:
         timeout = httpx2.Timeout(whole, connect=settings.connect_timeout_ms / 1000)
         try:
             if settings.ca_file:
-                options["verify"] = ssl.create_default_context(cafile=settings.ca_file)
+                trusted = ssl.create_default_context()
+                trusted.load_verify_locations(settings.ca_file)
+                options["verify"] = trusted
             http_client = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, **options)
             return AsyncAnthropic(
                 api_key=key,

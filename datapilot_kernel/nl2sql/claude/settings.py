@@ -31,8 +31,8 @@ class ModelSettings(BaseModel):
     base_url
         None: the vendor's own address. A gateway, a proxy in the company, a scripted server in tests.
     ca_file
-        PEM file of the authorities to trust instead of the system's; None: ``SSL_CERT_FILE``, ``SSL_CERT_DIR``, else the
-        system's. Proxies come from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``.
+        PEM file of authorities to trust besides the system's (``SSL_CERT_FILE``, ``SSL_CERT_DIR`` where set); None: those
+        alone. Proxies come from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``.
     max_output_tokens
         Of one reply.
     context_tokens
