@@ -49,7 +49,7 @@ bench: install
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra lab --extra hub --extra claude --extra test pyproject.toml -o $(LOCK)
+	  --extra lab --extra hub --extra jupyterhub --extra claude --extra test pyproject.toml -o $(LOCK)
 
 clean:
 	rm -rf $(VENV) build dist artefacts demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis

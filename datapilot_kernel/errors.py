@@ -16,6 +16,7 @@ connection string, a literal of a statement or a value of a row. ``error.reason`
 
 from __future__ import annotations
 
+import logging
 import secrets
 from typing import Any
 
@@ -93,3 +94,14 @@ class Fault(DataPilotError):
     def __init__(self, *, log: str) -> None:
         self.incident = new_incident()
         super().__init__("errors.fault", log=log, incident=self.incident)
+
+
+def logged_fault(error: BaseException, where: str, log: logging.Logger) -> Fault:
+    """Log whatever broke and return the fault that the person is told of.
+
+    The log has the type and where it was raised, never the text: a foreign exception may quote values or a secret.
+    """
+    fault = Fault(log=f"{type(error).__name__} in {where}")
+    without_text = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
+    log.error("incident %s: %s", fault.incident, fault.log, exc_info=without_text)
+    return fault

@@ -36,7 +36,7 @@ from datapilot_kernel.engine.outcome import (
 )
 from datapilot_kernel.engine.policy import build_policy, visible_columns
 from datapilot_kernel.engine.values import collect_values
-from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
+from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem, logged_fault
 from datapilot_kernel.guard import Accepted, Guard, Policy, cost
 from datapilot_kernel.guard import Refusal as GuardRefusal
 from datapilot_kernel.messages import current_language, text
@@ -576,15 +576,9 @@ class _Caught:
             case Fault():
                 return Failure(run.id, error.message, (), engine, run.done(), error.incident)
             case _:
-                # The type and where it was raised, never the text: a foreign exception may quote values.
-                fault = Fault(log=f"{type(error).__name__} in question {run.id}")
-                log.error("incident %s: %s", fault.incident, fault.log, exc_info=_without_text(error))
+                assert error is not None, "asked for an outcome when nothing was caught"
+                fault = logged_fault(error, f"question {run.id}", log)
                 return Failure(run.id, fault.message, (), engine, run.done(), fault.incident)
-
-
-def _without_text(error: Exception | None) -> BaseException | None:
-    """Return an exception with the traceback of ``error`` and none of its text, for the log."""
-    return RuntimeError(type(error).__name__).with_traceback(error.__traceback__) if error else None
 
 
 class _Run:

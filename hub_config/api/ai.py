@@ -20,12 +20,13 @@ import anyio.to_thread
 from fastapi import Header, Request, Response
 from pydantic import Field, model_validator
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from datapilot_kernel.errors import Cancelled, DataPilotError
 from datapilot_kernel.plan.model import Plan
 from hub_config.api.errors import body_of, fault_of
 from hub_config.api.routing import Caller, Id, Routes, ThePlatform, Wire
+from hub_config.operations.streaming import StreamedWhileHeard
 from hub_config.queries import Asked, Ended, Running
 
 routes = Routes("/ai", tag="questions")
@@ -322,35 +323,22 @@ class Events:
             return
 
 
-class EventStream(Response):
-    """The events of a running query. Listens for the client all the time: one that goes away stops the query at once."""
+class EventStream(StreamedWhileHeard):
+    """The events of a running query."""
 
     media_type = EVENTS
 
     def __init__(self, running: Running, events: Events) -> None:
         super().__init__(headers={"X-Accel-Buffering": "no"})
-        del self.headers["content-length"]
         self._running = running
         self._events = events
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def stop(self) -> None:
+        """Stop the query; has no effect on one that ended."""
+        self._running.cancel()
+
+    async def send_pieces(self, send: Send) -> None:
         """Send the events."""
-        try:
-            async with anyio.create_task_group() as both:
-
-                async def listen() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                    both.cancel_scope.cancel()
-
-                both.start_soon(listen)
-                await self._send(send)
-                both.cancel_scope.cancel()
-        finally:
-            # Has no effect on a query that ended.
-            self._running.cancel()
-
-    async def _send(self, send: Send) -> None:
         running = self._running
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await _event(send, "queued", dumps({"id": running.id, "state": running.state}))

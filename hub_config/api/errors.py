@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from datapilot_kernel.errors import DataPilotError, Fault, LayerProblem
+from datapilot_kernel.errors import DataPilotError, Fault, LayerProblem, logged_fault
 from datapilot_kernel.messages import text
 from hub_config.errors import NotFound, PlatformUnavailable, TooMany, Unauthenticated, status_of
 
@@ -61,10 +61,7 @@ def response_of(error: DataPilotError) -> JSONResponse:
 
 def fault_of(error: BaseException, where: str) -> Fault:
     """Log whatever broke, without its text, and return the fault that the person is told of."""
-    fault = Fault(log=f"{type(error).__name__} in {where}")
-    without_text = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
-    log.error("incident %s: %s", fault.incident, fault.log, exc_info=without_text)
-    return fault
+    return logged_fault(error, where, log)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:

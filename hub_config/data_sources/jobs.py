@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from datapilot_kernel.errors import Cancelled, DataPilotError, Fault
+from datapilot_kernel.errors import Cancelled, DataPilotError, Fault, logged_fault
 from datapilot_kernel.sources import CancelToken
 from hub_config.database import Database, Job, utc_now
 
@@ -147,11 +147,8 @@ class Jobs:
         except DataPilotError as error:
             log.info("job failed: %s", error.log)
             self._end(tenant_id, job_id, "failed", problem_code=error.key)
-        except Exception as error:
-            # The thread's edge: whatever broke becomes an incident, and its text reaches no log.
-            broken = Fault(log=f"{type(error).__name__} in a job")
-            without_text = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
-            log.error("incident %s: %s", broken.incident, broken.log, exc_info=without_text)
+        except Exception as error:  # noqa: BLE001 -- the thread's edge: whatever broke becomes an incident
+            broken = logged_fault(error, "a job", log)
             self._end(tenant_id, job_id, "failed", problem_code="fault", incident=broken.incident)
 
     def _end(self, tenant_id: str, job_id: str, status: str, **values: Any) -> None:

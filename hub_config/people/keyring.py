@@ -12,11 +12,8 @@ Ed25519 rather than a shared secret: whoever only verifies (a renderer of dashbo
 from __future__ import annotations
 
 import base64
-import fcntl
 import logging
-import os
 import secrets
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +24,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from datapilot_kernel.errors import BadInput
+from hub_config import key_files
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +71,7 @@ class KeyRing:
         with self._translated():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not path.exists():
-                with self._locked():
+                with key_files.locked(self._path):
                     if not path.exists():
                         self._write([_new_key()])
         self._load()
@@ -96,7 +94,7 @@ class KeyRing:
         keep_seconds
             How long a token lives: a key that stopped signing longer ago is left out.
         """
-        with self._translated(), self._locked():
+        with self._translated(), key_files.locked(self._path):
             keys = _parse(self._path)
             now = int(time.time())
             # A key has signed until the one before it in the file was made.
@@ -129,31 +127,7 @@ class KeyRing:
 
     def _write(self, keys: list[SigningKey]) -> None:
         lines = [f"{key.kid} {key.created} {base64.b64encode(key.private.private_bytes_raw()).decode()}\n" for key in keys]
-        handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".signing-")  # mkstemp: 0600
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as out:
-                out.writelines(lines)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(name, self._path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = self._path.with_name(self._path.name + ".lock")
-        handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+        key_files.replace(self._path, lines)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

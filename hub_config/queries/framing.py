@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from datapilot_kernel.engine.outcome import Answer
-from datapilot_kernel.errors import Cancelled, DataPilotError, Fault
+from datapilot_kernel.errors import Cancelled, DataPilotError, logged_fault
 from datapilot_kernel.sources import CancelToken, Limits
 from hub_config.errors import PlatformUnavailable
 from hub_config.queries.engines import Engines, at_day, scope_of
@@ -117,11 +117,8 @@ class Frames:
             self._flow(flowing)
         except DataPilotError as error:
             self._failed(flowing, error)
-        except Exception as error:
-            fault = Fault(log=f"{type(error).__name__} in frame {flowing.id}")
-            without_text = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
-            log.error("incident %s: %s", fault.incident, fault.log, exc_info=without_text)
-            self._failed(flowing, fault)
+        except Exception as error:  # noqa: BLE001 -- the thread's edge: whatever broke becomes an incident
+            self._failed(flowing, logged_fault(error, f"frame {flowing.id}", log))
         finally:
             self._live.pop(flowing.id, None)
 

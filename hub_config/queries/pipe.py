@@ -11,11 +11,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-import anyio
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from datapilot_kernel.errors import Cancelled
+from hub_config.operations.streaming import StreamedWhileHeard
 
 _AHEAD = 8
 
@@ -99,29 +99,17 @@ class Frame:
         return _Streamed(self, first or b"", media_type, headers)
 
 
-class _Streamed(Response):
+class _Streamed(StreamedWhileHeard):
     def __init__(self, frame: Frame, first: bytes, media_type: str, headers: dict[str, str]) -> None:
         super().__init__(headers=headers, media_type=media_type)
-        del self.headers["content-length"]
         self._frame, self._first = frame, first
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the pieces; a client that goes away stops the statement."""
-        try:
-            async with anyio.create_task_group() as both:
+    def stop(self) -> None:
+        """Stop the statement."""
+        self._frame.stop()
 
-                async def listen() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                    both.cancel_scope.cancel()
-
-                both.start_soon(listen)
-                await self._send(send)
-                both.cancel_scope.cancel()
-        finally:
-            self._frame.stop()
-
-    async def _send(self, send: Send) -> None:
+    async def send_pieces(self, send: Send) -> None:
+        """Send what is read, as it is read."""
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self._first, "more_body": True})
         while (piece := await self._frame.pipe.get()) is not None:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from datapilot_kernel.engine.outcome import Answer, Clarification, EngineName, Failure, Outcome, Refusal, Timings
-from datapilot_kernel.errors import Cancelled, DataPilotError, Fault, SourceProblem
+from datapilot_kernel.errors import Cancelled, DataPilotError, SourceProblem, logged_fault
 from datapilot_kernel.nl2sql.conversation import Conversation, Turn
 from datapilot_kernel.sources import CancelToken
 from hub_config.errors import NotFound, PlatformUnavailable
@@ -434,11 +434,9 @@ class QueryService:
             ending = Ending("failed", "failure", reason=error.reason, incident=incident, duration_ms=_since(began))
             self._end(running, ending, statements, dialect)
             raise
-        except Exception as error:
-            fault = Fault(log=f"{type(error).__name__} in query {running.id}")
+        except Exception as error:  # noqa: BLE001 -- the thread's edge: whatever broke becomes an incident
+            fault = logged_fault(error, f"query {running.id}", log)
             ending = Ending("failed", "failure", reason=fault.reason, incident=fault.incident, duration_ms=_since(began))
-            without_text = RuntimeError(type(error).__name__).with_traceback(error.__traceback__)
-            log.error("incident %s: %s", fault.incident, fault.log, exc_info=without_text)
             self._end(running, ending, statements, dialect)
             raise fault from None
         outcome = replace(outcome, id=running.id)

@@ -12,11 +12,9 @@ is kept elsewhere is changed elsewhere: then a rotation begins where the value i
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import os
 import stat
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +25,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from datapilot_kernel.errors import BadInput
+from hub_config import key_files
 
 
 class KeyFileProblem(BadInput):
@@ -137,7 +136,7 @@ class MasterKeys:
         """Make the file with one key; False: there is one already, which is left as it is."""
         with _translated(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with self._locked():
+            with key_files.locked(self.path):
                 if self.path.exists():
                     return False
                 self._write([MasterKey.new()])
@@ -153,44 +152,19 @@ class MasterKeys:
         """
         if self.is_value:
             raise KeyFileProblem("vault.value_elsewhere")
-        with _translated(self.path), self._locked():
+        with _translated(self.path), key_files.locked(self.path):
             key = MasterKey.new()
             self._write([key, *self.all()])
         return key
 
     def remove(self, kids: Sequence[str]) -> None:
         """Take keys out of the file; the newest stays whatever is asked."""
-        with _translated(self.path), self._locked():
+        with _translated(self.path), key_files.locked(self.path):
             newest, *others = self.all()
             self._write([newest, *(key for key in others if key.kid not in kids)])
 
     def _write(self, keys: Sequence[MasterKey]) -> None:
-        for left in self.path.parent.glob(".vault-*.half"):  # of a process that was killed here
-            left.unlink(missing_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".vault-", suffix=".half")  # mkstemp: 0600
-        try:
-            with os.fdopen(handle, "w", encoding="ascii") as out:
-                out.writelines(key.line() for key in keys)
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(name, self.path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        handle = os.open(self.path.with_name(self.path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+        key_files.replace(self.path, (key.line() for key in keys))
 
 
 def _parsed(lines: Sequence[str], where: str) -> tuple[MasterKey, ...]:

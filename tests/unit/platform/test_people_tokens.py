@@ -320,7 +320,15 @@ def test_many_starting_together_make_one_key(tmp_path: Path) -> None:
         rings = list(pool.map(lambda _: KeyRing(path).newest().kid, range(8)))
     assert len(set(rings)) == 1
     assert len(path.read_text().splitlines()) == 1
-    assert not [name for name in os.listdir(path.parent) if name.startswith(".signing-")]
+    assert not [name for name in os.listdir(path.parent) if name.endswith(".half")]
+
+
+def test_what_a_killed_process_left_beside_goes_with_the_next_change(tmp_path: Path) -> None:
+    ring = KeyRing(tmp_path / "signing.keys")
+    left = tmp_path / ".signing.keys-abc.half"
+    left.write_text("half a key")
+    ring.rotate(keep_seconds=60)
+    assert not left.exists()
 
 
 def test_killed_while_rotating_the_file_is_whole(tmp_path: Path) -> None:

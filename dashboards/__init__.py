@@ -1,0 +1,1 @@
+"""Published notebooks: rendering, versions, snapshots, the managers' gallery."""
