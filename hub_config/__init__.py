@@ -11,7 +11,10 @@ Rooms::
     content       workspaces, dashboards, verified questions
     operations    logs, metrics, health, limits and headers
     api           the routes: they translate HTTP and hold no logic
+    pages         what a browser sees: the session in a cookie, and server-rendered pages over the same managers
+    face          the product's look: logo and style sheet, shared with the hub's pages
     app           create_app(settings)
+    hub_names     a person's name at the hub: what the hub's process and this one share
 
 Managers hold the logic and know nothing of HTTP; a route parses, calls one manager, and shapes what comes back. Nothing here
 reads the environment, the network or the clock at import. ``datapilot_kernel`` never imports this package.

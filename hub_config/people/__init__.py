@@ -25,9 +25,10 @@ from argon2 import PasswordHasher
 from hub_config.audit import Audit
 from hub_config.database import Database
 from hub_config.errors import Unauthenticated
+from hub_config.hub_names import hub_user_name, person_of
 from hub_config.people.accounts import Accounts, UserChanges
 from hub_config.people.ground import Ground
-from hub_config.people.hub import Exchange, Hub, hub_user_name, person_of
+from hub_config.people.hub import Exchange, Hub
 from hub_config.people.invitations import Invitations, Link, Preview
 from hub_config.people.keyring import KeyRing
 from hub_config.people.letters import Letters

@@ -1,10 +1,7 @@
 """Wall 1: a JupyterHub token can be exchanged for a short-lived token of audience ``notebook``, and for nothing else.
 
-The hub's user name *is* the person: ``<tenant>-<user>``, both ids in base 32 (:func:`hub_user_name`). So whoever sees a
-hub user knows the tenant without asking (the spawner its network, this module its session), a name belongs to exactly
-one person of exactly one tenant, and it is fit for host names, paths and containers (53 characters, a-z, 2-7 and one
-hyphen). Whatever else the hub says of a person (admin, groups) is not believed: role and attributes are the platform's
-own.
+The hub's user name *is* the person (:mod:`hub_config.hub_names`). Whatever else the hub says of a person (admin, groups) is
+not believed: role and attributes are the platform's own.
 
 The token must be meant for this service: the hub must list ``access:services!service=NAME`` among its scopes
 (``DATAPILOT_HUB_SERVICE``), or a token that another service of the hub was given could be turned against this one.
@@ -17,7 +14,6 @@ the person being disabled here ends it at once.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import re
@@ -30,46 +26,19 @@ from collections.abc import Callable
 import httpx
 
 from hub_config.errors import Forbidden, NotFound, PlatformUnavailable, Unauthenticated
+from hub_config.hub_names import person_of
 from hub_config.people.ground import Ground
 from hub_config.people.limits import Windows, client_key
 from hub_config.people.sessions import Tokens
 from hub_config.principal import Principal
 from hub_config.settings import Settings
 
-_NAME = re.compile(r"([a-z2-7]{26})-([a-z2-7]{26})")
 _TOKEN = re.compile(r"[\x21-\x7e]{16,512}")
 _TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 _ANSWER_BYTES = 256 * 1024
 # After a failure the hub is left alone for so long: while it is away nobody waits for it.
 _REST_S = 1.0
 _SIZE = 10_000
-
-
-def hub_user_name(tenant_id: str, user_id: str) -> str:
-    """Return the hub's name of a person.
-
-    >>> hub_user_name("00000000000000000000000000000001", "ffffffffffffffffffffffffffffffff")
-    'aaaaaaaaaaaaaaaaaaaaaaaaae-777777777777777777777777774'
-    """
-    return f"{_base32(tenant_id)}-{_base32(user_id)}"
-
-
-def person_of(name: str) -> tuple[str, str] | None:
-    """Return the tenant's and the person's id of a hub user name; None: it is not one of ours.
-
-    >>> person_of("aaaaaaaaaaaaaaaaaaaaaaaaae-777777777777777777777777774")
-    ('00000000000000000000000000000001', 'ffffffffffffffffffffffffffffffff')
-    """
-    found = _NAME.fullmatch(name)
-    if found is None:
-        return None
-    tenant_id, user_id = (base64.b32decode(part.upper() + "======").hex() for part in found.groups())
-    # 26 characters are 130 bits: the spare two must be zero, or two names would be one person.
-    return (tenant_id, user_id) if hub_user_name(tenant_id, user_id) == name else None
-
-
-def _base32(hexadecimal: str) -> str:
-    return base64.b32encode(bytes.fromhex(hexadecimal)).decode().rstrip("=").lower()
 
 
 class Hub:
