@@ -16,13 +16,14 @@ import re
 from hub_config.principal import Role
 
 _NAME = re.compile(r"([a-z2-7]{26})-([a-z2-7]{26})")
+_RENDERING = re.compile(r"rendu-([a-z2-7]{26})")
 
 
 def hub_user_name(tenant_id: str, user_id: str) -> str:
     """Return the hub's name of a person.
 
     >>> hub_user_name("00000000000000000000000000000001", "ffffffffffffffffffffffffffffffff")
-    'aaaaaaaaaaaaaaaaaaaaaaaaae-777777777777777777777777774'
+    'aaaaaaaaaaaaaaaaaaaaaaaaae-77777777777777777777777774'
     """
     return f"{_base32(tenant_id)}-{_base32(user_id)}"
 
@@ -30,7 +31,7 @@ def hub_user_name(tenant_id: str, user_id: str) -> str:
 def person_of(name: str) -> tuple[str, str] | None:
     """Return the tenant's and the person's id of a hub user name; None: it is not one of ours.
 
-    >>> person_of("aaaaaaaaaaaaaaaaaaaaaaaaae-777777777777777777777777774")
+    >>> person_of("aaaaaaaaaaaaaaaaaaaaaaaaae-77777777777777777777777774")
     ('00000000000000000000000000000001', 'ffffffffffffffffffffffffffffffff')
     """
     found = _NAME.fullmatch(name)
@@ -61,3 +62,25 @@ def role_group(tenant_id: str, role: Role) -> str:
 
 def _base32(hexadecimal: str) -> str:
     return base64.b32encode(bytes.fromhex(hexadecimal)).decode().rstrip("=").lower()
+
+
+def rendering_user_name(tenant_id: str) -> str:
+    """Return the hub's name of a tenant's renderings: nobody signs in with it, its named servers are renderings.
+
+    >>> rendering_user_name("00000000000000000000000000000001")
+    'rendu-aaaaaaaaaaaaaaaaaaaaaaaaae'
+    """
+    return f"rendu-{_base32(tenant_id)}"
+
+
+def rendering_tenant_of(name: str) -> str | None:
+    """Return the tenant's id of a name of renderings; None: it is not one.
+
+    >>> rendering_tenant_of("rendu-aaaaaaaaaaaaaaaaaaaaaaaaae")
+    '00000000000000000000000000000001'
+    """
+    found = _RENDERING.fullmatch(name)
+    if found is None:
+        return None
+    tenant_id = base64.b32decode(found[1].upper() + "======").hex()
+    return tenant_id if rendering_user_name(tenant_id) == name else None
