@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import servers
+
+if TYPE_CHECKING:
+    from tests.docker_engine import Engine
 
 _ENV = {"postgres": "DATAPILOT_TEST_POSTGRES_PORT", "mysql": "DATAPILOT_TEST_MARIADB_PORT"}
 _running: list[servers.Server] = []
@@ -65,3 +70,18 @@ def postgres(request: pytest.FixtureRequest) -> servers.Server:
 def mariadb(request: pytest.FixtureRequest) -> servers.Server:
     """The shared MariaDB server: make your own database with ``new_database``."""
     return _shared("mysql", request.config)
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[Engine]:
+    """The Docker engine of this machine, or a private one; what carries ``engine.labels`` is removed at the end."""
+    from tests import docker_engine as engines
+
+    reason = engines.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    engine = engines.start()
+    try:
+        yield engine
+    finally:
+        engine.stop()
