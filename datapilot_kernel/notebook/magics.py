@@ -193,8 +193,10 @@ class Magics:
 
     def _demo(self, rest: str) -> None:
         from datapilot_kernel.notebook.demo import demo_source
+        from datapilot_kernel.notebook.hub_token import URL_VARIABLE
 
-        if os.environ.get("DATAPILOT_SOURCE") and not rest:
+        # In the hub the sources are the platform's; the demo's are there from the start.
+        if os.environ.get(URL_VARIABLE) or (os.environ.get("DATAPILOT_SOURCE") and not rest):
             self._say_status(self.session.client()[0])
             return
         name, location, layer = demo_source(rest or None, lambda: self._say(text("notebook.making_demo")))

@@ -278,8 +278,11 @@ class RemoteClient:
             cursor = page["next"]
             if not cursor:
                 break
-        if not source and len(known) == 1:
-            return known[0]
+        if not source:
+            if len(known) == 1:
+                return known[0]
+            names = ", ".join(one["name"] for one in known)
+            raise BadInput("remote.which_source", known=names) if known else BadInput("remote.no_sources")
         for one in known:
             if source in (one["id"], one["name"]):
                 return one

@@ -60,14 +60,18 @@ class Session:
     def client(self, name: str | None = None) -> tuple[str, AskClient]:
         """Return the named source, or the current one; the environment's is opened when there is none yet.
 
+        In the hub that is the one that the person reaches, where there is but one.
+
         Raises
         ------
         BadInput
             No source of that name, or none at all.
         """
         if name is None and self.current is None:
-            location = os.environ.get(SOURCE_VARIABLE)
-            if not location:
+            from datapilot_kernel.notebook.hub_token import URL_VARIABLE
+
+            location = os.environ.get(SOURCE_VARIABLE, "")
+            if not location and not os.environ.get(URL_VARIABLE):
                 raise BadInput("notebook.no_source")
             self.connect(location, semantic=os.environ.get(LAYER_VARIABLE) or None)
         chosen = name or self.current

@@ -263,6 +263,14 @@ def test_in_the_hub_the_magics_reach_the_api(place: Place, monkeypatch: pytest.M
     assert name == "Ventes"
     assert isinstance(client, RemoteClient)
     session.close()
+    monkeypatch.delenv("DATAPILOT_SOURCE")
+    alone = Session(open_here)
+    assert alone.client()[0] == "Ventes"  # the only one: nobody has to name it
+    alone.close()
+    monkeypatch.setattr(HubToken, "tenant", "t2", raising=False)
+    with pytest.raises(BadInput) as none:
+        Session(open_here).client()
+    assert none.value.reason == "no_sources"
     with pytest.raises(BadInput) as refused:
         open_here("Ventes", "couche.yaml")
     assert refused.value.reason == "no_semantic"
