@@ -16,7 +16,6 @@ import re
 from hub_config.principal import Role
 
 _NAME = re.compile(r"([a-z2-7]{26})-([a-z2-7]{26})")
-_RENDERING = re.compile(r"rendu-([a-z2-7]{26})")
 
 
 def hub_user_name(tenant_id: str, user_id: str) -> str:
@@ -64,23 +63,19 @@ def _base32(hexadecimal: str) -> str:
     return base64.b32encode(bytes.fromhex(hexadecimal)).decode().rstrip("=").lower()
 
 
-def rendering_user_name(tenant_id: str) -> str:
-    """Return the hub's name of a tenant's renderings: nobody signs in with it, its named servers are renderings.
+def rendering_user_name(tenant_id: str, rendering_id: str) -> str:
+    """Return the hub's name of one rendering of a tenant: nobody signs in with it, and it lives as long as its server.
 
-    >>> rendering_user_name("00000000000000000000000000000001")
-    'rendu-aaaaaaaaaaaaaaaaaaaaaaaaae'
+    >>> rendering_user_name("00000000000000000000000000000001", "ffffffffffffffffffffffffffffffff")
+    'rendu-aaaaaaaaaaaaaaaaaaaaaaaaae-77777777777777777777777774'
     """
-    return f"rendu-{_base32(tenant_id)}"
+    return f"rendu-{hub_user_name(tenant_id, rendering_id)}"
 
 
-def rendering_tenant_of(name: str) -> str | None:
-    """Return the tenant's id of a name of renderings; None: it is not one.
+def rendering_of(name: str) -> tuple[str, str] | None:
+    """Return the tenant's and the rendering's id of such a name; None: it is not one.
 
-    >>> rendering_tenant_of("rendu-aaaaaaaaaaaaaaaaaaaaaaaaae")
-    '00000000000000000000000000000001'
+    >>> rendering_of("rendu-aaaaaaaaaaaaaaaaaaaaaaaaae-77777777777777777777777774")
+    ('00000000000000000000000000000001', 'ffffffffffffffffffffffffffffffff')
     """
-    found = _RENDERING.fullmatch(name)
-    if found is None:
-        return None
-    tenant_id = base64.b32decode(found[1].upper() + "======").hex()
-    return tenant_id if rendering_user_name(tenant_id) == name else None
+    return person_of(name.removeprefix("rendu-")) if name.startswith("rendu-") else None
