@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements/dev.lock
 
-.PHONY: install demo test check lint types bench lock clean
+.PHONY: install demo test check lint types bench lock images bundle clean
 
 install: $(STAMP)
 
@@ -47,9 +47,31 @@ types: install
 bench: install
 	@$(BIN)/python -m bench $(ONLY)
 
+# One lock for people who develop; the images' locks take their versions from it. build and nginx stand alone.
+LOCKED := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock:
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra lab --extra hub --extra jupyterhub --extra claude --extra test pyproject.toml -o $(LOCK)
+	$(LOCKED) --extra lab --extra hub --extra jupyterhub --extra claude --extra test pyproject.toml -o $(LOCK)
+	$(LOCKED) --no-annotate -c $(LOCK) --extra lab pyproject.toml requirements/images/notebook.in -o requirements/notebook.lock
+	@for image in api hub; do $(LOCKED) --no-annotate -c $(LOCK) requirements/images/$$image.in -o requirements/$$image.lock || exit; done
+	@for image in nginx build; do $(LOCKED) --no-annotate requirements/images/$$image.in -o requirements/$$image.lock || exit; done
+
+# The images of a server: datapilot-{notebook,hub,api,nginx}:TAG. Another base (a company's own, with its authority):
+# make images IMAGE_BASE=…; a registry of packages of one's own is taken from pip's configuration, and stays out of them.
+IMAGE_BASE ?= python:3.12-slim-bookworm
+IMAGE_PREFIX ?= datapilot-
+IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+IMAGES ?= notebook hub api nginx
+SOURCE_DATE_EPOCH ?= 1767225600
+images: export PIP_INDEX_URL ?= $(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null)
+images:
+	@for image in $(IMAGES); do \
+	  docker build -q -f hub_config/images/$$image/Dockerfile --build-arg BASE=$(IMAGE_BASE) --build-arg VERSION=$(IMAGE_TAG) \
+	    --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \
+	    -t $(IMAGE_PREFIX)$$image:$(IMAGE_TAG) . || exit; done
+
+# Everything a server without internet needs, in one file: ./datapilot-server load FILE
+bundle:
+	@sh hub_config/images/bundle.sh "$(IMAGE_PREFIX)" "$(IMAGE_TAG)"
 
 clean:
 	rm -rf $(VENV) build dist artefacts demo-data .pytest_cache .mypy_cache .ruff_cache .hypothesis
