@@ -67,6 +67,7 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
 _ROUTES = (
     "operations",
     "auth",
+    "hub",
     "users",
     "data_sources",
     "semantic_layers",

@@ -21,7 +21,7 @@ _EXAMPLES = (
     "xxxx",
     "datapilot",
 )
-_SECRETS = ("database_url", "database_admin_url", "hub_api_token", "smtp_password", "metrics_token", "model_key")
+_SECRETS = ("database_url", "database_admin_url", "hub_api_token", "hub_key", "smtp_password", "metrics_token", "model_key")
 
 
 def problems_of(settings: Settings) -> list[str]:

@@ -17,6 +17,8 @@ from pydantic import Field, SecretStr
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from hub_config.company import CompanyRule
+
 
 def _words(value: Any) -> Any:
     """Take a list written with commas or spaces."""
@@ -95,6 +97,29 @@ class Settings(BaseSettings):
     hub_cache_seconds: int = Field(
         60, ge=0, le=600, description="How long a verified hub token is believed. 0: asked every time."
     )
+    hub_public_url: str | None = Field(
+        None,
+        description="How browsers reach the hub (`https://datapilot.example/hub/`): people then sign in to the pages by it. "
+        "None: the pages have a sign-in form of their own. Needs hub_api_url and hub_api_token.",
+    )
+    hub_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Key that the hub's authenticator shows, 32 characters or more; the same at the hub. None: no such hub.",
+    )
+    hub_tidy_seconds: int = Field(
+        60,
+        ge=1,
+        le=3600,
+        description="How often the hub is looked through for people who are gone, besides at once when they go.",
+    )
+    company_sign_in: tuple[CompanyRule, ...] = Field(
+        (),
+        description="JSON list of which company's sign-in opens which tenant: `issuer`, `tenant` (id), `domain` of the "
+        "address and/or `claim` and `value`, `new_role` (none: only who is known or invited), `trust_email`. "
+        "The first that fits holds.",
+    )
+    page_session_hours: int = Field(12, ge=1, le=168, description="Life of a browser's session on the pages.")
     # ── mail ──────────────────────────────────────────────────────────────────────────────────────────────────────
     smtp_host: str | None = Field(
         None, description="Mail server. None: links are shown to the administrator instead of sent."
@@ -151,6 +176,10 @@ class Settings(BaseSettings):
         description="Prepared engines (values, layer, guard) kept, one for each source and set of rights.",
     )
     result_keep_minutes: int = Field(60, ge=1, description="How long a result can be fetched again by its URL.")
+    # ── renderings of dashboards ──────────────────────────────────────────────────────────────────────────────────
+    rendering_minutes: int = Field(10, ge=1, le=60, description="Longest a rendering may take; its page is kept as long.")
+    rendering_cell_seconds: int = Field(120, ge=1, le=3600, description="Longest one cell of it may take.")
+    tenant_parallel_renderings: int = Field(2, ge=1, le=64, description="Renderings of one tenant under way at once.")
     # ── the language model ────────────────────────────────────────────────────────────────────────────────────────
     model_key: SecretStr | None = Field(None, description="Key of the language model. None: the local engine alone.")
     model_base_url: str | None = Field(None, description="Its address. None: the provider's own.")

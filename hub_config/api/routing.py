@@ -14,12 +14,13 @@ description (``x-permission``), and is what the tests enumerate. Every answer th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 
 from hub_config.access import MATRIX, PUBLIC, Permission, permitted, roles_of
 from hub_config.api.bodies import KeepableRoute
@@ -62,11 +63,16 @@ def the_platform(request: Request) -> Platform:
     return cast("Platform", request.app.state.platform)
 
 
-ThePlatform = Annotated[Any, Depends(the_platform)]
+# Dependencies that wait for nothing are coroutines: FastAPI sends every other one to a thread and back.
+async def _served(request: Request) -> Platform:
+    return the_platform(request)
+
+
+ThePlatform = Annotated[Any, Depends(_served)]
 """A parameter that is the :class:`~hub_config.platform.Platform`."""
 
 
-def _caller(request: Request) -> Principal:
+async def _caller(request: Request) -> Principal:
     principal = getattr(request.state, "principal", None)
     if not isinstance(principal, Principal):
         raise Unauthenticated(log="caller asked for on a public route")
@@ -85,11 +91,14 @@ class _Requires:
     def __init__(self, permission: Permission) -> None:
         self.permission = permission
 
-    def __call__(self, request: Request, credentials: Annotated[Any, Depends(_bearer)]) -> None:
+    async def __call__(self, request: Request, credentials: Annotated[Any, Depends(_bearer)]) -> None:
         """Put the principal on the request, or raise."""
         if credentials is None:
             raise Unauthenticated(log="no bearer token")
-        principal = the_platform(request).people.authenticate(credentials.credentials)
+        people = the_platform(request).people
+        principal = people.remembered(credentials.credentials)
+        if principal is None:
+            principal = await run_in_threadpool(people.authenticate, credentials.credentials)
         request.state.principal = principal
         if permitted(principal, self.permission):
             return
@@ -102,10 +111,14 @@ class _Requires:
 class Routes:
     """A group of routes under one path; :attr:`router` goes into the application."""
 
-    def __init__(self, prefix: str, *, tag: str) -> None:
+    def __init__(self, prefix: str, *, tag: str, dependencies: Sequence[Any] = ()) -> None:
         self.prefix = PREFIX + prefix
         self.router = APIRouter(
-            prefix=self.prefix, tags=[tag], responses={"default": {"model": ErrorBody}}, route_class=KeepableRoute
+            prefix=self.prefix,
+            tags=[tag],
+            responses={"default": {"model": ErrorBody}},
+            route_class=KeepableRoute,
+            dependencies=list(dependencies),
         )
 
     def get(self, path: str, *, permission: Permission | None, **options: Any) -> Callable[[Endpoint], Endpoint]:

@@ -9,6 +9,7 @@
     people.accounts                     a tenant's people; one's own account
     people.invitations, people.resets   links
     people.exchange                     a hub token for a notebook's token (wall 1)
+    people.hub_sign_in                  what the hub's authenticator asks
 
 What hashes runs in :attr:`People.work`: ``await people.work.run(people.signing_in.sign_in, email=…, password=…)``. All
 else is quick and touches the platform's database alone, but the exchange, which asks the hub (:attr:`People.outside`),
@@ -20,6 +21,8 @@ for them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from argon2 import PasswordHasher
 
 from hub_config.audit import Audit
@@ -29,6 +32,7 @@ from hub_config.hub_names import hub_user_name, person_of
 from hub_config.people.accounts import Accounts, UserChanges
 from hub_config.people.ground import Ground
 from hub_config.people.hub import Exchange, Hub
+from hub_config.people.hub_sign_in import HubSignIn
 from hub_config.people.invitations import Invitations, Link, Preview
 from hub_config.people.keyring import KeyRing
 from hub_config.people.letters import Letters
@@ -38,8 +42,8 @@ from hub_config.people.registration import Registration
 from hub_config.people.resets import Resets
 from hub_config.people.sessions import Sessions, Tokens
 from hub_config.people.signing_in import SigningIn
-from hub_config.people.states import States
-from hub_config.people.tokens import AccessTokens
+from hub_config.people.states import State, States
+from hub_config.people.tokens import AccessTokens, Claims
 from hub_config.people.work import FLOOR_S, Work
 from hub_config.principal import Principal
 from hub_config.settings import Settings
@@ -83,6 +87,7 @@ class People:
         self.invitations = Invitations(ground, self.sessions, letters)
         self.resets = Resets(ground, letters)
         self.exchange = Exchange(ground, self.hub)
+        self.hub_sign_in = HubSignIn(ground, self.signing_in, self.invitations)
         self.work = Work(floor_s=floor_s)
         self.outside = Work(8, floor_s=0)
         self.mailing = Work(2, floor_s=0)
@@ -98,18 +103,38 @@ class People:
             The platform's database is away.
         """
         claims = self.tokens.verify(token)
-        state = self.states.of(claims.tenant_id, claims.user_id)
-        if state is None or not state.active or state.epoch != claims.epoch:
-            raise Unauthenticated(log="access token: its session has ended")
-        return Principal(
-            tenant_id=claims.tenant_id,
-            user_id=claims.user_id,
-            email=state.email,
-            role=state.role,
-            audience=claims.audience,
-            attributes=state.attributes,
-            token_id=claims.token_id,
-        )
+        return _principal(claims, self.states.of(claims.tenant_id, claims.user_id))
+
+    def remembered(self, token: str) -> Principal | None:
+        """Return what :meth:`authenticate` would, when memory alone says it; None: ask that one, from a thread.
+
+        For an event loop: it waits for nothing.
+
+        Raises
+        ------
+        Unauthenticated
+            See :meth:`authenticate`.
+        """
+        claims = self.tokens.remembered(token)
+        if claims is None:
+            return None
+        known, state = self.states.known(claims.tenant_id, claims.user_id)
+        return _principal(claims, state) if known else None
+
+    def as_now(self, principal: Principal) -> Principal:
+        """Return somebody who was verified earlier as they are now: role, attributes.
+
+        Raises
+        ------
+        Unauthenticated
+            They are disabled or gone meanwhile.
+        PlatformUnavailable
+            The platform's database is away.
+        """
+        state = self.states.of(principal.tenant_id, principal.user_id)
+        if state is None or not state.active:
+            raise Unauthenticated(log="the person is no longer active")
+        return replace(principal, email=state.email, role=state.role, attributes=state.attributes)
 
     def close(self) -> None:
         """Let what runs finish and give everything back. Safe twice."""
@@ -117,3 +142,17 @@ class People:
         self.outside.close()
         self.mailing.close()
         self.hub.close()
+
+
+def _principal(claims: Claims, state: State | None) -> Principal:
+    if state is None or not state.active or state.epoch != claims.epoch:
+        raise Unauthenticated(log="access token: its session has ended")
+    return Principal(
+        tenant_id=claims.tenant_id,
+        user_id=claims.user_id,
+        email=state.email,
+        role=state.role,
+        audience=claims.audience,
+        attributes=state.attributes,
+        token_id=claims.token_id,
+    )

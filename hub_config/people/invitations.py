@@ -159,23 +159,34 @@ class Invitations:
         with self._ground.database.tenant(secret.tenant_id) as session:
             lock_tenant(session)
             invitation, _ = self._find(session, secret)
-            invitation.accepted_at = utc_now()
-            user = User(
-                email=invitation.email,
-                email_key=email_key(invitation.email),
-                hashed_password=hashed,
-                full_name=full_name,
-                role=invitation.role,
-                attributes=dict(invitation.attributes),
-                last_login_at=utc_now(),
-            )
-            session.add(user)
-            session.flush()
-            for workspace_id in _existing(session, invitation.workspace_ids):
-                session.add(WorkspaceMember(workspace_id=workspace_id, user_id=user.id))
-            tokens = self._sessions.begin(session, user, label=label)
-            self._record(session, principal_of(user), "invitation.accept", invitation.id, {"role": user.role})
-        return tokens
+            user = self.make_person(session, invitation, full_name=full_name, hashed=hashed)
+            return self._sessions.begin(session, user, label=label)
+
+    def open_for(self, session: ScopedSession, email: str) -> Invitation | None:
+        """Return the open invitation of an address that its owner has proved otherwise; None: there is none."""
+        key = email_key(email)
+        return next(
+            (row for row in session.scalars(select(Invitation).where(*_open())) if email_key(row.email) == key), None
+        )
+
+    def make_person(self, session: ScopedSession, invitation: Invitation, *, full_name: str, hashed: str | None) -> User:
+        """Make the account that an invitation promises, in the caller's transaction and under the tenant's lock."""
+        invitation.accepted_at = utc_now()
+        user = User(
+            email=invitation.email,
+            email_key=email_key(invitation.email),
+            hashed_password=hashed,
+            full_name=full_name,
+            role=invitation.role,
+            attributes=dict(invitation.attributes),
+            last_login_at=utc_now(),
+        )
+        session.add(user)
+        session.flush()
+        for workspace_id in _existing(session, invitation.workspace_ids):
+            session.add(WorkspaceMember(workspace_id=workspace_id, user_id=user.id))
+        self._record(session, principal_of(user), "invitation.accept", invitation.id, {"role": user.role})
+        return user
 
     def _find(self, session: ScopedSession, secret: Secret) -> tuple[Invitation, Tenant]:
         tenant = session.get(Tenant, session.tenant_id)

@@ -12,13 +12,15 @@ oldest first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import case, or_, select, update
 
 from datapilot_kernel.errors import BadInput
-from hub_config.database import Tenant, User, email_key, utc_now
+from hub_config.database import ScopedSession, Tenant, User, email_key, utc_now
 from hub_config.errors import PlatformUnavailable, Unauthenticated
 from hub_config.people.ground import Ground, principal_of
 from hub_config.people.limits import Attempts, Windows, client_key, too_many
@@ -27,6 +29,10 @@ from hub_config.people.sessions import Sessions, Tokens
 from hub_config.principal import Principal
 
 ACCOUNTS = 10
+
+Begun = TypeVar("Begun")
+Beginning = Callable[[ScopedSession, User, Tenant], Begun]
+"""What a right password begins, in the transaction that counted it."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,31 @@ class SigningIn:
         TooMany
             Too many wrong ones for this account or from this client.
         """
+        return self.begin(
+            lambda session, user, tenant: self._sessions.begin(session, user, label=label),
+            email=email,
+            password=password,
+            tenant_id=tenant_id,
+            client=client,
+        )
+
+    def begin(
+        self, beginning: Beginning[Begun], *, email: str, password: str, tenant_id: str | None = None, client: str = ""
+    ) -> Begun:
+        """Verify a password as :meth:`sign_in` does, and return what the beginning makes for the person.
+
+        The beginning runs in the transaction that records the sign-in: a session's tokens, a page's cookie, or what the
+        hub is told.
+        """
         client = client_key(client)
         self._clients.reserve(client)
         try:
-            tokens = self._sign_in(email_key(email), password, tenant_id, label)
+            begun = self._sign_in(email_key(email), password, tenant_id, beginning)
         except (ChooseTenant, PlatformUnavailable):
             self._clients.give_back(client)  # the password was right, or was not looked at
             raise
         self._clients.give_back(client)
-        return tokens
+        return begun
 
     def confirm(self, principal: Principal, password: str) -> None:
         """Verify the caller's own password again, before something that cannot be undone; counted like a sign-in.
@@ -100,7 +122,7 @@ class SigningIn:
             raise BadInput("people.wrong_password", log="own password: wrong")
         self._give_back(account)
 
-    def _sign_in(self, key: str, password: str, tenant_id: str | None, label: str) -> Tokens:
+    def _sign_in(self, key: str, password: str, tenant_id: str | None, beginning: Beginning[Begun]) -> Begun:
         accounts = self._accounts(key, tenant_id) if key else []
         if accounts:
             self._reserve_all(accounts)
@@ -114,7 +136,7 @@ class SigningIn:
             for account in right:
                 self._give_back(account)
             raise ChooseTenant(self._tenants(right))
-        return self._begin(right[0], password, label)
+        return self._begin(right[0], password, beginning)
 
     def _accounts(self, key: str, tenant_id: str | None) -> list[_Account]:
         with self._ground.database.sign_in(key) as session:
@@ -157,7 +179,7 @@ class SigningIn:
         with self._ground.database.tenant(account.tenant_id) as session:
             session.execute(statement.execution_options(synchronize_session=False))
 
-    def _begin(self, account: _Account, password: str, label: str) -> Tokens:
+    def _begin(self, account: _Account, password: str, beginning: Beginning[Begun]) -> Begun:
         old = account.hashed
         rehashed = self._ground.passwords.hash(password) if old and self._ground.passwords.needs_rehash(old) else None
         with self._ground.database.tenant(account.tenant_id) as session:
@@ -175,11 +197,11 @@ class SigningIn:
                 raise WrongCredentials(log="sign-in refused: changed meanwhile")
             user.failed_logins, user.locked_until, user.last_login_at = 0, None, utc_now()
             user.hashed_password = rehashed or old
-            tokens = self._sessions.begin(session, user, label=label)
+            begun = beginning(session, user, tenant)
             self._ground.audit.record(
                 session, principal_of(user), action="session.begin", object_type="user", object_id=user.id
             )
-        return tokens
+        return begun
 
     def _record_refusals(self, accounts: list[_Account]) -> None:
         for account in accounts:

@@ -61,6 +61,14 @@ class States:
                     self._known.popitem(last=False)
         return state
 
+    def known(self, tenant_id: str, user_id: str) -> tuple[bool, State | None]:
+        """Return whether a person's state is remembered, and what it is, without asking the database."""
+        with self._lock:
+            found = self._known.get((tenant_id, user_id))
+            if found is not None and found[0] > self._clock():
+                return True, found[1]
+        return False, None
+
     def forget(self, tenant_id: str, user_id: str | None = None) -> None:
         """Read a person (or, without one, everybody of a tenant) again next time. Call it after the transaction."""
         with self._lock:

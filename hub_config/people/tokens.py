@@ -3,17 +3,24 @@
 A JWT (EdDSA, the algorithm pinned; the key by its name in the header) with ``iss``, ``aud`` (``session`` or ``notebook``),
 ``sub``, ``tid``, ``role``, ``epoch``, ``jti``, ``iat``, ``exp``. It proves who somebody is; what they may do is read from
 the database's present state (:mod:`hub_config.people.states`): the role in the token is for whoever reads a log.
+
+A signature that was good once is good until the token is over, or its key is no longer in the file: which is all that is
+looked at when the same token comes again. It is remembered by its hash, never itself.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hub_config.errors import Unauthenticated
 from hub_config.people.keyring import KeyRing
@@ -27,6 +34,7 @@ _CLAIMS = ["iss", "aud", "sub", "tid", "role", "epoch", "jti", "iat", "exp"]
 _ID = re.compile(r"[0-9a-f]{32}")
 _LEEWAY_S = 5
 _LONGEST = 4096
+_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,16 @@ class Claims:
     token_id: str
 
 
+@dataclass(frozen=True)
+class _Verified:
+    claims: Claims
+    kid: str
+    key: Ed25519PublicKey
+    over_at: float
+
+
 class AccessTokens:
-    """Issues and verifies."""
+    """Issues and verifies. Thread-safe."""
 
     def __init__(self, settings: Settings, keys: KeyRing) -> None:
         self._keys = keys
@@ -50,6 +66,8 @@ class AccessTokens:
             "session": settings.access_token_minutes * 60,
             "notebook": settings.notebook_token_minutes * 60,
         }
+        self._lock = threading.Lock()
+        self._verified: OrderedDict[bytes, _Verified] = OrderedDict()
 
     def issue(self, *, tenant_id: str, user_id: str, role: Role, epoch: int, audience: Audience) -> tuple[str, int]:
         """Return a token and the seconds it lives."""
@@ -78,6 +96,9 @@ class AccessTokens:
         """
         if len(token) > _LONGEST:
             raise Unauthenticated(log="access token: too long")
+        known = self.remembered(token)
+        if known is not None:
+            return known
         try:
             header = jwt.get_unverified_header(token)
             kid = header.get("kid")
@@ -96,7 +117,29 @@ class AccessTokens:
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError) as error:
             # The library's text may quote the token: only its class is kept.
             raise Unauthenticated(log=f"access token: {type(error).__name__}") from None
-        return _claims(found)
+        claims = _claims(found)
+        with self._lock:
+            self._verified[_digest(token)] = _Verified(claims, str(kid), key, float(found["exp"]) + _LEEWAY_S)
+            while len(self._verified) > _REMEMBERED:
+                self._verified.popitem(last=False)
+        return claims
+
+    def remembered(self, token: str) -> Claims | None:
+        """Return what a token says that was verified before and is still good; None: it has to be verified."""
+        digest = _digest(token)
+        with self._lock:
+            found = self._verified.get(digest)
+        if found is None:
+            return None
+        if found.over_at > time.time() and self._keys.public(found.kid) is found.key:
+            return found.claims
+        with self._lock:
+            self._verified.pop(digest, None)
+        return None
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
 def _claims(found: dict[str, Any]) -> Claims:

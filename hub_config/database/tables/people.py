@@ -48,7 +48,11 @@ class Tenant(Tenanted, Base):
 
 
 class User(Identified, Base):
-    """A person of one tenant. The same address may belong to several tenants: those are several people."""
+    """A person of one tenant. The same address may belong to several tenants: those are several people.
+
+    ``company_issuer`` and ``company_subject``: who their company's sign-in says they are, once they came that way. An
+    address may pass to somebody else, that never does.
+    """
 
     __tablename__ = "users"
     email: Mapped[str]
@@ -63,11 +67,14 @@ class User(Identified, Base):
     locked_until: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     last_login_at: Mapped[datetime | None]
+    company_issuer: Mapped[str | None]
+    company_subject: Mapped[str | None]
     __table_args__ = (
         one_of("role", *ROLES),
         one_of("status", "active", "disabled"),
         CheckConstraint("email_key <> ''", name="email_key"),
         UniqueConstraint("tenant_id", "email_key"),
+        Index(None, "tenant_id", "company_issuer", "company_subject", unique=True),
         Index(None, "email_key"),
     )
 
