@@ -73,6 +73,7 @@ _ROUTES = (
     "semantic_layers",
     "workspaces",
     "dashboards",
+    "rendering",
     "verified",
     "audit",
     "tenant",

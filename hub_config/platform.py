@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hub_config.operations.retention import Retention
     from hub_config.people import People
     from hub_config.queries import QueryService
+    from hub_config.rendering import Renderings
     from hub_config.tenant import Departure, Office
     from hub_config.vault import Vault
 
@@ -40,6 +41,7 @@ class Platform:
     queries: QueryService
     content: Content
     office: Office
+    renderings: Renderings
     departure: Departure = field(init=False)
     retention: Retention = field(init=False)
     _stopping: bool = field(default=False, init=False)
@@ -54,6 +56,7 @@ class Platform:
         from hub_config.operations.metrics import Metrics
         from hub_config.people import People
         from hub_config.queries import QueryService
+        from hub_config.rendering import Renderings
         from hub_config.tenant import Office
         from hub_config.vault import Vault
 
@@ -69,7 +72,8 @@ class Platform:
         content = Content(settings, database, sources, queries, audit)
         sources.on_change(queries.forget)
         office = Office(settings, database, audit)
-        return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office)
+        renderings = Renderings(settings, database, people, content.publishing, audit)
+        return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office, renderings)
 
     def __post_init__(self) -> None:
         from hub_config.operations.retention import Retention
@@ -84,6 +88,7 @@ class Platform:
         self.sources.start()
         self.queries.start()
         self.retention.start()
+        self.renderings.start()
 
     def drain(self) -> None:
         """Let queries finish as long as the grace lasts, then cancel them. Returns when none is left."""
@@ -91,6 +96,7 @@ class Platform:
 
     def stop(self) -> None:
         """Drain, cancel what is left, give everything back. Safe twice."""
+        self.renderings.stop()
         self.retention.stop()
         self.queries.stop(grace_s=self.settings.shutdown_grace_seconds)
         self.sources.stop()

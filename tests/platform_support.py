@@ -158,6 +158,7 @@ def _platform(settings: Settings, *, real: bool) -> Any:
     if not real:
         platform.people.close()
         platform.people = People(settings, platform.database, platform.audit, hasher=CHEAP, floor_s=0)
+        platform.renderings.people = platform.people
     return platform
 
 

@@ -10,8 +10,8 @@ The notebook's own code runs in a kernel beside this process and could read the 
 page is for. That is why the result is the author's word, not ours: the API cleans the markup and takes the tiles' data
 from its own record, never from here.
 
-Rooms: :mod:`~dashboards.rendering.execution` (Voilà's executor and exporter), :mod:`~dashboards.rendering.tiles` (the
-kernel's ``%tile``), :mod:`~dashboards.rendering.api` (the grant's routes), :mod:`~dashboards.rendering.worker` (the process).
+Rooms: ``execution`` (Voilà's executor and exporter), ``tiles`` (the kernel's ``%tile``), ``api`` (the grant's routes),
+``worker`` (the process).
 
 Rejected: a standing Voilà server per tenant. Whoever knows a kernel id there reaches another viewer's kernel, and one
 process would hold the rows of several rights.

@@ -166,6 +166,7 @@ def change_user(user_id: Id, body: UserPatch, caller: Caller, platform: ThePlatf
     if body.role is not None or body.attributes is not None or body.status is not None:
         # What was asked with the rights of before is not answered with them.
         platform.queries.leave(caller.tenant_id, user_id)
+        platform.renderings.leave(caller.tenant_id, user_id)
     return _user(changed)
 
 
@@ -174,6 +175,7 @@ def delete_user(user_id: Id, caller: Caller, platform: ThePlatform) -> Response:
     """Delete a person, their sessions, conversations and memberships; the record keeps what they did."""
     platform.people.accounts.delete(caller, user_id)
     platform.queries.leave(caller.tenant_id, user_id)
+    platform.renderings.leave(caller.tenant_id, user_id)
     return Response(status_code=204)
 
 

@@ -80,6 +80,7 @@ class Departure:
             Something would be left: it can be asked again, and goes on where it stopped.
         """
         platform = self._platform
+        platform.renderings.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.jobs.cancel(tenant_id)
         platform.sources.forget(tenant_id)
@@ -88,6 +89,7 @@ class Departure:
         storage.remove()
         rows = delete_tenant(platform.database, tenant_id)
         # What ran meanwhile may have kept something a moment ago.
+        platform.renderings.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.forget(tenant_id)
         storage.remove()

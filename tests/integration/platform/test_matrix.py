@@ -101,6 +101,8 @@ REQUESTS: dict[str, Body] = {
     "DELETE /dashboards/{dashboard_id}": _nothing,
     "POST /dashboards/{dashboard_id}/publish": _json(),
     "GET /dashboards/{dashboard_id}/published": _nothing,
+    "POST /dashboards/{dashboard_id}/renderings": _nothing,
+    "GET /renderings/{rendering_id}": _nothing,
     "GET /dashboards/{dashboard_id}/rights": _nothing,
     "PUT /dashboards/{dashboard_id}/rights": _json(items=[]),
     "POST /dashboards/{dashboard_id}/tiles/{tile_id}/data": _json(),
@@ -214,6 +216,8 @@ def things(world: World) -> Things:
     ids["version_id"] = call("POST", f"/dashboards/{ids['dashboard_id']}/publish", json={})["id"]
     rights = {"items": [{"role": role} for role in ROLES]}
     call("PUT", f"/dashboards/{ids['dashboard_id']}/rights", json=rights)
+    analyst = world.principal("analyst")
+    ids["rendering_id"] = world.platform.renderings.jobs.add(analyst, ids["dashboard_id"], 1, {})[0].id
     wanted = {"name": "Du notebook", "tiles": [{"source_id": ids["source_id"], "plan": PLAN}]}
     ids["request_id"] = call("POST", "/dashboards/publication-requests", "analyst", json=wanted)["id"]
     login = {"email": "analyst@t1.example", "password": "quatre mots sans rapport"}
@@ -273,7 +277,7 @@ def test_own_tenant(world: World, things: Things, role: str, audience: Any) -> N
             assert answer.status_code not in (401, 403), said
             assert answer.status_code < 500 or answer.json()["error"]["incident"] is None, said
             if method == "GET" and role in ("administrator", "analyst"):
-                mine = not any(part in path for part in ("{query_id}", "{conversation_id}")) or role == "analyst"
+                mine = not any(part in path for part in ("{query_id}", "{conversation_id}", "{rendering_id}")) or role == "analyst"
                 assert answer.status_code == (200 if mine else 404), said
         else:
             assert answer.status_code == 403, said

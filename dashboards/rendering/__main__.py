@@ -1,0 +1,7 @@
+"""``python -m dashboards.rendering``."""
+
+import sys
+
+from dashboards.rendering.worker import main
+
+sys.exit(main())

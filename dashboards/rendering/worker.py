@@ -1,0 +1,85 @@
+"""The process of one rendering: tell the hub that it lives, fetch the job, run it, hand in the page, end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from urllib.parse import urlsplit
+
+import httpx
+
+from dashboards.rendering.api import GrantClient
+from dashboards.rendering.execution import CellFailed, render
+
+log = logging.getLogger("dashboards.rendering")
+_LINGER_S = 2.0
+
+
+def main() -> int:
+    """Return the exit code: 0 handed in (a page, or the author's error), 3 a fault of ours."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return asyncio.run(_main())
+
+
+async def _main() -> int:
+    address = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:8888"))
+    # Whatever is asked gets the same « alive »: the hub looks whether the port answers, and nobody else has business here.
+    server = await asyncio.start_server(_alive, address.hostname or "127.0.0.1", address.port or 8888)
+    async with server:
+        client = GrantClient()
+        try:
+            code = await _work(client)
+        finally:
+            client.close()
+        await asyncio.sleep(_LINGER_S)  # a start that ended before the hub looked is a failed start to it
+    return code
+
+
+async def _work(client: GrantClient) -> int:
+    loop = asyncio.get_running_loop()
+    try:
+        job = await asyncio.to_thread(client.job)
+
+        def told(done: int, of: int) -> None:
+            loop.run_in_executor(None, _quietly, client, done, of)
+
+        try:
+            page = await render(job["notebook"], on_cell=told, cell_timeout_s=job["cell_timeout_s"])
+        except CellFailed as failed:
+            log.info("cell %s failed: %s", failed.index, failed.name)
+            await asyncio.to_thread(client.failed, failed.index, failed.name, failed.trace)
+            return 0
+        await asyncio.to_thread(client.finished, page.markup, page.tiles)
+        return 0
+    except Exception as error:  # noqa: BLE001 -- the process's edge: the API is told what it is told, the log has the class
+        log.error("rendering failed: %s", type(error).__name__)
+        if not isinstance(error, httpx.HTTPError):
+            await asyncio.to_thread(_give_up, client, type(error).__name__)
+        return 3
+
+
+def _quietly(client: GrantClient, done: int, of: int) -> None:
+    try:
+        client.progress(done, of)
+    except httpx.HTTPError as error:
+        log.warning("progress not told: %s", type(error).__name__)
+
+
+def _give_up(client: GrantClient, name: str) -> None:
+    try:
+        client.failed(None, name, "")
+    except httpx.HTTPError as error:
+        log.warning("failure not told: %s", type(error).__name__)
+
+
+async def _alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+        log.debug("a connection that said nothing")
+    finally:
+        writer.close()
