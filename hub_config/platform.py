@@ -88,6 +88,7 @@ class Platform:
         self.sources.start()
         self.queries.start()
         self.retention.start()
+        self.people.hub_leavers.start()
         self.renderings.start()
 
     def drain(self) -> None:
@@ -97,6 +98,7 @@ class Platform:
     def stop(self) -> None:
         """Drain, cancel what is left, give everything back. Safe twice."""
         self.renderings.stop()
+        self.people.hub_leavers.stop()
         self.retention.stop()
         self.queries.stop(grace_s=self.settings.shutdown_grace_seconds)
         self.sources.stop()

@@ -10,6 +10,7 @@
     people.invitations, people.resets   links
     people.exchange                     a hub token for a notebook's token (wall 1)
     people.hub_sign_in                  what the hub's authenticator asks
+    people.hub_leavers                  whoever goes here goes at the hub
 
 What hashes runs in :attr:`People.work`: ``await people.work.run(people.signing_in.sign_in, email=…, password=…)``. All
 else is quick and touches the platform's database alone, but the exchange, which asks the hub (:attr:`People.outside`),
@@ -32,6 +33,7 @@ from hub_config.hub_names import hub_user_name, person_of
 from hub_config.people.accounts import Accounts, UserChanges
 from hub_config.people.ground import Ground
 from hub_config.people.hub import Exchange, Hub
+from hub_config.people.hub_leavers import HubLeavers
 from hub_config.people.hub_sign_in import HubSignIn
 from hub_config.people.invitations import Invitations, Link, Preview
 from hub_config.people.keyring import KeyRing
@@ -80,10 +82,11 @@ class People:
         ground = Ground(settings, database, audit, Passwords(hasher), self.states, self.tokens, Mailer(settings))
         letters = Letters(ground)
         self.hub = Hub(settings)
+        self.hub_leavers = HubLeavers(settings, database, self.states)
         self.sessions = Sessions(ground)
         self.signing_in = SigningIn(ground, self.sessions)
         self.registration = Registration(ground, self.sessions)
-        self.accounts = Accounts(ground, self.sessions, self.signing_in)
+        self.accounts = Accounts(ground, self.sessions, self.signing_in, self.hub_leavers)
         self.invitations = Invitations(ground, self.sessions, letters)
         self.resets = Resets(ground, letters)
         self.exchange = Exchange(ground, self.hub)
@@ -138,6 +141,7 @@ class People:
 
     def close(self) -> None:
         """Let what runs finish and give everything back. Safe twice."""
+        self.hub_leavers.stop()
         self.work.close()
         self.outside.close()
         self.mailing.close()

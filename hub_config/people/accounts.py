@@ -24,6 +24,7 @@ from hub_config.people.ground import (
     the_user_locked,
     void_password_links,
 )
+from hub_config.people.hub_leavers import HubLeavers
 from hub_config.people.passwords import check_rules
 from hub_config.people.sessions import Sessions, Tokens
 from hub_config.people.signing_in import SigningIn
@@ -43,10 +44,11 @@ class UserChanges:
 class Accounts:
     """Reads and changes people."""
 
-    def __init__(self, ground: Ground, sessions: Sessions, signing_in: SigningIn) -> None:
+    def __init__(self, ground: Ground, sessions: Sessions, signing_in: SigningIn, leavers: HubLeavers) -> None:
         self._ground = ground
         self._sessions = sessions
         self._signing_in = signing_in
+        self._leavers = leavers
 
     def list(
         self,
@@ -121,6 +123,8 @@ class Accounts:
                 details |= {k: v for k, v in now.items() if v != before[k]}
                 self._record(session, principal, "user.update", user_id, details)
         self._ground.states.forget(principal.tenant_id, user_id)
+        if {"role", "status"} & set(changed):
+            self._leavers.look(principal.tenant_id, user_id)
         return user
 
     def delete(self, principal: Principal, user_id: str) -> None:
@@ -142,6 +146,7 @@ class Accounts:
             session.delete(user)
             self._record(session, principal, "user.delete", user_id, {"role": role})
         self._ground.states.forget(principal.tenant_id, user_id)
+        self._leavers.look(principal.tenant_id, user_id)
 
     def rename_self(self, principal: Principal, full_name: str) -> User:
         """Change the caller's own name."""

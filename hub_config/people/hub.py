@@ -91,7 +91,7 @@ class Hub:
         url = f"{str(self._settings.hub_api_url).rstrip('/')}/user"
         try:
             with self._http().stream("GET", url, headers={"Authorization": f"token {token}"}) as response:
-                status, body = response.status_code, _bounded(response)
+                status, body = response.status_code, bounded(response)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._away(type(error).__name__) from None
         if status in (401, 403, 404):
@@ -118,18 +118,24 @@ class Hub:
     def _http(self) -> httpx.Client:
         with self._lock:
             if self._client is None:
-                context = ssl.create_default_context()
-                if self._settings.ca_bundle_file is not None:
-                    context.load_verify_locations(self._settings.ca_bundle_file)
-                self._client = httpx.Client(timeout=_TIMEOUT, verify=context, trust_env=False, follow_redirects=False)
+                self._client = new_client(self._settings)
             return self._client
 
 
-def _bounded(response: httpx.Response) -> bytes:
+def new_client(settings: Settings) -> httpx.Client:
+    """Return a client for the hub: no proxy of the environment, no redirect, an end to every wait."""
+    context = ssl.create_default_context()
+    if settings.ca_bundle_file is not None:
+        context.load_verify_locations(settings.ca_bundle_file)
+    return httpx.Client(timeout=_TIMEOUT, verify=context, trust_env=False, follow_redirects=False)
+
+
+def bounded(response: httpx.Response, *, limit_bytes: int = _ANSWER_BYTES) -> bytes:
+    """Return a streamed answer's body, or raise ``httpx.DecodingError`` when it is longer than a hub's answers are."""
     body = b""
     for part in response.iter_bytes():
         body += part
-        if len(body) > _ANSWER_BYTES:
+        if len(body) > limit_bytes:
             raise httpx.DecodingError("too long an answer")
     return body
 

@@ -98,6 +98,8 @@ class Departure:
         files_left = _files(storage.root)
         if left or files_left:
             raise PlatformUnavailable(log=f"a deletion left {left} rows and {files_left} files")
+        platform.people.states.forget(tenant_id)
+        platform.people.hub_leavers.look_at_all()
         certificate = Certificate(tenant_id, utc_now(), rows, left, files, files_left)
         log.warning("tenant deleted: tenant_id=%s rows=%d files=%d, none left", tenant_id, sum(rows.values()), files)
         return certificate
