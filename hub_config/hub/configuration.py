@@ -51,6 +51,7 @@ def _folders(settings: HubSettings) -> None:
 
 
 def _addresses(settings: HubSettings, c: Any) -> None:
+    c.JupyterHub.base_url = "/"
     c.JupyterHub.bind_url = (settings.listen_url or settings.public_url) + "/"
     c.JupyterHub.public_url = settings.public_url + "/"
     c.JupyterHub.hub_ip = settings.ip
@@ -172,6 +173,8 @@ def _environment_of_the_api(settings: HubSettings, api_token: str, prefix: str) 
 
 def _servers(settings: HubSettings, c: Any) -> None:
     way = importlib.import_module(f"hub_config.hub.spawning.{settings.spawner}")
+    if hasattr(way, "SPAWNER"):
+        c.JupyterHub.spawner_class = way.SPAWNER
     c.Spawner.start_timeout = settings.start_timeout_seconds
     c.Spawner.http_timeout = settings.answer_timeout_seconds
     c.Spawner.poll_interval = settings.poll_seconds
