@@ -7,7 +7,7 @@ LOCK := requirements/dev.lock
 
 .PHONY: install demo test check lint types bench lock images bundle clean
 
-install: $(STAMP)
+install: $(STAMP) panel
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=python3.12"; exit 2; }
@@ -27,6 +27,11 @@ $(STAMP): $(BIN)/python $(LOCK) pyproject.toml
 	fi
 	@$(BIN)/datapilot kernelspec install >/dev/null
 	@touch $@
+
+# The panel of JupyterLab: built where node is (a line says so where it is not), again only when its sources changed.
+.PHONY: panel
+panel: $(STAMP)
+	@$(BIN)/python extension/build_panel.py
 
 demo: install
 	@$(BIN)/datapilot demo $(if $(PORT),--port $(PORT))

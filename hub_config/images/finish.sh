@@ -9,8 +9,9 @@ site=$(echo /opt/datapilot/lib/python3*/site-packages)
 # clients of services that no container reaches (Flight, S3, HDFS): a third of the size.
 find "$site" -depth -type d \( -name tests -o -name test -o -name include -o -name __pycache__ \) \
   -not -path '*/voila/*' -not -path '*/jupyter_server/*' -exec rm -rf {} +
-rm -rf "$site/jupyterlab/staging" "$site/jupyterlab/galata" "$site"/pyarrow/includes "$site"/pyarrow/src \
-  "$site"/pyarrow/*flight* "$site"/pyarrow/*substrait* "$site"/pyarrow/*s3* "$site"/pyarrow/_hdfs.* \
+if [ -d "$site/jupyterlab/staging" ]; then find "$site/jupyterlab/staging" -mindepth 1 ! -name package.json -delete 2>/dev/null || true; fi
+rm -rf "$site/jupyterlab/galata" "$site"/pyarrow/includes "$site"/pyarrow/src \
+  "$site"/pyarrow/*flight* "$site"/pyarrow/*s3* "$site"/pyarrow/_hdfs.* \
   "$site"/pyarrow/*.pxi "$site"/pyarrow/*.pyx "$site"/pyarrow/*.pxd "$site"/jedi/third_party/django-stubs
 if [ ! -d "$site/dockerspawner" ]; then rm -rf /opt/datapilot/share/jupyterhub/static; fi
 find /opt/datapilot -name '*.map' -delete
