@@ -1,0 +1,13 @@
+/** Every command of this extension. */
+export namespace CommandIDs {
+  /** Show the panel; `{ panel?: string }` chooses one of its sections. */
+  export const open = 'datapilot:open';
+  /** Put a question into the chat's input; `{ question: string, send?: boolean }`. */
+  export const ask = 'datapilot:ask';
+  /** Begin a new conversation. */
+  export const newConversation = 'datapilot:new-conversation';
+  /** Stop the question that runs. */
+  export const stop = 'datapilot:stop';
+  /** Put an answer into the notebook; `{ form: 'ask' | 'sql' | 'frame', ...what }`. */
+  export const insert = 'datapilot:insert';
+}
