@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import servers
+from tests import servers, ssh_server
 
 if TYPE_CHECKING:
     from tests.docker_engine import Engine
@@ -50,6 +50,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reason = servers.missing(dialect)
         if reason:
             terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
+    if reason := ssh_server.missing():
+        terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
 
 
 def _shared(dialect: str, config: pytest.Config) -> servers.Server:

@@ -20,6 +20,7 @@ from datapilot_kernel.sources.model import (
     RoleFinding,
     Source,
 )
+from datapilot_kernel.sources.ssh import HostKey, SshServer
 from datapilot_kernel.sources.tls import Tls, TlsMode
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "CancelToken",
     "DatabaseLocation",
     "Dialect",
+    "HostKey",
     "Limits",
     "LogicalType",
     "OpenedSource",
@@ -38,6 +40,7 @@ __all__ = [
     "ResultTable",
     "RoleFinding",
     "Source",
+    "SshServer",
     "Tls",
     "TlsMode",
     "cache_folder",

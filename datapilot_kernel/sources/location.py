@@ -23,6 +23,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from datapilot_kernel.errors import SourceProblem
+from datapilot_kernel.sources.ssh import SshServer
 from datapilot_kernel.sources.tls import Tls
 
 Kind = Literal["postgres", "mysql", "files", "duckdb"]
@@ -60,6 +61,8 @@ class DatabaseLocation:
     addresses
         Called before every new connection: the addresses to connect to, in order, already checked; the driver resolves
         nothing. It may raise SourceProblem: then there is no connection. None: the driver resolves ``host``.
+    ssh
+        The SSH server on the way: ``host`` is then found at its end, and ``addresses`` not asked. None: a direct way.
     """
 
     kind: Kind
@@ -71,6 +74,7 @@ class DatabaseLocation:
     options: dict[str, str] = field(default_factory=dict, repr=False)
     tls: Tls | None = None
     addresses: Callable[[], Sequence[str]] | None = field(default=None, repr=False, compare=False)
+    ssh: SshServer | None = None
 
     @property
     def connect_timeout_s(self) -> int:

@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from datapilot_kernel.errors import Cancelled, DataPilotError
+from datapilot_kernel.errors import Cancelled, DataPilotError, SourceProblem
 from datapilot_kernel.sources.location import DatabaseLocation
 from datapilot_kernel.sources.model import (
     CancelToken,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import PoolProxiedConnection
 
     from datapilot_kernel.sources.files_import.report import ImportReport
+    from datapilot_kernel.sources.ssh_tunnel import Tunnel
     from datapilot_kernel.sources.streams import ArrowStream, Emitter
 
 _T = TypeVar("_T")
@@ -145,6 +146,12 @@ class PooledSource(ABC):
 
     def __init__(self, where: DatabaseLocation, *, time_zone: str = DEFAULT_TIME_ZONE) -> None:
         self._where, self._time_zone = where, time_zone
+        self._tunnel: Tunnel | None = None
+        if where.ssh is not None:
+            from datapilot_kernel.sources.ssh_tunnel import Tunnel
+
+            self._tunnel = Tunnel(where)
+            self._where = self._tunnel.location(where)
         self._engine: Engine | None = None
         self._engine_lock = threading.Lock()
         self._closed = False
@@ -251,17 +258,29 @@ class PooledSource(ABC):
         return None
 
     def close(self) -> None:
-        """Close every pooled connection. Safe twice."""
+        """Close every pooled connection, and the tunnel they go through. Safe twice."""
         with self._engine_lock:
             self._closed = True
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
+        if self._tunnel is not None:
+            self._tunnel.close()
 
     def _on_a_connection(
         self, work: Callable[[Any], _T], limits: Limits, cancel: CancelToken | None, sql: str
     ) -> _T | DataPilotError:
         """Run ``work`` inside a read-only transaction; give back its result or our error, never a driver's."""
+        try:
+            result = self._on_one(work, limits, cancel, sql)
+        except SourceProblem as problem:
+            result = problem
+        # A connection that ended with its tunnel has another remedy than one that the database ended.
+        return self._tunnel.told(result) if self._tunnel is not None and isinstance(result, SourceProblem) else result
+
+    def _on_one(
+        self, work: Callable[[Any], _T], limits: Limits, cancel: CancelToken | None, sql: str
+    ) -> _T | DataPilotError:
         errors = self._driver_errors()
         cancel = cancel or CancelToken()
         while True:

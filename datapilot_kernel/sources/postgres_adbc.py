@@ -18,6 +18,7 @@ from urllib.parse import quote
 from datapilot_kernel.errors import Cancelled, DataPilotError
 from datapilot_kernel.sources.calendar_ends import DAYS, MICROS, within
 from datapilot_kernel.sources.model import Limits, ResultColumn
+from datapilot_kernel.sources.pooled import Stopper
 from datapilot_kernel.sources.postgres import SETTINGS
 from datapilot_kernel.sources.problems import POSTGRES_CLASSES, POSTGRES_STATES, problem
 from datapilot_kernel.sources.streams import ColumnChanged, Emitter, typed_array
@@ -141,7 +142,9 @@ def _read(reading: Any, connection: Connection[Any], zone: str, sql: str, limits
         cursor.execute(f"SET LOCAL statement_timeout = {max(1, limits.timeout_ms)}")
         cursor.execute(f"SET LOCAL lock_timeout = {max(1, limits.lock_timeout_ms)}")
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
-        release = emitter.token.on_cancel(stop)
+        # Again and again: a request that comes before the statement does is forgotten by the server.
+        stopper = Stopper(stop, lambda: None)
+        release = emitter.token.on_cancel(stopper.start)
         try:
             # A line of its own behind it: the driver puts the statement into COPY's brackets.
             cursor.execute(f"{sql}\n")
@@ -152,6 +155,7 @@ def _read(reading: Any, connection: Connection[Any], zone: str, sql: str, limits
             return truncated
         finally:
             release()
+            stopper.finish()
 
 
 def _hand_on(reader: Any, limits: Limits, emitter: Emitter) -> bool:

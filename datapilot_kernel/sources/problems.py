@@ -147,6 +147,8 @@ _POSTGRES_CONNECT: Final[tuple[tuple[str, str], ...]] = (
     ("certificate_expired", r"certificate has expired|certificate is not yet valid"),
     ("certificate_untrusted", r"certificate verify failed"),
     ("tls_unsupported", r"does not support SSL"),
+    # A cable cut under TLS: libpq says it of the encryption.
+    ("connection_lost", r"SSL connection has been closed|connexion SSL a [ée]t[ée] ferm[ée]e|SSL SYSCALL|unexpected eof"),
     ("encryption", r"\bSSL\b|\bTLS\b|certificate|certificat|GSSAPI"),
     ("connection_lost", r"closed the connection unexpectedly|connection reset|ferm[ée] la connexion"),
     ("unreachable", r"refused|timeout|timed out|unreachable|no route|could not connect|connection failed|refus[ée]e"),

@@ -25,6 +25,41 @@ _IdField = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 _Short = Annotated[str, StringConstraints(max_length=200)]
 
 
+_Key = Annotated[SecretStr, Field(max_length=16384)]
+_HostKey = Annotated[
+    str,
+    Field(
+        max_length=16384,
+        description="the line of the SSH server's public key (ssh-ed25519 AAAA…) once its fingerprint was compared; absent: "
+        "the connection test asks the server for it and sends nothing else",
+    ),
+]
+
+
+class SshIn(Wire):
+    """The SSH server that the way to the database leads through. Its secrets are never given back."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)]
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    user: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    host_key: _HostKey | None = None
+    private_key: _Key | None = Field(None, description="OpenSSH or PEM; or else the account's password")
+    passphrase: Annotated[SecretStr, Field(max_length=1024)] | None = Field(None, description="of the private key")
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
+
+
+class SshPatch(Wire):
+    """What changes of the way. Another host, port, account or host key needs both secrets again."""
+
+    host: Annotated[str, StringConstraints(min_length=1, max_length=253)] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    user: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = None
+    host_key: _HostKey | None = None
+    private_key: _Key | None = Field(None, description="null: takes the key away (a password takes its place)")
+    passphrase: Annotated[SecretStr, Field(max_length=1024)] | None = None
+    password: Annotated[SecretStr, Field(max_length=1024)] | None = None
+
+
 class ConnectionIn(Wire):
     """How to reach a database. The password is never given back."""
 
@@ -36,6 +71,7 @@ class ConnectionIn(Wire):
     password: Annotated[SecretStr, Field(max_length=1024)] = SecretStr("")
     tls: Literal["verify", "require", "disable"] = "verify"
     ca_certificate: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    ssh: SshIn | None = Field(None, description="null: the database is reached directly")
 
 
 class ConnectionPatch(Wire):
@@ -49,6 +85,7 @@ class ConnectionPatch(Wire):
     password: Annotated[SecretStr, Field(max_length=1024)] | None = None
     tls: Literal["verify", "require", "disable"] | None = None
     ca_certificate: Annotated[str, StringConstraints(max_length=65536)] | None = None
+    ssh: SshPatch | None = Field(None, description="null: from now on without an SSH server")
 
 
 class ColumnDecision(Wire):
@@ -173,6 +210,14 @@ class FindingOut(Wire):
     message: str
 
 
+class HostKeyOut(Wire):
+    """What an SSH server showed of itself: to be compared by a person, then sent back as ``ssh.host_key``."""
+
+    host_key: str
+    sort: str = Field(description="ssh-ed25519 and the like")
+    fingerprint: str = Field(description="SHA256:…, as ssh-keygen -lf prints it on the server")
+
+
 class TestOut(Wire):
     """Whether a connection works, why not, and what its account can do too much."""
 
@@ -180,6 +225,7 @@ class TestOut(Wire):
     code: str | None
     message: str | None
     findings: list[FindingOut]
+    ssh_host_key: HostKeyOut | None = Field(description="there when a person is to confirm it")
 
 
 class UploadOut(Wire):
@@ -235,12 +281,22 @@ def _job(job: Job) -> JobOut:
 
 
 def _config(given: ConnectionIn) -> ConnectionConfig:
-    plain = given.model_dump(exclude={"password"})
     try:
-        return ConnectionConfig.model_validate({**plain, "password": given.password.get_secret_value()})
+        return ConnectionConfig.model_validate(_opened(given.model_dump()))
     except ValidationError as error:
         fields = ", ".join(sorted({f"connection.{e['loc'][0]}" for e in error.errors() if e["loc"]}))
         raise BadInput("hub.bad_request", fields=fields) from None
+
+
+def _opened(given: dict[str, Any]) -> dict[str, Any]:
+    """Return what came in with its secrets as text: on the way to the vault, or to the server they are meant for."""
+    opened: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, dict):
+            opened[name] = _opened(value)
+        else:
+            opened[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
+    return opened
 
 
 def _options(files: dict[str, FileDecision]) -> dict[str, FileOptions]:
@@ -316,13 +372,14 @@ def test_source(source_id: Id, caller: Caller, platform: ThePlatform) -> TestOut
 
 
 def _tested(report: TestReport) -> TestOut:
-    problem = report.problem
+    problem, key = report.problem, report.host_key
     findings = [FindingOut(serious=f.serious, message=f.message) for f in report.findings]
     return TestOut(
         ok=report.ok,
         code=problem.reason if problem else None,
         message=problem.message if problem else None,
         findings=findings,
+        ssh_host_key=HostKeyOut(host_key=key.line, sort=key.sort, fingerprint=key.fingerprint) if key else None,
     )
 
 
@@ -331,9 +388,9 @@ def update_source(source_id: Id, body: SourcePatch, caller: Caller, platform: Th
     """Change name, workspace or connection; 409 when somebody was faster."""
     connection: dict[str, Any] | None = None
     if body.connection is not None:
-        connection = body.connection.model_dump(exclude_unset=True, exclude={"password"})
-        if body.connection.password is not None:
-            connection["password"] = body.connection.password.get_secret_value()
+        connection = _opened(body.connection.model_dump(exclude_unset=True))
+        if connection.get("password", "") is None:
+            del connection["password"]
     try:
         view = platform.sources.administration.update(
             caller, source_id, revision=body.revision, name=body.name, workspace_id=body.workspace_id, move=body.move,

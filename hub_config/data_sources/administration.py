@@ -15,7 +15,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from datapilot_kernel.errors import BadInput, SourceProblem
-from datapilot_kernel.sources import CancelToken, Limits, RoleFinding, open_source
+from datapilot_kernel.sources import CancelToken, HostKey, Limits, RoleFinding, open_source
 from datapilot_kernel.sources.files_import.report import FileOptions
 from hub_config.data_sources.connection import ConnectionConfig
 from hub_config.data_sources.manager import DataSources
@@ -49,13 +49,20 @@ class SourceView:
 
 @dataclass(frozen=True)
 class TestReport:
-    """What a connection test found: it answers, and what its account can do beyond reading."""
+    """What a connection test found: it answers, and what its account can do beyond reading.
+
+    Attributes
+    ----------
+    host_key
+        What the SSH server showed of itself, where a person is to confirm it: none was confirmed yet, or another one.
+    """
 
     __test__ = False
 
     ok: bool
     problem: SourceProblem | None
     findings: tuple[RoleFinding, ...] = ()
+    host_key: HostKey | None = None
 
 
 class Administration:
@@ -87,8 +94,7 @@ class Administration:
         known = self._sources.known(session, row)
         shown = None
         if known.config is not None:
-            shown = known.config.model_dump(mode="json", exclude={"password"}, exclude_none=True)
-            shown["has_password"] = bool(known.config.password.get_secret_value())
+            shown = known.config.shown()
         files = session.scalars(select(SourceFile).where(SourceFile.data_source_id == row.id).order_by(SourceFile.name))
         return _view(row, shown, tuple({"name": f.name, "size_bytes": f.size_bytes} for f in files))
 
@@ -105,8 +111,11 @@ class Administration:
             The host is not for tenants.
         Conflict
             There is a source of that name.
+        BadInput
+            The SSH server's key is not confirmed, or the account's private key cannot be used.
         """
-        self._sources.wall.addresses(config.host, config.effective_port)
+        config.judge(self._sources.wall)
+        _usable_tunnel(config)
         with self._database.tenant(principal.tenant_id) as session:
             row = self._added(session, principal, name, config.kind, workspace_id)
             row.connection_config_encrypted = self._sources.vault.encrypt(
@@ -162,7 +171,8 @@ class Administration:
                 row.workspace_id = self._workspace(session, principal, workspace_id)
             if connection is not None:
                 config = self._merged(session, row, connection)
-                self._sources.wall.addresses(config.host, config.effective_port)
+                config.judge(self._sources.wall)
+                _usable_tunnel(config)
                 row.connection_config_encrypted = self._sources.vault.encrypt(
                     session, principal.tenant_id, row.id, config.plain()
                 )
@@ -191,11 +201,16 @@ class Administration:
         if known.config is None:
             raise BadInput("data_sources.files_have_no_connection")
         before = known.config.plain()
+        if given.get("ssh"):
+            given = {**given, "ssh": _with_ssh(before.get("ssh", {}), given["ssh"])}
         merged = ConnectionConfig.model_validate({**before, **given})
         moved = any(getattr(merged, f) != getattr(known.config, f) for f in ("type", "host", "effective_port", "user"))
+        moved |= _way(merged) != _way(known.config)
         weaker = known.config.tls == "verify" and merged.tls != "verify"
         if "password" not in given and (moved or weaker or "ca_certificate" in given):
             raise BadInput("data_sources.password_again")
+        if known.config.ssh and merged.ssh and not (merged.ssh.private_key or merged.ssh.password):
+            raise BadInput("data_sources.ssh_secret_again")
         return merged
 
     def delete(self, principal: Principal, source_id: str) -> None:
@@ -218,14 +233,29 @@ class Administration:
     def _tested(self, config: ConnectionConfig) -> TestReport:
         source = None
         try:
+            if config.ssh is not None and config.ssh.confirmed is None:
+                return self._unconfirmed(config)
             source = open_source(config.location(self._sources.wall))
             source.execute("SELECT 1 AS un", limits=_TEST_LIMITS)
             return TestReport(True, None, source.role_report())
         except SourceProblem as problem:
-            return TestReport(False, problem)
+            changed = problem.reason == "ssh_host_key_changed"
+            return self._unconfirmed(config, problem) if changed else TestReport(False, problem)
         finally:
             if source is not None:
                 source.close()
+
+    def _unconfirmed(self, config: ConnectionConfig, problem: SourceProblem | None = None) -> TestReport:
+        """Ask the SSH server for its key, which a person is to compare and confirm."""
+        from datapilot_kernel.sources.ssh_tunnel import read_host_key
+
+        assert config.ssh is not None
+        try:
+            config.judge(self._sources.wall)
+            shown = read_host_key(config.ssh.server(self._sources.wall))
+        except SourceProblem as silent:
+            return TestReport(False, problem or silent)
+        return TestReport(False, problem or SourceProblem("sources.ssh_host_key_unconfirmed"), host_key=shown)
 
     def test_kept(self, principal: Principal, source_id: str) -> TestReport:
         """Test a source that is kept. Files answer by being read."""
@@ -460,6 +490,38 @@ class Administration:
         self._sources.audit.record(
             session, principal, action=action, object_type="data_source", object_id=row.id, details=details
         )
+
+
+_WAY = ("host", "port", "user", "host_key")
+
+
+def _with_ssh(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Return what is kept of an SSH server with what changes; what signs in to one server is kept for no other."""
+    merged = {**before, **given}
+    if any(merged.get(name) != before.get(name) for name in _WAY):
+        return {**{name: merged[name] for name in _WAY if name in merged}, **given}
+    return merged
+
+
+def _way(config: ConnectionConfig) -> tuple[Any, ...] | None:
+    """Return through whom a connection goes: a kept secret goes through nobody else."""
+    ssh = config.ssh
+    return tuple(getattr(ssh, name) for name in _WAY) if ssh else None
+
+
+def _usable_tunnel(config: ConnectionConfig) -> None:
+    """Raise unless the SSH server's key is confirmed and the account can sign in to it."""
+    if config.ssh is None:
+        return
+    if config.ssh.confirmed is None:
+        raise BadInput("data_sources.ssh_unconfirmed")
+    if config.ssh.private_key is not None:
+        from datapilot_kernel.sources.ssh_tunnel import checked_key
+
+        passphrase = config.ssh.passphrase
+        checked_key(config.ssh.private_key.get_secret_value(), passphrase.get_secret_value() if passphrase else None)
+    elif config.ssh.password is None:
+        raise BadInput("data_sources.ssh_no_secret")
 
 
 def _view(row: DataSource, connection: dict[str, Any] | None = None, files: tuple[dict[str, Any], ...] = ()) -> SourceView:

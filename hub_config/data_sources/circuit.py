@@ -25,7 +25,12 @@ FAILURES = 3
 FIRST_PAUSE_S = 2.0
 LONGEST_PAUSE_S = 30.0
 
-_DOWN = frozenset({"unknown_host", "unreachable", "connection_lost", "server_starting", "host_not_found"})
+_DOWN = frozenset(
+    {
+        "unknown_host", "unreachable", "connection_lost", "server_starting", "host_not_found",
+        "ssh_unreachable", "ssh_lost", "ssh_protocol", "ssh_target_unreachable",
+    }
+)  # fmt: skip
 
 
 class Circuit:

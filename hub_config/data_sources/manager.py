@@ -27,7 +27,8 @@ from hub_config.data_sources.circuit import Circuit, CircuitSource
 from hub_config.data_sources.connection import ConnectionConfig
 from hub_config.data_sources.jobs import Jobs
 from hub_config.data_sources.network import NetworkWall
-from hub_config.data_sources.pool import PoolKey, SourcePool
+from hub_config.data_sources.pool import IDLE_S, PoolKey, SourcePool
+from hub_config.data_sources.standing import Remembered, standing, standing_of
 from hub_config.data_sources.storage import TenantStorage
 from hub_config.data_sources.turns import READERS_PER_TENANT, READERS_TOGETHER, Turns
 from hub_config.data_sources.visibility import reached
@@ -109,6 +110,7 @@ class DataSources:
         self.turns = Turns()
         self.readers = Turns(per_tenant=READERS_PER_TENANT, together=READERS_TOGETHER)
         self._catalogs = CatalogCache()
+        self._remembered = Remembered()
         self._lock = threading.Lock()
         self._circuits: dict[PoolKey, Circuit] = {}
         self._layers: dict[tuple[str, str], Layer] = {}
@@ -146,6 +148,7 @@ class DataSources:
         swept_at = time.monotonic()
         while not self._stopping.wait(_TIDY_EVERY_S):
             self.pool.close_idle()
+            self._remembered.forget_idle(IDLE_S)
             if time.monotonic() - swept_at >= _SWEEP_EVERY_S:
                 swept_at = time.monotonic()
                 self.sweep_uploads()
@@ -188,6 +191,7 @@ class DataSources:
             told(tenant_id, source_id)
         self.pool.drop(tenant_id, source_id, keep=keep)
         self._catalogs.forget(tenant_id, source_id)
+        self._remembered.forget(tenant_id, source_id)
         with self._lock:
             for key in [k for k in self._circuits if k.tenant_id == tenant_id and source_id in (None, k.source_id)]:
                 if key.revision != keep:
@@ -195,9 +199,24 @@ class DataSources:
 
     # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def remembered(self, session: ScopedSession, principal: Principal, source_id: str) -> Known | None:
+        """Return what is known of a source, if it is in memory and nothing of it changed; None: :meth:`open` reads it.
+
+        Raises
+        ------
+        NotFound
+            The person does not reach it.
+        """
+        return self._remembered.get(standing(session, principal, source_id))
+
     @contextmanager
-    def open(self, principal: Principal, source_id: str) -> Iterator[Opened]:
+    def open(self, principal: Principal, source_id: str, *, known: Known | None = None) -> Iterator[Opened]:
         """Hand out the open source, as long as the block lasts.
+
+        Parameters
+        ----------
+        known
+            What :meth:`remembered` said to this person a moment ago: nothing is read again.
 
         Raises
         ------
@@ -206,8 +225,13 @@ class DataSources:
         SourceProblem
             It cannot be opened, or was found down a moment ago.
         """
-        with self.database.tenant(principal.tenant_id, read_only=True) as session:
-            known = self.known(session, reached(session, principal, source_id))
+        if known is None:
+            with self.database.tenant(principal.tenant_id, read_only=True) as session:
+                known = self.remembered(session, principal, source_id)
+                if known is None:
+                    row = reached(session, principal, source_id)
+                    known = self.known(session, row)
+                    self._remembered.put(standing_of(row, known.layer_version), known)
         with self.leased(known) as source:
             catalog = known.catalog or self.introspected(known, source)
             yield Opened(

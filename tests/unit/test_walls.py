@@ -31,6 +31,7 @@ BELOW: dict[str, set[str]] = {
 VENDORS = {
     "psycopg": "sources",
     "pymysql": "sources",
+    "asyncssh": "sources",
     "duckdb": "sources",
     "sqlalchemy": "sources",
     "anthropic": "nl2sql",
