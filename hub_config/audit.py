@@ -15,10 +15,11 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select
 
 from datapilot_kernel.answers.exports import harmless
-from hub_config.database import AuditEvent, Database, ScopedSession
+from hub_config.database import AuditEvent, Database, ScopedSession, utc_now
+from hub_config.database.base import new_id, table_of
 from hub_config.principal import Principal
 
 _QUERY_FIELDS = frozenset(
@@ -77,6 +78,7 @@ class Audit:
         object_type: str | None = None,
         object_id: str | None = None,
         details: Mapping[str, Any] | None = None,
+        now: bool = False,
         **query_fields: Any,
     ) -> None:
         """Add one event to the session's transaction.
@@ -89,29 +91,17 @@ class Audit:
             ``object.verb``: ``source.create``, ``question.ask``.
         details
             Small, JSON, without secrets.
+        now
+            Send it at once, not with the next flush, and without an object: for what every query does.
         query_fields
             Of a question or statement: ``query_id``, ``data_source_id``, ``question``, ``sql``, ``tables``, ``outcome``,
             ``row_count``, ``duration_ms``, ``cost_microeuros``.
         """
-        unknown = query_fields.keys() - _QUERY_FIELDS
-        if unknown:
-            raise TypeError(f"an audit event has no {', '.join(sorted(unknown))}")
-        if principal is not None and principal.tenant_id != session.tenant_id:
-            raise ValueError("an audit event of one tenant by a person of another")
-        session.add(
-            AuditEvent(
-                tenant_id=session.tenant_id,
-                actor_id=principal.user_id if principal else None,
-                actor_email=principal.email if principal else None,
-                audience=principal.audience if principal else None,
-                action=action,
-                object_type=object_type,
-                object_id=object_id,
-                details=dict(details or {}),
-                request_id=structlog.contextvars.get_contextvars().get("request_id"),
-                **query_fields,
-            )
-        )
+        event = _event(session, principal, action, object_type, object_id, details, query_fields)
+        if now:
+            session.execute(_INSERT, _NOTHING_GIVEN | event | {"id": new_id(), "at": utc_now()})
+        else:
+            session.add(AuditEvent(**event))
 
     def search(
         self, tenant_id: str, wanted: AuditFilter, *, limit: int = 50, before: tuple[datetime, str] | None = None
@@ -142,6 +132,38 @@ class Audit:
                 writer.writerow([_cell(getattr(event, column)) for column in _COLUMNS])
             yield out.getvalue().encode()
             before = (events[-1].at, events[-1].id)
+
+
+_INSERT = insert(table_of(AuditEvent))
+_NOTHING_GIVEN: dict[str, Any] = dict.fromkeys(_QUERY_FIELDS)
+
+
+def _event(
+    session: ScopedSession,
+    principal: Principal | None,
+    action: str,
+    object_type: str | None,
+    object_id: str | None,
+    details: Mapping[str, Any] | None,
+    query_fields: dict[str, Any],
+) -> dict[str, Any]:
+    unknown = query_fields.keys() - _QUERY_FIELDS
+    if unknown:
+        raise TypeError(f"an audit event has no {', '.join(sorted(unknown))}")
+    if principal is not None and principal.tenant_id != session.tenant_id:
+        raise ValueError("an audit event of one tenant by a person of another")
+    return {
+        "tenant_id": session.tenant_id,
+        "actor_id": principal.user_id if principal else None,
+        "actor_email": principal.email if principal else None,
+        "audience": principal.audience if principal else None,
+        "action": action,
+        "object_type": object_type,
+        "object_id": object_id,
+        "details": dict(details or {}),
+        "request_id": structlog.contextvars.get_contextvars().get("request_id"),
+        **query_fields,
+    }
 
 
 def _cell(value: Any) -> str:

@@ -178,8 +178,8 @@ def slow_down(world: World, source_id: str, monkeypatch: pytest.MonkeyPatch) -> 
     real = sources.open
 
     @contextmanager
-    def opened(principal: Any, wanted: str) -> Iterator[Any]:
-        with real(principal, wanted) as found:
+    def opened(principal: Any, wanted: str, **options: Any) -> Iterator[Any]:
+        with real(principal, wanted, **options) as found:
             if wanted == source_id:
                 yield replace(found, source=slow)
             else:

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, MetaData, String, Text
+from sqlalchemy import BigInteger, CheckConstraint, Date, ForeignKey, ForeignKeyConstraint, MetaData, String, Table, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hub_config.database.types import JSON_DOCUMENT, UtcDateTime
@@ -96,6 +96,11 @@ class Identified(Tenanted):
     """A row of one tenant with an identifier."""
 
     id: Mapped[str] = mapped_column(String(ID_LENGTH), primary_key=True, default=new_id, sort_order=-1)
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table of a model, for statements without objects. They name the tenant themselves; the wall looks."""
+    return cast("Table", model.__table__)
 
 
 def secret() -> Any:

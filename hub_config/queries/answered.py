@@ -6,7 +6,7 @@ not longer than the result it was made of. It holds only as long as the approved
 it was found with. Answers that cost money are not kept: who asks a model again wants it asked.
 
 Rejected: remembering the guard's verdicts alone (half the gain), and looking answers up before the source is reached: rights
-and versions are read anew for every query.
+and versions are read anew for every query, and a query that is answered from here is counted and written down like any.
 """
 
 from __future__ import annotations
@@ -48,16 +48,19 @@ class Answers:
         if statements.fresh or _goes_on(conversation):
             return None
         found = self._cache.get(_key(scope, asked, engine))
-        if not isinstance(found, _Kept) or found.approved is not self._approved(scope):
+        return _taken(found, asked, conversation, statements, self._approved(scope))
+
+    def remembered(
+        self, scope: Scope, asked: Asked, engine: Engine, conversation: Conversation | None, statements: Statements
+    ) -> Answer | None:
+        """Do what :meth:`find` does, from memory alone: None also when it would have to ask the database."""
+        if statements.fresh or _goes_on(conversation):
             return None
-        answer = found.answer
-        statements.sql = answer.sql
-        statements.hits += 1
-        if statements.tell is not None:
-            statements.tell(answer.sql)
-        if conversation is not None and answer.plan is not None:
-            conversation.add(asked.question, answer.plan)
-        return answer
+        approved = self._verified.remembered(scope.tenant_id, scope.source_id)
+        if approved is None:
+            return None
+        found = self._cache.get(_key(scope, asked, engine), again=True)
+        return _taken(found, asked, conversation, statements, approved)
 
     def keep(
         self,
@@ -80,6 +83,21 @@ class Answers:
 
     def _approved(self, scope: Scope) -> ApprovedQuestions:
         return self._verified.questions(scope.tenant_id, scope.source_id)
+
+
+def _taken(
+    found: object, asked: Asked, conversation: Conversation | None, statements: Statements, approved: ApprovedQuestions
+) -> Answer | None:
+    if not isinstance(found, _Kept) or found.approved is not approved:
+        return None
+    answer = found.answer
+    statements.sql = answer.sql
+    statements.hits += 1
+    if statements.tell is not None:
+        statements.tell(answer.sql)
+    if conversation is not None and answer.plan is not None:
+        conversation.add(asked.question, answer.plan)
+    return answer
 
 
 def _goes_on(conversation: Conversation | None) -> bool:

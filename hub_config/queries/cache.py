@@ -111,8 +111,8 @@ class ResultCache:
         self._kept: OrderedDict[Key, _Kept] = OrderedDict()
         self.size_bytes = 0
 
-    def get(self, key: Key) -> Any:
-        """Return what is kept, or None."""
+    def get(self, key: Key, *, again: bool = False) -> Any:
+        """Return what is kept, or None; ``again``: when it is not there it will be looked up again, and counted then."""
         with self._lock:
             found = self._kept.get(key)
             if found is not None and found.until <= self._clock():
@@ -120,7 +120,7 @@ class ResultCache:
                 found = None
             if found is not None:
                 self._kept.move_to_end(key)
-        if self._metrics is not None:
+        if self._metrics is not None and (found is not None or not again):
             self._metrics.cache.labels("hit" if found is not None else "miss").inc()
         return found.value if found is not None else None
 

@@ -10,12 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from datapilot_kernel.nl2sql.conversation import MAX_TURNS, Conversation, Turn
 from datapilot_kernel.plan.model import Plan
 from hub_config.database import Conversation as Row
 from hub_config.database import ConversationTurn, ScopedSession, utc_now
+from hub_config.database.base import new_id, table_of
 from hub_config.errors import NotFound
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 KEPT_TURNS = 100
 TITLE_CHARACTERS = 120
+# Most questions begin a conversation: two rows, without objects for them.
+_BEGIN, _ADD_TURN = insert(table_of(Row)), insert(table_of(ConversationTurn))
 
 
 def find(session: ScopedSession, principal: Principal, conversation_id: str) -> Row:
@@ -80,35 +83,47 @@ def go_on(
 ) -> str:
     """Add a turn, beginning a conversation when there is none (or it was deleted meanwhile); return its id."""
     row = session.get(Row, conversation_id, with_for_update=True) if conversation_id is not None else None
+    now = utc_now()
     if row is None:
-        row = Row(user_id=principal.user_id, data_source_id=source_id, title=turn.question.strip()[:TITLE_CHARACTERS])
-        session.add(row)
-        session.flush()
-        position = 1
+        conversation_id, position = new_id(), 1
+        begun = {
+            "tenant_id": session.tenant_id,
+            "id": conversation_id,
+            "user_id": principal.user_id,
+            "data_source_id": source_id,
+            "title": turn.question.strip()[:TITLE_CHARACTERS],
+            "created_at": now,
+            "updated_at": now,
+        }
+        session.execute(_BEGIN, begun)
     else:
-        row.updated_at = utc_now()
+        conversation_id = row.id
+        row.updated_at = now
         position = 1 + int(
             session.scalar(select(func.max(ConversationTurn.position)).where(ConversationTurn.conversation_id == row.id))
             or 0
         )
-    session.add(
-        ConversationTurn(
-            conversation_id=row.id,
-            position=position,
-            question=turn.question,
-            plan_json=turn.plan.model_dump(mode="json") if turn.plan is not None else None,
-            sql=turn.sql,
-            asked_back=turn.asked_back,
-            query_id=query_id,
-        )
-    )
+    added = {
+        "tenant_id": session.tenant_id,
+        "id": new_id(),
+        "conversation_id": conversation_id,
+        "position": position,
+        "question": turn.question,
+        "plan_json": turn.plan.model_dump(mode="json") if turn.plan is not None else None,
+        "sql": turn.sql,
+        "asked_back": turn.asked_back,
+        "query_id": query_id,
+        "created_at": now,
+    }
+    session.execute(_ADD_TURN, added)
     if position > KEPT_TURNS:
         session.execute(
             delete(ConversationTurn).where(
-                ConversationTurn.conversation_id == row.id, ConversationTurn.position <= position - KEPT_TURNS
+                ConversationTurn.conversation_id == conversation_id,
+                ConversationTurn.position <= position - KEPT_TURNS,
             )
         )
-    return row.id
+    return conversation_id
 
 
 class Conversations:

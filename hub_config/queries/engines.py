@@ -28,16 +28,28 @@ from hub_config.queries.cache import CachedSource, Flights, ResultCache, Scope
 
 if TYPE_CHECKING:
     from hub_config.data_sources import Opened
+    from hub_config.data_sources.manager import Known
     from hub_config.settings import Settings
 
 
 def scope_of(principal: Principal, opened: Opened) -> Scope:
     """Return for whom a result over this source holds."""
+    return _scope(principal, opened.source_id, opened.revision, opened.catalog_version, opened.layer_version)
+
+
+def scope_known(principal: Principal, known: Known) -> Scope | None:
+    """Return the scope that :func:`scope_of` gives once the source is open; None: its catalog has to be read first."""
+    if known.catalog is None:
+        return None
+    return _scope(principal, known.id, known.revision, known.catalog.version, known.layer_version)
+
+
+def _scope(principal: Principal, source_id: str, revision: str, catalog_version: str, layer_version: str) -> Scope:
     return Scope(
         tenant_id=principal.tenant_id,
-        source_id=opened.source_id,
-        catalog_version=f"{opened.revision}/{opened.catalog_version}",
-        layer_version=opened.layer_version,
+        source_id=source_id,
+        catalog_version=f"{revision}/{catalog_version}",
+        layer_version=layer_version,
         rights=rights_of(principal.attributes),
     )
 
@@ -122,6 +134,12 @@ class Engines:
                 engine.prepare()
                 entry.engine = engine
             return entry.engine
+
+    def ready(self, scope: Scope) -> Engine | None:
+        """Return the engine for these rights, if it is prepared; waits for nobody."""
+        with self._lock:
+            entry = self._entries.get((scope, current_language()))
+        return entry.engine if entry is not None else None
 
     def forget(self, tenant_id: str, source_id: str | None = None) -> None:
         """Drop the engines of a source, or of a whole tenant."""

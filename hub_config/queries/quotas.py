@@ -16,7 +16,7 @@ from collections import OrderedDict
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from datapilot_kernel.errors import DataPilotError
 from hub_config.database import Database, Quota, ScopedSession, UsageCounter, utc_now
+from hub_config.database.base import table_of
 from hub_config.errors import TooMany
 
 if TYPE_CHECKING:
@@ -56,6 +57,18 @@ spender: ContextVar[str] = ContextVar("datapilot_spender", default="")
 """Whose question this thread works on: an engine, and its budget, are shared by people of equal rights."""
 
 _SHOWN_IN = ZoneInfo("Europe/Paris")
+
+
+def _count(insert: Any) -> Any:
+    table = table_of(UsageCounter)
+    new = insert(table)
+    return new.on_conflict_do_update(
+        index_elements=["tenant_id", "user_id", "day", "key"], set_={"value": table.c.value + new.excluded.value}
+    ).returning(table.c.value)
+
+
+_COUNTS = {"sqlite": _count(sqlite.insert), "postgresql": _count(postgresql.insert)}
+"""Made once: every query is counted."""
 
 
 class Quotas:
@@ -122,15 +135,14 @@ class Quotas:
 
     def count(self, session: ScopedSession, key: str, amount: int, *, day: date | None = None, user_id: str = "") -> int:
         """Add to a day's counter of the tenant (or, named, of one person) and return what it is then."""
-        insert = sqlite.insert if self._database.dialect == "sqlite" else postgresql.insert
-        statement = insert(UsageCounter).values(
-            tenant_id=session.tenant_id, user_id=user_id, day=day or utc_now().date(), key=key, value=amount
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=["tenant_id", "user_id", "day", "key"],
-            set_={"value": UsageCounter.value + statement.excluded.value},
-        )
-        return int(session.execute(statement.returning(UsageCounter.value)).scalar_one())
+        given = {
+            "tenant_id": session.tenant_id,
+            "user_id": user_id,
+            "day": day or utc_now().date(),
+            "key": key,
+            "value": amount,
+        }
+        return int(session.execute(_COUNTS[self._database.dialect], given).scalar_one())
 
     def used(self, session: ScopedSession, key: str, *, day: date, until: date | None = None, user_id: str = "") -> int:
         """Return what was used on a day, or from one to another (both included)."""

@@ -1,5 +1,6 @@
 """What is written down of a query: its row when it is let in, and at its end its row, its audit event, what it used and its
 conversation's turn, all in one transaction. What cannot be written is not answered: the person gets a 503, no result.
+A query whose answer is in memory when it is let in is written down whole in that one transaction: there is nothing to run.
 
 A query whose end could not be written (the database was away), or whose process died, is not forgotten: the first is tried
 again until it is there, the second is found when its tenant next asks something of the new process. Both are written as
@@ -11,14 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlglot
-from sqlalchemy import select, update
+from sqlalchemy import Update, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlglot import exp
 
@@ -28,11 +29,15 @@ from datapilot_kernel.sources import Dialect
 from hub_config.audit import Audit
 from hub_config.data_sources.visibility import reached
 from hub_config.database import Database, Query, ScopedSession, utc_now
+from hub_config.database.base import table_of
 from hub_config.errors import PlatformUnavailable
 from hub_config.principal import Principal
 from hub_config.queries import conversations
 from hub_config.queries.model import Asked, Ending, Kind
 from hub_config.queries.quotas import DATABASE_MS, Quotas
+
+if TYPE_CHECKING:
+    from hub_config.data_sources.manager import Known
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +46,37 @@ _UNENDED = ("waiting", "running")
 
 
 @dataclass(frozen=True)
+class AtOnce:
+    """What a query came to without running: its answer was in memory."""
+
+    answer: Any
+    ending: Ending
+    turn: Turn | None
+
+
+@dataclass(frozen=True)
 class LetIn:
-    """A query that may run: how many of its tenant may at once, and the conversation it goes on."""
+    """A query that may run: how many of its tenant may at once, and the conversation it goes on.
+
+    Attributes
+    ----------
+    known
+        What is known of its source, read with all this; None: nobody looked, or it has to be read.
+    at_once
+        What it came to already: it is written down, and does not run.
+    conversation_id
+        That was begun or gone on with, when it is answered.
+    """
 
     parallel: int
     conversation: Conversation | None
+    known: Known | None = None
+    at_once: AtOnce | None = None
+    conversation_id: str | None = None
+
+
+Look = Callable[[ScopedSession, Principal, str], "Known | None"]
+"""Says what is known of a source that the person reaches, or raises NotFound."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +94,9 @@ class _Late:
 class Record:
     """Writes queries down. Thread-safe; every method is one short transaction."""
 
-    def __init__(self, database: Database, audit: Audit, quotas: Quotas) -> None:
+    def __init__(self, database: Database, audit: Audit, quotas: Quotas, look: Look) -> None:
         self._database = database
+        self._look = look
         self._audit = audit
         self._quotas = quotas
         self._began_at = utc_now()
@@ -72,50 +104,58 @@ class Record:
         self._swept: set[str] = set()
         self._late: deque[_Late] = deque(maxlen=_LATE_KEPT)
 
-    def let_in(self, principal: Principal, asked: Asked, query_id: str, *, kind: Kind, reach: bool = True) -> LetIn:
+    def let_in(
+        self,
+        principal: Principal,
+        asked: Asked,
+        query_id: str,
+        *,
+        kind: Kind,
+        reach: bool = True,
+        at_once: Callable[[Known, Conversation | None], AtOnce | None] | None = None,
+    ) -> LetIn:
         """Check that the person reaches the source and the conversation, count the query, write its row.
 
         Parameters
         ----------
         reach
             False: whoever calls has already decided that the person may ask this (a dashboard's tile).
+        at_once
+            Looks into memory for the answer (it waits for nothing). One that is there is written down here, whole: the
+            query's end, its audit event, its conversation, in the transaction that let it in.
 
         Raises
         ------
         NotFound, TooMany, PlatformUnavailable
         """
         self._sweep(principal.tenant_id)
-        committing = False
+        committing, answered, conversation_id = False, None, asked.conversation_id
         try:
             with self._database.tenant(principal.tenant_id) as session:
-                if reach:
-                    reached(session, principal, asked.source_id)
+                known = self._look(session, principal, asked.source_id) if reach else None
                 conversation = None
                 if asked.conversation_id is not None:
                     conversation = conversations.load(session, principal, asked.conversation_id, asked.source_id)
                 elif kind in ("ask", "plan"):
                     conversation = Conversation()
                 parallel = self._quotas.admit(session)
-                session.add(
-                    Query(
-                        id=query_id,
-                        user_id=principal.user_id,
-                        data_source_id=asked.source_id,
-                        conversation_id=asked.conversation_id,
-                        kind=kind,
-                        question=asked.text,
-                        plan_json=asked.plan.model_dump(mode="json") if asked.plan is not None else None,
-                        today=asked.today,
-                        audience=principal.audience,
-                    )
-                )
+                if at_once is not None and known is not None:
+                    answered = at_once(known, conversation)
+                row = _begun(principal, asked, query_id, kind)
+                if answered is None:
+                    session.execute(_BEGIN, row)
+                else:
+                    ending, turn = answered.ending, answered.turn
+                    conversation_id = self._gone_on(session, principal, asked, query_id, turn)
+                    session.execute(_BEGIN, row | _ended(ending, conversation_id))
+                    self._audit_end(session, principal, asked, query_id, kind, ending)
                 committing = True
         except PlatformUnavailable:
-            if committing:
+            if committing and answered is None:
                 # It may have arrived though its answer did not: then the row is there, and nobody will run it.
                 self._later(principal, asked, query_id, kind, Ending("failed", "failure"))
             raise
-        return LetIn(parallel, conversation)
+        return LetIn(parallel, conversation, known, answered, conversation_id)
 
     def reaches(self, principal: Principal, source_id: str) -> int:
         """Check that the person reaches a source; return how many queries of the tenant may run at once.
@@ -171,42 +211,34 @@ class Record:
         self, principal: Principal, asked: Asked, query_id: str, ending: Ending, *, kind: Kind, turn: Turn | None = None
     ) -> str | None:
         with self._database.tenant(principal.tenant_id) as session:
-            conversation_id = asked.conversation_id
-            if turn is not None:
-                conversation_id = conversations.go_on(
-                    session,
-                    principal,
-                    conversation_id=conversation_id,
-                    source_id=asked.source_id,
-                    turn=turn,
-                    query_id=query_id,
-                )
-            values: dict[str, Any] = {
-                "conversation_id": conversation_id,
-                "status": ending.status,
-                "outcome": ending.outcome,
-                "engine": ending.engine,
-                "trust": ending.trust,
-                "reason": ending.reason,
-                "incident": ending.incident,
-                "sql": ending.sql,
-                "tables": ending.tables,
-                "row_count": ending.row_count,
-                "cache_hit": ending.cache_hit,
-                "timings_ms": ending.timings_ms,
-                "model": ending.model,
-                "cost_microeuros": ending.cost_microeuros,
-                "finished_at": utc_now(),
-            }
-            if ending.plan is not None:
-                values["plan_json"] = ending.plan
+            conversation_id = self._gone_on(session, principal, asked, query_id, turn)
+            values = _ended(ending, conversation_id)
             session.execute(
-                update(Query).where(Query.id == query_id).values(**values).execution_options(synchronize_session=False)
+                _END_WITH_PLAN if ending.plan is not None else _END,
+                values
+                | {
+                    "of_tenant": principal.tenant_id,
+                    "of_query": query_id,
+                },
             )
             if ending.source_ms >= 1:
                 self._quotas.count(session, DATABASE_MS, round(ending.source_ms))
             self._audit_end(session, principal, asked, query_id, kind, ending)
             return conversation_id
+
+    def _gone_on(
+        self, session: ScopedSession, principal: Principal, asked: Asked, query_id: str, turn: Turn | None
+    ) -> str | None:
+        if turn is None:
+            return asked.conversation_id
+        return conversations.go_on(
+            session,
+            principal,
+            conversation_id=asked.conversation_id,
+            source_id=asked.source_id,
+            turn=turn,
+            query_id=query_id,
+        )
 
     def _audit_end(
         self, session: ScopedSession, principal: Principal, asked: Asked, query_id: str, kind: Kind, ending: Ending
@@ -215,6 +247,7 @@ class Record:
         self._audit.record(
             session,
             principal,
+            now=True,
             action=f"query.{kind}",
             object_type="query",
             object_id=query_id,
@@ -281,6 +314,70 @@ class Record:
                 )
         with self._lock:
             self._swept.add(tenant_id)
+
+
+_QUERIES = table_of(Query)
+_BEGIN = insert(_QUERIES)
+# Without objects: every query is written twice. Each of these names its tenant; the wall looks whether it does.
+_ENDED = (
+    "conversation_id", "status", "outcome", "engine", "trust", "reason", "incident", "sql", "tables", "row_count",
+    "cache_hit", "timings_ms", "model", "cost_microeuros", "finished_at",
+)  # fmt: skip
+
+
+def _update(*columns: str) -> Update:
+    this = (_QUERIES.c.tenant_id == bindparam("of_tenant"), _QUERIES.c.id == bindparam("of_query"))
+    return update(_QUERIES).where(*this).values({name: bindparam(name) for name in columns})
+
+
+_END, _END_WITH_PLAN = _update(*_ENDED), _update(*_ENDED, "plan_json")
+
+
+def _begun(principal: Principal, asked: Asked, query_id: str, kind: Kind) -> dict[str, Any]:
+    """Return the row of a query that is let in, every column of it."""
+    return {
+        **dict.fromkeys(_ENDED),
+        "tenant_id": principal.tenant_id,
+        "id": query_id,
+        "user_id": principal.user_id,
+        "data_source_id": asked.source_id,
+        "conversation_id": asked.conversation_id,
+        "kind": kind,
+        "question": asked.text,
+        "plan_json": asked.plan.model_dump(mode="json") if asked.plan is not None else None,
+        "status": "waiting",
+        "tables": [],
+        "cache_hit": False,
+        "timings_ms": {},
+        "cost_microeuros": 0,
+        "today": asked.today,
+        "audience": principal.audience,
+        "created_at": utc_now(),
+    }
+
+
+def _ended(ending: Ending, conversation_id: str | None) -> dict[str, Any]:
+    """Return what a query's end changes of its row."""
+    found: dict[str, Any] = {
+        "conversation_id": conversation_id,
+        "status": ending.status,
+        "outcome": ending.outcome,
+        "engine": ending.engine,
+        "trust": ending.trust,
+        "reason": ending.reason,
+        "incident": ending.incident,
+        "sql": ending.sql,
+        "tables": ending.tables,
+        "row_count": ending.row_count,
+        "cache_hit": ending.cache_hit,
+        "timings_ms": ending.timings_ms,
+        "model": ending.model,
+        "cost_microeuros": ending.cost_microeuros,
+        "finished_at": utc_now(),
+    }
+    if ending.plan is not None:
+        found["plan_json"] = ending.plan
+    return found
 
 
 _DIALECTS: Mapping[Dialect, str] = {"postgres": "postgres", "mysql": "mysql", "duckdb": "duckdb"}

@@ -4,6 +4,7 @@ The life of a query:
 
 1. *let in* (one short transaction): the person reaches the source and the conversation, the quotas have room, the row is
    written. What fails here is an error of the request: 404, 429, 503.
+   An answer that is in memory for these rights is written down with it, and is the end.
 2. *in line*: its tenant's, without a thread (:mod:`scheduler`).
 3. *run*, on a thread of the scheduler: the source is opened, the engine of the person's rights asked; the guard is in the
    engine, the cache behind it. Whatever the engine or the source says is an outcome.
@@ -36,13 +37,13 @@ from hub_config.errors import NotFound, PlatformUnavailable
 from hub_config.queries import cache, scheduler
 from hub_config.queries.answered import Answers
 from hub_config.queries.conversations import Conversations
-from hub_config.queries.engines import Engines, at_day, fingerprint, scope_of
+from hub_config.queries.engines import Engines, at_day, fingerprint, scope_known, scope_of
 from hub_config.queries.framing import Frames
 from hub_config.queries.history import History
 from hub_config.queries.model import Asked, Described, Ended, Ending
 from hub_config.queries.models import ModelParts
 from hub_config.queries.quotas import Quotas, spender
-from hub_config.queries.record import LetIn, Record, tables_of
+from hub_config.queries.record import AtOnce, LetIn, Record, tables_of
 from hub_config.queries.results import Result, ResultStore
 from hub_config.queries.verified import VerifiedStore
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from datapilot_kernel.engine import Engine
     from hub_config.audit import Audit
     from hub_config.data_sources import DataSources, Opened
+    from hub_config.data_sources.manager import Known
     from hub_config.database import Database
     from hub_config.operations.metrics import Metrics
     from hub_config.principal import Principal
@@ -65,6 +67,8 @@ Tell = Callable[[str, dict[str, Any]], None]
 _ENGINE_OF: dict[str, EngineName] = {"ask": "local", "plan": "plan", "sql": "sql"}
 _LATE_EVERY_S, _SWEEP_EVERY_S = 5.0, 60.0
 _COMPUTING_AT_ONCE = 2
+_KNOWN_FOR_S = 1.0
+"""So old may what was read of the source at letting in be when the query runs; one that waited longer reads it again."""
 
 
 @dataclass
@@ -94,6 +98,8 @@ class Running:
     @property
     def state(self) -> Literal["waiting", "running"]:
         """Whether it is in line or runs."""
+        if self.future.done():
+            return "running"
         return "running" if self._place is not None and self._place.state in ("running", "done") else "waiting"
 
     async def wait(self) -> Ended:
@@ -133,7 +139,7 @@ class QueryService:
         self.scheduler = scheduler.Scheduler(
             parallel=settings.parallel_queries, queue_per_tenant=settings.queue_per_tenant, metrics=metrics
         )
-        self.record = Record(database, audit, self.quotas)
+        self.record = Record(database, audit, self.quotas, sources.remembered)
         self.frames = Frames(settings, sources, self.engines, self.record, metrics)
         self._lock = threading.Lock()
         self._live: dict[str, Running] = {}
@@ -248,21 +254,73 @@ class QueryService:
         PlatformUnavailable
             The platform's database is away, or the service is stopping.
         """
+        began = time.perf_counter()
         running = Running(uuid4().hex, principal, asked)
+        telling = _told_of_sql(tell)
         place = self.scheduler.reserve(principal.tenant_id, principal.user_id)
         try:
-            let_in = self.record.let_in(principal, asked, running.id, kind=asked.kind, reach=reach)
+            let_in = self.record.let_in(
+                principal,
+                asked,
+                running.id,
+                kind=asked.kind,
+                reach=reach,
+                at_once=lambda known, conversation: self._in_memory(running, known, conversation, telling, began),
+            )
+            if let_in.at_once is not None:
+                running.future.set_result(self._answered(running, let_in, shape, began))
+                place.release()
+                return running
         except BaseException:
             place.release()
             raise
+        read_at = time.monotonic()
         running._place, running.future = place, place.future
         with self._lock:
             self._live[running.id] = running
         began = time.perf_counter()
-        place.submit(lambda: self._run(running, let_in, reach, tell, shape, began), parallel=let_in.parallel)
+        place.submit(lambda: self._run(running, let_in, reach, tell, shape, began, read_at), parallel=let_in.parallel)
         if running.cancelling.cancelled:
             place.hurry()
         return running
+
+    def _in_memory(
+        self,
+        running: Running,
+        known: Known,
+        conversation: Conversation | None,
+        tell: Callable[[str], None] | None,
+        began: float,
+    ) -> AtOnce | None:
+        """Return the answer of the same question to the same rights, if it is in memory; what it waits for is nothing."""
+        principal, asked = running.principal, running.asked
+        if asked.fresh or asked.conversation_id is not None:
+            return None
+        scope = scope_known(principal, known)
+        engine = self.engines.ready(scope) if scope is not None else None
+        if scope is None or engine is None:
+            return None
+        statements = cache.Statements(scheduler.Turn(self._gate, principal.tenant_id), tell=tell)
+        engine = at_day(engine, asked.today)
+        found = self._answers.remembered(scope, asked, engine, conversation, statements)
+        if found is None:
+            return None
+        rights = fingerprint(scope)
+        answer = replace(found, id=running.id, timings_ms=Timings(total=_since(began)))
+        ending = _ending(answer, statements, _since(began))
+        ending.tables = tables_of(answer.sql, engine.source.dialect)
+        kept = Result(answer.columns, answer.table, rights, engine.layer.currency, engine.layer.calendar)
+        return AtOnce((answer, kept), ending, _turn(conversation, (), asked, answer))
+
+    def _answered(self, running: Running, let_in: LetIn, shape: Callable[[Ended], bytes] | None, began: float) -> Ended:
+        assert let_in.at_once is not None
+        answer, kept = let_in.at_once.answer
+        kind = running.asked.kind
+        self._metrics.queries.labels(kind, "answer", answer.engine).inc()
+        self._metrics.query_seconds.labels(kind).observe(_since(began) / 1000)
+        self.results.keep(running.principal.tenant_id, running.id, kept)
+        ended = Ended(running.id, answer, let_in.conversation_id, True, kept.rights)
+        return replace(ended, body=shape(ended)) if shape is not None else ended
 
     def run(self, principal: Principal, asked: Asked, *, reach: bool = True) -> Ended:
         """Ask and wait for the end, in the calling thread. See :meth:`ask`."""
@@ -367,8 +425,11 @@ class QueryService:
         tell: Tell | None,
         shape: Callable[[Ended], bytes] | None,
         began: float,
+        read_at: float,
     ) -> Ended:
         turn = scheduler.Turn(self._gate, running.principal.tenant_id)
+        if time.monotonic() - read_at > _KNOWN_FOR_S:
+            let_in = replace(let_in, known=None)
         try:
             with turn.computing():
                 return self._ended(running, let_in, reach, tell, shape, began, turn)
@@ -391,7 +452,7 @@ class QueryService:
         statements = cache.Statements(
             turn,
             fresh=asked.fresh,
-            tell=(lambda sql: tell("partial", {"sql": sql})) if tell is not None else None,
+            tell=_told_of_sql(tell),
         )
         before = let_in.conversation.turns if let_in.conversation is not None else ()
         outcome: Outcome
@@ -403,7 +464,7 @@ class QueryService:
             with ExitStack() as held:
                 with statements.turn.away():
                     # A source that has to be connected, or looked at for the first time, takes its while.
-                    opened = held.enter_context(self._opened(principal, asked.source_id, reach))
+                    opened = held.enter_context(self._opened(principal, asked.source_id, reach, let_in.known))
                     scope = scope_of(principal, opened)
                     rights, dialect = fingerprint(scope), opened.source.dialect
                     engine = at_day(self.engines.get(scope, opened), asked.today)
@@ -441,7 +502,9 @@ class QueryService:
             raise fault from None
         outcome = replace(outcome, id=running.id)
         ending = _ending(outcome, statements, _since(began))
-        conversation_id = self._end(running, ending, statements, dialect, turn=_turn(let_in, before, asked, outcome))
+        conversation_id = self._end(
+            running, ending, statements, dialect, turn=_turn(let_in.conversation, before, asked, outcome)
+        )
         self._metrics.queries.labels(asked.kind, ending.outcome, outcome.engine).inc()
         self._metrics.query_seconds.labels(asked.kind).observe(_since(began) / 1000)
         ended = Ended(running.id, outcome, conversation_id, statements.from_cache, rights)
@@ -450,10 +513,10 @@ class QueryService:
         return replace(ended, body=shape(ended)) if shape is not None else ended
 
     @contextmanager
-    def _opened(self, principal: Principal, source_id: str, reach: bool) -> Iterator[Opened]:
+    def _opened(self, principal: Principal, source_id: str, reach: bool, known: Known | None) -> Iterator[Opened]:
         # A tile's source is the dashboard's affair; what of it is seen is still the person's.
         whom = principal if reach else replace(principal, role="administrator")
-        with self._sources.open(whom, source_id) as opened:
+        with self._sources.open(whom, source_id, known=known) as opened:
             yield opened
 
     def _end(
@@ -470,6 +533,10 @@ class QueryService:
         if dialect is not None:
             ending.tables = tables_of(ending.sql, dialect)
         return self.record.end(running.principal, running.asked, running.id, ending, kind=running.asked.kind, turn=turn)
+
+
+def _told_of_sql(tell: Tell | None) -> Callable[[str], None] | None:
+    return (lambda sql: tell("partial", {"sql": sql})) if tell is not None else None
 
 
 @contextmanager
@@ -500,9 +567,8 @@ def _outcome(engine: Engine, running: Running, let_in: LetIn, tell: Tell | None,
     )
 
 
-def _turn(let_in: LetIn, before: tuple[Turn, ...], asked: Asked, outcome: Outcome) -> Turn | None:
+def _turn(conversation: Conversation | None, before: tuple[Turn, ...], asked: Asked, outcome: Outcome) -> Turn | None:
     """Return the conversation's new turn; None when there is nothing to remember."""
-    conversation: Conversation | None = let_in.conversation
     if conversation is None:
         return None
     if conversation.turns and (not before or conversation.turns[-1] is not before[-1]):

@@ -60,6 +60,12 @@ class VerifiedStore:
                 self._kept.popitem(last=False)
         return questions
 
+    def remembered(self, tenant_id: str, source_id: str) -> ApprovedQuestions | None:
+        """Return what is approved, if it was read a moment ago; None: :meth:`questions` reads it."""
+        with self._lock:
+            found = self._kept.get((tenant_id, source_id))
+        return found[1] if found is not None and found[0] > time.monotonic() else None
+
     def changed(self, tenant_id: str, source_id: str | None = None) -> None:
         """Read anew at the next question: something was approved, rejected, edited or deleted."""
         with self._lock:

@@ -589,7 +589,8 @@ def test_nothing_is_answered_that_cannot_be_written_down(world: World, monkeypat
     assert row["outcome"] is None
     assert get(world, f"/queries/{row['id']}/result").json()["error"]["code"] == "not_ended"
     assert len(get(world, "/conversations").json()["items"]) == 1
-    stream = post(world, {"source_id": source, "question": BY_REGION, "today": TODAY}, Accept="text/event-stream").text
+    body = {"source_id": source, "question": BY_REGION, "today": TODAY, "fresh": True}
+    stream = post(world, body, Accept="text/event-stream").text
     assert stream.strip().split("\n\n")[-1].startswith("event: error")
     away[0] = False
     record.write_late()
