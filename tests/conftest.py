@@ -87,3 +87,13 @@ def docker_engine() -> Iterator[Engine]:
         yield engine
     finally:
         engine.stop()
+
+
+@pytest.fixture(scope="session")
+def hub_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubWorld]:
+    """A whole platform of real processes (:mod:`tests.hub_world`), one for the whole run: leave it as it was found."""
+    pytest.importorskip("jupyterhub")
+    from tests.hub_world import running_hub_world
+
+    with running_hub_world(tmp_path_factory.mktemp("hub world")) as world:
+        yield world

@@ -81,21 +81,23 @@ def role_name(role: Role) -> str:
     return f"datapilot-{role}"
 
 
-def role_specs() -> list[dict[str, Any]]:
-    """Return the roles that the authenticator manages (who has them is said at each sign-in)."""
+def role_specs(service: str = "datapilot") -> list[dict[str, Any]]:
+    """Return the roles that the authenticator manages (who has them is said at each sign-in).
+
+    They hold what ``user`` holds too: a person whose roles the authenticator says has those and no other.
+    """
+    everybody = tuple(scope.format(service=service) for scope in EVERYBODY)
     return [
         RoleAtHub(
-            role_name(role),
-            f"{role} of a tenant",
-            (*EVERYBODY[:1], *OWN_SERVER) if role in WITH_SERVERS else EVERYBODY[:1],
+            role_name(role), f"{role} of a tenant", (*everybody, *OWN_SERVER) if role in WITH_SERVERS else everybody
         ).spec()
         for role in ROLES
     ]
 
 
-def roles_of(role: Role) -> list[dict[str, Any]]:
+def roles_of(role: Role, service: str = "datapilot") -> list[dict[str, Any]]:
     """Return what the authenticator says of a person's roles at sign-in."""
-    return [spec for spec in role_specs() if spec["name"] == role_name(role)]
+    return [spec for spec in role_specs(service) if spec["name"] == role_name(role)]
 
 
 def fixed_roles(service: str, *, culls: bool) -> list[dict[str, Any]]:
