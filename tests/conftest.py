@@ -14,6 +14,7 @@ import pytest
 from tests import servers, ssh_server
 
 if TYPE_CHECKING:
+    from tests.hub_world import HubWorld
     from tests.docker_engine import Engine
 
 _ENV = {"postgres": "DATAPILOT_TEST_POSTGRES_PORT", "mysql": "DATAPILOT_TEST_MARIADB_PORT"}
