@@ -18,6 +18,7 @@ from datapilot_kernel.errors import BadInput
 from datapilot_kernel.messages import text
 from hub_config.app import create_app
 from hub_config.database import migrate, problems
+from hub_config.operations.heads import BoundedHead
 from hub_config.platform import Platform
 from hub_config.settings import Settings
 
@@ -51,6 +52,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     listening = _listen(host, port)
     config = uvicorn.Config(
         create_app(settings, platform=platform),
+        http=BoundedHead,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _COLUMNS: TypeAdapter[tuple[AnswerColumn, ...]] = TypeAdapter(tuple[AnswerColumn, ...])
-_IN_MEMORY = 200
+_IN_MEMORY = 1000
 _IN_MEMORY_CELLS = 2_000_000
+_ROOM_MADE = 0.9
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ class ResultStore:
         self._lock = threading.Lock()
         self._unwritten: OrderedDict[tuple[str, str], tuple[float, Result]] = OrderedDict()
         self._cells = 0
+        # About how much a tenant has on the disk: looked up once, then added to. Looking costs as much as there are files.
+        self._on_disk: dict[str, int] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="datapilot-results")
 
     def keep(self, tenant_id: str, query_id: str, result: Result) -> None:
@@ -162,6 +165,8 @@ class ResultStore:
             self._path(tenant_id, query_id).unlink(missing_ok=True)
         else:
             shutil.rmtree(self._folder / tenant_id, ignore_errors=True)
+            with self._lock:
+                self._on_disk.pop(tenant_id, None)
 
     def sweep(self) -> None:
         """Delete what is too old, and what a dead process left half-written."""
@@ -172,6 +177,8 @@ class ResultStore:
         for path, _, modified in self._files():
             if modified < oldest:
                 path.unlink(missing_ok=True)
+        with self._lock:
+            self._on_disk.clear()
 
     def flush(self) -> None:
         """Write everything kept so far to the disk, and wait for it."""
@@ -200,8 +207,9 @@ class ResultStore:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_arrow(aside, result.to_arrow())
             os.utime(aside, (kept_at, kept_at))
+            size = aside.stat().st_size
             aside.replace(path)
-            self._make_room(tenant_id)
+            self._make_room(tenant_id, size)
         except OSError as error:
             # A full disk costs a re-run, not an answer.
             log.warning("a result was not kept: %s", type(error).__name__)
@@ -214,20 +222,39 @@ class ResultStore:
                 # Forgotten while it was written.
                 path.unlink(missing_ok=True)
 
-    def _make_room(self, tenant_id: str) -> None:
+    def _make_room(self, tenant_id: str, added: int) -> None:
+        with self._lock:
+            known = self._on_disk.get(tenant_id)
+            if known is not None and known + added <= self._max_bytes:
+                self._on_disk[tenant_id] = known + added
+                return
         files = sorted(self._files(tenant_id), key=lambda item: item[2])
         total = sum(size for _, size, _ in files)
-        for path, size, _ in files:
-            if total <= self._max_bytes:
-                return
-            path.unlink(missing_ok=True)
-            total -= size
+        if total > self._max_bytes:
+            # A little more than has to go, so that the next one does not look through all of them again.
+            for path, size, _ in files:
+                if total <= self._max_bytes * _ROOM_MADE:
+                    break
+                path.unlink(missing_ok=True)
+                total -= size
+        with self._lock:
+            self._on_disk[tenant_id] = total
 
-    def _files(self, tenant_id: str = "*") -> Iterator[tuple[Path, int, float]]:
-        for path in self._folder.glob(f"{tenant_id}/*"):
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                yield path, status.st_size, status.st_mtime
+    def _files(self, tenant_id: str | None = None) -> Iterator[tuple[Path, int, float]]:
+        folders = [entry.name for entry in _entries(self._folder)] if tenant_id is None else [tenant_id]
+        for folder in folders:
+            for entry in _entries(self._folder / folder):
+                with suppress(FileNotFoundError):
+                    status = entry.stat()
+                    yield Path(entry.path), status.st_size, status.st_mtime
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _write_arrow(path: Path, table: pa.Table) -> None:
