@@ -14,8 +14,8 @@ import pytest
 from tests import servers, ssh_server
 
 if TYPE_CHECKING:
-    from tests.hub_world import HubWorld
     from tests.docker_engine import Engine
+    from tests.hub_world import HubWorld
 
 _ENV = {"postgres": "DATAPILOT_TEST_POSTGRES_PORT", "mysql": "DATAPILOT_TEST_MARIADB_PORT"}
 _running: list[servers.Server] = []
