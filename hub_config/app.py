@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 from datapilot_kernel import __version__
 from hub_config.api import errors
 from hub_config.api.routing import PREFIX
+from hub_config.operations.base_path import BasePath, base_of
 from hub_config.platform import Platform
 from hub_config.settings import Settings
 
@@ -58,9 +59,12 @@ def create_app(settings: Settings, *, platform: Platform | None = None) -> FastA
     for router in _routers():
         # Here and not on the application, whose own limit would answer outside of our middleware. A route may say more.
         app.include_router(router, max_body_size=settings.body_max_bytes)
+    from hub_config import pages
     from hub_config.operations import middleware
 
+    pages.install(app, settings, the_platform)
     middleware.install(app, settings)
+    app.add_middleware(BasePath, base=base_of(settings.public_url))
     return app
 
 

@@ -7,6 +7,7 @@ published and open to them. A widget is a plan over a source: data, never code, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
@@ -15,7 +16,17 @@ from datapilot_kernel.errors import BadInput
 from hub_config.content.paging import Before, newest_first
 from hub_config.content.workspaces import seen
 from hub_config.data_sources.visibility import reached
-from hub_config.database import Dashboard, DashboardRight, Database, ScopedSession, User, Widget, WorkspaceMember
+from hub_config.database import (
+    Dashboard,
+    DashboardRight,
+    DashboardVersion,
+    Database,
+    ScopedSession,
+    User,
+    Widget,
+    Workspace,
+    WorkspaceMember,
+)
 from hub_config.errors import Forbidden, NotFound
 from hub_config.principal import Principal
 
@@ -33,6 +44,25 @@ class Right:
     role: str | None = None
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A published dashboard as the gallery shows it.
+
+    Attributes
+    ----------
+    workspace
+        Name of the workspace it stands in; None: the whole tenant's.
+    published_at
+        When the version in force was made.
+    """
+
+    id: str
+    name: str
+    workspace: str | None
+    published_at: datetime
+    tiles: int
+
+
 class Dashboards:
     """The manager."""
 
@@ -46,6 +76,21 @@ class Dashboards:
         statement = newest_first(statement, Dashboard.created_at, Dashboard.id, limit=limit, before=before)
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
             return list(session.scalars(statement))
+
+    def gallery(self, principal: Principal, *, limit: int) -> list[Shown]:
+        """Return what is published and open to the person, by name."""
+        statement = (
+            select(Dashboard.id, Dashboard.name, Workspace.name, DashboardVersion.created_at, DashboardVersion.content_json)
+            .select_from(Dashboard)
+            .join(DashboardVersion, DashboardVersion.id == Dashboard.published_version_id)
+            .outerjoin(Workspace, Workspace.id == Dashboard.workspace_id)
+            .where(open_to(principal))
+            .order_by(Dashboard.name, Dashboard.id)
+            .limit(limit)
+        )
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            rows = session.execute(statement).all()
+        return [Shown(i, n, workspace, at, len(content.get("tiles", ()))) for i, n, workspace, at, content in rows]
 
     def read(self, principal: Principal, dashboard_id: str) -> Dashboard:
         """Return one that the person reaches. Raises NotFound."""

@@ -7,6 +7,7 @@
     people.sessions                     refresh tokens: rotation, reuse, ends
     people.registration                 a new tenant and its first administrator
     people.accounts                     a tenant's people; one's own account
+    people.page_sessions                a browser's session on the pages
     people.invitations, people.resets   links
     people.exchange                     a hub token for a notebook's token (wall 1)
     people.hub_sign_in                  what the hub's authenticator asks
@@ -39,6 +40,7 @@ from hub_config.people.invitations import Invitations, Link, Preview
 from hub_config.people.keyring import KeyRing
 from hub_config.people.letters import Letters
 from hub_config.people.mail import Mailer
+from hub_config.people.page_sessions import PageSessions
 from hub_config.people.passwords import Passwords
 from hub_config.people.registration import Registration
 from hub_config.people.resets import Resets
@@ -84,6 +86,7 @@ class People:
         self.hub = Hub(settings)
         self.hub_leavers = HubLeavers(settings, database, self.states)
         self.sessions = Sessions(ground)
+        self.page_sessions = PageSessions(ground)
         self.signing_in = SigningIn(ground, self.sessions)
         self.registration = Registration(ground, self.sessions)
         self.accounts = Accounts(ground, self.sessions, self.signing_in, self.hub_leavers)

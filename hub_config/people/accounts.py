@@ -27,7 +27,7 @@ from hub_config.people.ground import (
 from hub_config.people.hub_leavers import HubLeavers
 from hub_config.people.passwords import check_rules
 from hub_config.people.sessions import Sessions, Tokens
-from hub_config.people.signing_in import SigningIn
+from hub_config.people.signing_in import Beginning, Begun, SigningIn
 from hub_config.principal import Principal
 
 
@@ -157,7 +157,16 @@ class Accounts:
         return user
 
     def change_password(self, principal: Principal, *, current: str, new: str, label: str = "") -> Tokens:
-        """Give the caller another password; ends every other session and returns a new one in place of this.
+        """Give the caller another password; raises what :meth:`new_password` does."""
+        return self.new_password(
+            lambda session, user, tenant: self._sessions.begin(session, user, label=label),
+            principal,
+            current=current,
+            new=new,
+        )
+
+    def new_password(self, beginning: Beginning[Begun], principal: Principal, *, current: str, new: str) -> Begun:
+        """Give the caller another password; ends every session, and returns the one that begins in place of this.
 
         Raises
         ------
@@ -175,10 +184,10 @@ class Accounts:
             end_sessions(session, user)
             void_password_links(session, user)
             session.flush()
-            tokens = self._sessions.begin(session, user, label=label)
+            begun = beginning(session, user, session.get(Tenant, session.tenant_id))
             self._record(session, principal, "user.password_change", user.id, {})
         self._ground.states.forget(principal.tenant_id, principal.user_id)
-        return tokens
+        return begun
 
     def find(self, tenant_id: str, email: str) -> User:
         """Return the person of a tenant with an address (for the operator's commands)."""

@@ -80,6 +80,46 @@ class Hub:
                     self._known.popitem(last=False)
         return name
 
+    def name_behind_code(self, code: str, *, verifier: str, redirect_uri: str) -> str:
+        """Return the hub user whose browser the hub sent back with this code of its sign-in (OAuth, with PKCE).
+
+        The token that the code is worth is used once, to ask for the name, and kept nowhere.
+
+        Raises
+        ------
+        Unauthenticated
+            The code is not good: unknown, used, over, or not of this client, address and verifier.
+        PlatformUnavailable
+            The hub is away.
+        """
+        settings = self._settings
+        assert settings.hub_api_token is not None
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": f"service-{settings.hub_service}",
+            "client_secret": settings.hub_api_token.get_secret_value(),
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": redirect_uri,
+        }
+        url = f"{str(settings.hub_api_url).rstrip('/')}/oauth2/token"
+        try:
+            with self._http().stream("POST", url, data=form) as response:
+                status, body = response.status_code, bounded(response)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._away(type(error).__name__) from None
+        if status in (400, 401, 403):
+            raise Unauthenticated(log=f"code of the hub's sign-in: the hub says {status}")
+        if status != 200:
+            raise self._away(f"status {status}")
+        try:
+            token = json.loads(body)["access_token"]
+        except (ValueError, KeyError, TypeError):
+            raise self._away("an answer that is not a hub's") from None
+        if not isinstance(token, str) or _TOKEN.fullmatch(token) is None:
+            raise self._away("a token that is none")
+        return self._ask(token)
+
     def close(self) -> None:
         """Close the connections."""
         with self._lock:

@@ -19,6 +19,7 @@ from hub_config.people.passwords import check_rules
 from hub_config.people.problems import LinkInvalid
 from hub_config.people.secrets import Secret, new_secret, read_secret
 from hub_config.people.sessions import Sessions, Tokens
+from hub_config.people.signing_in import Beginning, Begun
 from hub_config.principal import Principal
 
 MOST_A_DAY = 200
@@ -134,7 +135,16 @@ class Invitations:
             return Preview(tenant.name, invitation.email, invitation.role, invitation.expires_at)
 
     def accept(self, text: str, *, full_name: str, password: str, label: str = "") -> Tokens:
-        """Make the account, signed in.
+        """Make the account, signed in; raises what :meth:`begin` does."""
+        return self.begin(
+            lambda session, user, tenant: self._sessions.begin(session, user, label=label),
+            text,
+            full_name=full_name,
+            password=password,
+        )
+
+    def begin(self, beginning: Beginning[Begun], text: str, *, full_name: str, password: str) -> Begun:
+        """Make the account, and return what the beginning makes for it in the same transaction.
 
         Raises
         ------
@@ -151,16 +161,16 @@ class Invitations:
         check_rules(password, email=email)
         hashed = self._ground.passwords.hash(password)
         try:
-            return self._accept(secret, full_name, hashed, label)
+            return self._accept(secret, full_name, hashed, beginning)
         except IntegrityError:
             raise Conflict("people.already_member", log="invitation: account made meanwhile") from None
 
-    def _accept(self, secret: Secret, full_name: str, hashed: str, label: str) -> Tokens:
+    def _accept(self, secret: Secret, full_name: str, hashed: str, beginning: Beginning[Begun]) -> Begun:
         with self._ground.database.tenant(secret.tenant_id) as session:
             lock_tenant(session)
-            invitation, _ = self._find(session, secret)
+            invitation, tenant = self._find(session, secret)
             user = self.make_person(session, invitation, full_name=full_name, hashed=hashed)
-            return self._sessions.begin(session, user, label=label)
+            return beginning(session, user, tenant)
 
     def open_for(self, session: ScopedSession, email: str) -> Invitation | None:
         """Return the open invitation of an address that its owner has proved otherwise; None: there is none."""

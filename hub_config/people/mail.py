@@ -56,6 +56,21 @@ class Mailer:
             code = getattr(error, "smtp_code", "")
             raise MailProblem(log=f"mail: {type(error).__name__} {code}".rstrip()) from None
 
+    def probe(self) -> None:
+        """Greet the server and sign in as for a mail, and leave.
+
+        Raises
+        ------
+        MailProblem
+            As for sending.
+        """
+        try:
+            with self._server() as server:
+                server.noop()
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            code = getattr(error, "smtp_code", "")
+            raise MailProblem(log=f"mail: {type(error).__name__} {code}".rstrip()) from None
+
     @contextmanager
     def _server(self) -> Iterator[smtplib.SMTP]:
         settings, host = self._settings, self._settings.smtp_host

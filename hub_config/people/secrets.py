@@ -1,4 +1,4 @@
-"""Random secrets that people carry: refresh tokens, invitations, password links. Only their hash is kept.
+"""Random secrets that people carry: refresh tokens, page sessions, invitations, password links. Only their hash is kept.
 
 ``dpr_<tenant id>.<43 characters>``: the tenant stands in the text, so that the row can be looked up in that tenant's session
 (nothing is looked up across tenants); the rest is 256 random bits, so that plain SHA-256 is enough to keep it by.
@@ -13,10 +13,10 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Literal
 
-Kind = Literal["dpr", "dpi", "dpw"]
-"""Refresh token, invitation, password link."""
+Kind = Literal["dpr", "dpi", "dpw", "dps"]
+"""Refresh token, invitation, password link, a browser's session on the pages."""
 
-_FORM = re.compile(r"(?P<kind>dp[riw])_(?P<tenant>[0-9a-f]{32})\.(?P<secret>[A-Za-z0-9_-]{43})")
+_FORM = re.compile(r"(?P<kind>dp[riws])_(?P<tenant>[0-9a-f]{32})\.(?P<secret>[A-Za-z0-9_-]{43})")
 
 
 @dataclass(frozen=True)
