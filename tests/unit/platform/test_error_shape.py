@@ -25,6 +25,9 @@ SECRET = "hunter2-hunter2"
 
 
 class _People:
+    def remembered(self, token: str) -> None:
+        return None
+
     def authenticate(self, token: str) -> Principal:
         if token.count("/") != 1:
             raise Unauthenticated(log="unknown token")
