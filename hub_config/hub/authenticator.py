@@ -122,16 +122,21 @@ class PlatformAuthenticator(Authenticator):
         Raises
         ------
         StartFailed
-            A viewer; nobody of the platform; a second server of a person.
+            A viewer; nobody of the platform; a second server of a person; a person's server that somebody else asks for.
         """
         language = self.settings.language
+        asking = getattr(getattr(spawner.handler, "current_user", None), "name", None)
         if rendering_of(user.name) is not None:
+            if asking != self.settings.service:
+                raise failure("spawning.not_yours", status=403, language=language)
             return
         role = role_in([group.name for group in user.orm_user.groups])
         if person_of(user.name) is None or role is None:
             raise failure("spawning.nobody", status=403, language=language)
         if role not in WITH_SERVERS:
             raise failure("spawning.viewer", status=403, language=language)
+        if asking != user.name:
+            raise failure("spawning.not_yours", status=403, language=language)
         if spawner.name:
             raise failure("spawning.named", status=403, language=language)
 
