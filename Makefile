@@ -68,10 +68,10 @@ IMAGE_TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 IMAGES ?= notebook hub api nginx
 SOURCE_DATE_EPOCH ?= 1767225600
 images: export PIP_INDEX_URL ?= $(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null)
-images:
+images: panel
 	@for image in $(IMAGES); do \
 	  docker build -q -f hub_config/images/$$image/Dockerfile --build-arg BASE=$(IMAGE_BASE) --build-arg VERSION=$(IMAGE_TAG) \
-	    --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL \
+	    --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
 	    -t $(IMAGE_PREFIX)$$image:$(IMAGE_TAG) . || exit; done
 
 # Everything a server without internet needs, in one file: ./datapilot-server load FILE

@@ -1,8 +1,9 @@
-"""Build our own wheel for an image: the whole project, or only the packages that may enter a notebook's container.
+"""Build our own wheel for an image: only the packages that may be in it.
 
-``python own_wheel.py SOURCE TARGET [PACKAGE …]`` copies the project's packages that were named (all without names) from
-``SOURCE``, writes a ``pyproject.toml`` that knows nothing of the others, and builds the wheel into ``TARGET``. So the
-notebook's image holds no line of ``hub_config``, not even in its metadata. Needs hatchling; run inside the build only.
+``python own_wheel.py SOURCE TARGET PACKAGE …`` copies those packages (folders below ``SOURCE``), writes a ``pyproject.toml``
+that knows nothing of the others, and builds the wheel into ``TARGET``. So the notebook's image holds no line of
+``hub_config``, not even in its metadata. The built JupyterLab panel goes with ``extension/datapilot_lab`` where it is there.
+Needs hatchling; run inside a build only.
 """
 
 from __future__ import annotations
@@ -16,18 +17,31 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+PANEL = "extension/datapilot_lab/labextension"
+SHARED = {
+    PANEL: "share/jupyter/labextensions/datapilot-lab",
+    "extension/jupyter-config/datapilot_lab.json": "etc/jupyter/jupyter_server_config.d/datapilot_lab.json",
+}
+
 
 def kept_entry_points(groups: dict[str, dict[str, str]], packages: list[str]) -> dict[str, dict[str, str]]:
     """Return the entry points whose module is in one of the packages."""
+    names = {Path(package).name for package in packages}
     kept = {
-        group: {name: target for name, target in points.items() if target.partition(".")[0].partition(":")[0] in packages}
+        group: {name: target for name, target in points.items() if target.partition(".")[0].partition(":")[0] in names}
         for group, points in groups.items()
     }
     return {group: points for group, points in kept.items() if points}
 
 
-def project_file(whole: dict[str, Any], packages: list[str]) -> str:
-    """Write the ``pyproject.toml`` of these packages. Dependencies are the lock's business, not the wheel's."""
+def project_file(whole: dict[str, Any], packages: list[str], shared: dict[str, str]) -> str:
+    """Write the ``pyproject.toml`` of these packages. Dependencies are the lock's business, not the wheel's.
+
+    Parameters
+    ----------
+    shared
+        Files and folders that go below the environment's own folder, and where.
+    """
     project = whole["project"]
     lines = ["[build-system]", 'requires = ["hatchling"]', 'build-backend = "hatchling.build"', "[project]"]
     lines += [f"{key} = {json.dumps(project[key])}" for key in ("name", "version", "description", "requires-python")]
@@ -38,18 +52,24 @@ def project_file(whole: dict[str, Any], packages: list[str]) -> str:
     ]:
         lines.append(f"[{name}]")
         lines += [f"{json.dumps(key)} = {json.dumps(target)}" for key, target in sorted(points.items())]
-    lines += ["[tool.hatch.build.targets.wheel]", f"packages = {json.dumps(packages)}"]
+    lines += ["[tool.hatch.build.targets.wheel]", f"packages = {json.dumps(packages)}", f"exclude = [{json.dumps(PANEL)}]"]
+    lines += ["[tool.hatch.build.targets.wheel.shared-data]"]
+    lines += [f"{json.dumps(source)} = {json.dumps(place)}" for source, place in sorted(shared.items())]
     return "\n".join(lines) + "\n"
 
 
 def main(source: Path, target: Path, packages: list[str]) -> None:
     """Build the wheel."""
     whole = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = packages or whole["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    shared = dict(SHARED) if "extension/datapilot_lab" in packages and (source / PANEL / "package.json").is_file() else {}
     with tempfile.TemporaryDirectory() as folder:
         for package in packages:
             shutil.copytree(source / package, Path(folder, package), ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
-        Path(folder, "pyproject.toml").write_text(project_file(whole, packages), encoding="utf-8")
+        for name in shared:
+            if name != PANEL:
+                Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source / name, Path(folder, name))
+        Path(folder, "pyproject.toml").write_text(project_file(whole, packages, shared), encoding="utf-8")
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target.resolve())]
         subprocess.run(command, cwd=folder, check=True)  # noqa: S603 - our own arguments
 
