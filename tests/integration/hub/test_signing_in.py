@@ -61,7 +61,7 @@ def test_the_page_is_ours_in_french_and_loads_nothing_from_outside(platform: Hub
     browser = platform.browser()
     page = browser.get("/hub/login")
     assert '<html lang="fr">' in page.text
-    assert "Adresse e-mail" in page.text
+    assert "Adresse électronique" in page.text
     assert "Se connecter avec Maison Lumière" in page.text
     assert "jupyter" not in page.text.casefold()
     loaded = re.findall(r'(?:src|href|action)="([^"]+)"', page.text)
@@ -317,7 +317,7 @@ def test_the_start_of_a_server_is_told_in_french(platform: HubWorld) -> None:
     browser = platform.sign_in("analyst", "t2")
     name = platform.name("analyst", "t2")
     page = browser.get("/hub/spawn")
-    assert "Votre espace s’ouvre" in page.text, _plain(page)
+    assert "Votre notebook s’ouvre" in page.text, _plain(page)
     events = re.search(r'data-events="([^"]+)"', page.text)
     assert events is not None
     with browser.stream("GET", events[1].replace("&amp;", "&"), timeout=120) as stream:
@@ -327,9 +327,9 @@ def test_the_start_of_a_server_is_told_in_french(platform: HubWorld) -> None:
     assert "Server ready" not in "".join(told)
     assert platform.is_running(name)
     home = browser.get("/hub/home")
-    assert "Arrêter mon espace" in home.text
+    assert "Arrêter mon notebook" in home.text
     stopped = browser.delete(f"/hub/api/users/{name}/server", headers={"X-XSRFToken": browser.token("/hub/")})
     assert stopped.status_code in (202, 204)
     until(lambda: not platform.is_running(name), 30)
     page = browser.get(f"/user/{name}/lab")
-    assert "Votre espace de travail est fermé" in page.text
+    assert "Votre notebook est fermé" in page.text
