@@ -36,7 +36,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, exc, func, make_url, select, text
+from sqlalchemy import URL, Engine, create_engine, event, exc, make_url, select, text
 from sqlalchemy.engine import Connection, ExceptionContext
 
 from hub_config.database.session import ScopedSession, bind_scope
@@ -53,7 +53,15 @@ IDLE_TIMEOUT_MS = 120_000
 # After a failed connection no other is tried for so long: a server that does not answer is not asked by every thread.
 REST_S = 0.5
 
-_SETTINGS = ("datapilot.tenant_id", "datapilot.sign_in", "datapilot.operator")
+# What every transaction begins with, in one statement, until its end.
+_SCOPE = (
+    "set_config('datapilot.tenant_id', :tenant, true), set_config('datapilot.sign_in', :sign_in, true),"
+    " set_config('datapilot.operator', :operator, true)"
+)
+_FOR_WRITING, _FOR_READING = (
+    text(f"SELECT {_SCOPE}"),
+    text(f"SELECT {_SCOPE}, set_config('transaction_read_only', 'on', true)"),
+)
 # SQLSTATE classes and codes of a server that is away, full, stopping, or too busy to answer in time.
 _AWAY = ("08", "53", "57P", "55P03", "57014", "40001", "40P01", "58", "25P03")
 _SQLITE_AWAY = {
@@ -323,16 +331,12 @@ class Database:
 
     @staticmethod
     def _tell_postgres(connection: Connection, scope: Scope) -> None:
-        if scope.read_only:
-            connection.execute(text("SET TRANSACTION READ ONLY"))
-        values = (
-            scope.tenant_id or "",
-            scope.value if scope.kind == "sign_in" else "",
-            "on" if scope.kind == "operator" else "",
-        )
-        connection.execute(
-            select(*(func.set_config(name, value, True) for name, value in zip(_SETTINGS, values, strict=True)))
-        )
+        given = {
+            "tenant": scope.tenant_id or "",
+            "sign_in": scope.value if scope.kind == "sign_in" else "",
+            "operator": "on" if scope.kind == "operator" else "",
+        }
+        connection.execute(_FOR_READING if scope.read_only else _FOR_WRITING, given)
 
     @contextmanager
     def _writer(self, scope: Scope) -> Iterator[None]:
