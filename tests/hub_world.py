@@ -240,6 +240,10 @@ class HubWorld:
         rules = self.hub_data / "proxy" / "rules.toml"
         rules.parent.mkdir(parents=True)
         rules.touch()
+        # Browser tests ask the page what its kernel does: besides the defaults, which the hub writes.
+        lab = self.hub_data / "lab" / "etc" / "jupyter"
+        lab.mkdir(parents=True)
+        (lab / "jupyter_server_config.py").write_text("c.LabApp.expose_app_in_browser = True\n", encoding="utf-8")
         (folder / "traefik.toml").write_text(
             _PROXY.format(rules=json.dumps(str(rules)), port=self.port, api_port=proxy_port), encoding="utf-8"
         )
