@@ -57,6 +57,8 @@ def _addresses(settings: HubSettings, c: Any) -> None:
     c.JupyterHub.hub_ip = settings.ip
     c.JupyterHub.hub_port = settings.port
     if settings.connect_url is not None:
+        # Without it JupyterHub listens on the address that others connect to, not on the one that it was given.
+        c.JupyterHub.hub_bind_url = f"http://{settings.ip}:{settings.port}"
         c.JupyterHub.hub_connect_url = settings.connect_url
     c.JupyterHub.trusted_downstream_ips = [each for each in settings.trusted_proxies if "/" not in each]
     if settings.subdomain_host is not None:
