@@ -14,6 +14,7 @@ Rooms::
     pages         what a browser sees: the session in a cookie, and server-rendered pages over the same managers
     face          the product's look: logo and style sheet, shared with the hub's pages
     app           create_app(settings)
+    doctor        what of a server's installation is right, what is not, what to do
     company       which company's sign-in opens which tenant: the operator's rules
     hub_names     a person's name at the hub: what the hub's process and this one share
 

@@ -1,4 +1,8 @@
-"""``datapilot doctor``: what of the installation is there, what is missing, what to do."""
+"""``datapilot doctor``: what of the installation is there, what is missing, what to do.
+
+Other distributions add what they can look at through the entry-point group ``datapilot.doctor``: a module with
+``register(parser)``, which adds its option, and ``examine(args)``, which yields checks, or None when it was not asked for.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,9 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +27,26 @@ PACKAGES = ("duckdb", "psycopg", "pymysql", "sqlglot", "sqlglotc", "pyarrow", "p
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: ``ok``, and a sentence that says what is there or what to do."""
+    """One thing looked at: ``ok``, and a sentence that says what is there or what to do.
+
+    Attributes
+    ----------
+    level
+        Among ``cli.doctor.*``: how the line begins. Empty: ``ok`` or ``missing``.
+    action
+        What to do about it, where the sentence does not say; None: nothing.
+    """
 
     name: str
     ok: bool
     message: str
+    level: str = ""
+    action: str | None = None
+
+    @property
+    def word(self) -> str:
+        """``ok``, ``missing``, ``warning``, ``problem`` or ``skipped``."""
+        return self.level or ("ok" if self.ok else "missing")
 
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
@@ -34,18 +54,40 @@ def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     parser = subparsers.add_parser("doctor", help=text("cli.help_doctor"), description=text("cli.help_doctor"))
     parser.add_argument("--source", metavar="S", help=text("cli.help_doctor_source"))
     parser.add_argument("--json", action="store_true", help=text("cli.help_json"))
+    for module in _others():
+        module.register(parser)
     parser.set_defaults(run=run)
 
 
+def _others() -> list[Any]:
+    """Return what other distributions look at; one that cannot be loaded here is left out."""
+    found = []
+    for entry in sorted(entry_points(group="datapilot.doctor"), key=lambda e: e.name):
+        with suppress(ImportError):
+            found.append(entry.load())
+    return found
+
+
 def run(args: argparse.Namespace) -> int:
-    """Print every check; 1 when one of them failed. With a source: the connection, and what its account can do."""
-    checks = list(examine_source(args.source) if args.source else examine())
+    """Print every check, each as it is done; 1 when one of them failed. With a source: its connection and its account."""
+    asked: Iterator[Check] | None = None
+    for module in _others():
+        asked = asked or module.examine(args)
+    checks = []
+    for check in examine_source(args.source) if args.source else asked or examine():
+        checks.append(check)
+        if not args.json:
+            print(f"[{text(f'cli.doctor.{check.word}')}] {check.message}", flush=True)
+            if check.action:
+                print(f"    → {check.action}", flush=True)
     if args.json:
-        print_json([{"name": c.name, "ok": c.ok, "message": c.message} for c in checks])
-    else:
-        for check in checks:
-            print(f"[{text('cli.doctor.ok') if check.ok else text('cli.doctor.missing')}] {check.message}")
+        print_json([_plain(check) for check in checks])
     return 0 if all(check.ok for check in checks) else 1
+
+
+def _plain(check: Check) -> dict[str, Any]:
+    level = "problem" if check.word == "missing" else check.word
+    return {"name": check.name, "ok": check.ok, "level": level, "message": check.message, "action": check.action}
 
 
 def examine() -> Iterator[Check]:

@@ -12,6 +12,8 @@ security mean nothing, silently.
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection, Table, inspect, text
@@ -112,3 +114,47 @@ def problems(url: str) -> list[str]:
             return [name for name, wrong in row.one().items() if wrong]
     finally:
         engine.dispose()
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What the operator's check asks of a PostgreSQL server.
+
+    Attributes
+    ----------
+    unforced
+        Tables of ours that row-level security does not hold, or not against their owner.
+    tables
+        How many it holds.
+    skew_s
+        The server's clock less this machine's, in seconds.
+    """
+
+    version: int
+    unforced: tuple[str, ...]
+    tables: int
+    skew_s: float
+
+
+def server_state(url: str) -> ServerState:
+    """Ask a PostgreSQL server of the platform how it stands. Changes nothing."""
+    engine = new_engine(url, pool_size=1)
+    try:
+        with engine.connect() as connection:
+            version, theirs = connection.execute(
+                text("SELECT current_setting('server_version_num')::int, extract(epoch FROM clock_timestamp())::float8")
+            ).one()
+            skew_s = float(theirs) - time.time()
+            forced: dict[str, bool] = {
+                name: held
+                for name, held in connection.execute(
+                    text(
+                        "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class"
+                        " WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+                    )
+                )
+                if name in Base.metadata.tables
+            }
+    finally:
+        engine.dispose()
+    return ServerState(version // 10_000, tuple(sorted(n for n, held in forced.items() if not held)), len(forced), skew_s)

@@ -89,7 +89,11 @@ class Mailer:
                 if settings.smtp_security == "none" and host not in _LOCAL:
                     raise MailProblem(log="mail: a password is not sent over a connection in clear")
                 password = settings.smtp_password.get_secret_value() if settings.smtp_password else ""
-                server.login(settings.smtp_user, password)
+                try:
+                    server.login(settings.smtp_user, password)
+                except smtplib.SMTPServerDisconnected:
+                    # Some hang up on whom they do not know.
+                    raise smtplib.SMTPAuthenticationError(535, "hung up") from None
             yield server
 
     def _tls(self) -> ssl.SSLContext:
