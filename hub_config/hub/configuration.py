@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from datapilot_kernel.errors import BadInput
 from hub_config.hub import pages, roles
 from hub_config.hub.authenticator import PlatformAuthenticator
 from hub_config.hub.settings import HubSettings
@@ -32,7 +33,14 @@ def apply_config(settings: HubSettings, c: Any) -> None:
     ----------
     c
         traitlets' configuration object, as JupyterHub's configuration file has it.
+
+    Raises
+    ------
+    BadInput
+        There is no key: nobody could sign in.
     """
+    if settings.key is None:
+        raise BadInput("hub.bad_settings", names="DATAPILOT_HUB_KEY")
     _folders(settings)
     api_token = settings.api_token.get_secret_value() if settings.api_token is not None else secrets.token_hex(32)
     _addresses(settings, c)
@@ -166,11 +174,12 @@ def _environment_of_the_api(settings: HubSettings, api_token: str, prefix: str) 
         "DATAPILOT_HUB_API_URL": f"{hub}/hub/api",
         "DATAPILOT_HUB_API_TOKEN": api_token,
         "DATAPILOT_HUB_SERVICE": settings.service,
+        "DATAPILOT_HUB_PUBLIC_URL": f"{settings.public_url}/hub/",
         "DATAPILOT_PUBLIC_URL": settings.resolved_service_public_url(),
     }
     if settings.key is not None:
         given["DATAPILOT_HUB_KEY"] = settings.key.get_secret_value()
-    return kept | given
+    return {"DATAPILOT_TRUSTED_PROXIES": ",".join(settings.trusted_proxies)} | kept | given
 
 
 def _servers(settings: HubSettings, c: Any) -> None:

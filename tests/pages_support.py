@@ -1,0 +1,78 @@
+"""A browser of the pages: keeps cookies, sends forms as a browser does, and knows their tokens.
+
+::
+
+    browser = Browser(world)
+    browser.sign_in("viewer@t1.example")
+    page = browser.get("/account")
+    page = browser.send("/account/name", full_name="Zoé")     # from the form of the page that was seen last
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.testclient import TestClient
+
+from tests.platform_support import PASSWORD, World
+
+FETCHED = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+
+class Browser:
+    """One browser, with cookies of its own."""
+
+    def __init__(self, world: World, *, url: str | None = None) -> None:
+        self.url = (url or world.settings.public_url).rstrip("/")
+        where = urlsplit(self.url)
+        self.origin = f"{where.scheme}://{where.netloc}"
+        # Not entered: the world's own client runs the application's life.
+        self.client = TestClient(world.app, base_url=self.origin, follow_redirects=False)
+        self.base = where.path
+        self.csrf = ""
+        self.last: Any = None
+
+    def get(self, path: str = "/", *, follow: bool = True, **headers: str) -> Any:
+        """Open a page, as a link of our own does."""
+        sent = {"Accept": "text/html", **FETCHED, **{k.replace("_", "-"): v for k, v in headers.items()}}
+        return self._seen(self.client.get(self._at(path), headers=sent), follow)
+
+    def send(self, path: str, *, follow: bool = True, headers: dict[str, str] | None = None, **fields: str) -> Any:
+        """Send a form with the token that was seen last (or the one given)."""
+        sent = {"Accept": "text/html", "Origin": self.origin, **FETCHED} | (headers or {})
+        fields = {"csrf": self.csrf} | fields
+        return self._seen(self.client.post(self._at(path), data=fields, headers=sent), follow)
+
+    def sign_in(self, email: str, password: str = PASSWORD, **fields: str) -> Any:
+        """Sign in by the own form."""
+        self.get("/sign-in")
+        return self.send("/sign-in", email=email, password=password, **fields)
+
+    def cookie(self, name: str) -> str:
+        """The value of a cookie, or an empty text."""
+        return next((c.value or "" for c in self.client.cookies.jar if c.name == name), "")
+
+    def _at(self, path: str) -> str:
+        return (
+            path
+            if path.startswith(("http://", "https://")) or (path.startswith(f"{self.base}/") and self.base)
+            else f"{self.base}{path}"
+        )
+
+    def _seen(self, answer: Any, follow: bool) -> Any:
+        while follow and answer.status_code in (303, 307) and answer.headers["location"].startswith("/"):
+            answer = self.client.get(answer.headers["location"], headers={"Accept": "text/html", **FETCHED})
+        found = re.search(r'name="csrf" value="(\w+)"', answer.text)
+        if found:
+            self.csrf = found[1]
+        self.last = answer
+        return answer
+
+
+def field(answer: Any, name: str) -> str:
+    """The value of a hidden field of a page."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', answer.text)
+    assert found, name
+    return found[1]
