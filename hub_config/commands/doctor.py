@@ -65,7 +65,9 @@ def installation(data: Path | None = None, backups: Path | None = None) -> Insta
             from hub_config.hub.spawning.container_settings import load_container_settings
 
             containers = load_container_settings()
-    return Installation(settings, hub, containers, backups)
+    # A word of the compose file's, which the entry point turns into the hub's setting.
+    one_origin = os.environ.get("DATAPILOT_WILDCARD", "").lower() in {"no", "non", "false", "0"}
+    return Installation(settings, hub, containers, backups, one_origin=one_origin)
 
 
 def _check(finding: Finding) -> Check:

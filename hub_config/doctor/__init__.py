@@ -31,7 +31,8 @@ __all__ = ["PARTS", "Finding", "Installation", "Level", "examine", "ok", "proble
 log = logging.getLogger(__name__)
 
 PARTS: tuple[str, ...] = (
-    "machine", "names", "certificates", "containers", "firewall", "production", "keys", "database", "mail", "hub", "model",
+    "machine", "names", "certificates", "engine", "containers", "firewall", "production", "keys", "database", "mail", "hub",
+    "model",
 )  # fmt: skip
 """In the order in which they look; each is the module of that name, with a function ``look``."""
 
@@ -48,6 +49,8 @@ class Installation:
         Folder of the backups; None: not known here.
     docker_socket
         Where the engine is, when this process may see it.
+    one_origin
+        People's servers share one name, on purpose (``DATAPILOT_WILDCARD=no``).
     """
 
     settings: Settings
@@ -55,6 +58,7 @@ class Installation:
     containers: ContainerSettings | None = None
     backups: Path | None = None
     docker_socket: Path = Path("/var/run/docker.sock")
+    one_origin: bool = False
 
 
 def examine(installation: Installation, parts: Iterable[str] = PARTS) -> Iterator[Finding]:

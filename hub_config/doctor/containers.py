@@ -1,4 +1,4 @@
-"""Docker: the engine where this process may see it, the gate before it, the images, and room for tenants' networks."""
+"""What people's containers need, from the hub's side: the gate before Docker, the images, and room for tenants' networks."""
 
 from __future__ import annotations
 
@@ -14,24 +14,17 @@ import httpx
 from hub_config.docker_names import INSTALLATION, TENANT
 from hub_config.doctor import Finding, Installation, ok, problem, skipped, warning
 
-_OLDEST_ENGINE = (20, 10)
 _WAIT = httpx.Timeout(15.0, connect=4.0)
 
 
 def look(installation: Installation) -> Iterator[Finding]:
-    """Look at the engine, the gate, the images and the networks."""
+    """Look at the gate, the images and the networks."""
     containers = installation.containers
+    if containers is None:
+        yield skipped("gate", "gate_unseen")
+        return
     lines: list[httpx.Client] = []
     try:
-        if installation.docker_socket.is_socket():
-            direct = _direct(installation.docker_socket)
-            lines.append(direct)
-            yield from engine(direct)
-        else:
-            yield skipped("engine", "engine_unseen")
-        if containers is None:
-            yield skipped("gate", "gate_unseen")
-            return
         if containers.url.startswith("tcp://"):
             where = urlsplit(containers.url)
             address = f"http://{where.hostname}:{where.port or 2375}"
@@ -42,14 +35,13 @@ def look(installation: Installation) -> Iterator[Finding]:
             lines.append(through)
             found = gate(through, address)
             yield found
-            line = through if found.level == "ok" else None
+            if found.level != "ok":
+                return
+            line = through
         else:
-            line = _direct(Path(containers.url.removeprefix("unix://")))
+            line = direct(Path(containers.url.removeprefix("unix://")))
             lines.append(line)
             yield problem("gate", "gate_none")
-        line = line or (lines[0] if len(lines) > 1 else None)
-        if line is None:
-            return
         for image in dict.fromkeys(filter(None, (containers.image, containers.rendering_image))):
             yield present(line, image)
         yield networks(line, containers.installation, containers.address_pool, containers.network_prefix_bits)
@@ -58,13 +50,14 @@ def look(installation: Installation) -> Iterator[Finding]:
             opened.close()
 
 
-def _direct(socket: Path) -> httpx.Client:
+def direct(socket: Path) -> httpx.Client:
+    """Return a line to the engine's own socket."""
     transport = httpx.HTTPTransport(uds=str(socket))
     return httpx.Client(transport=transport, base_url="http://docker", timeout=_WAIT, trust_env=False)
 
 
-def _asked(line: httpx.Client, path: str, **query: str) -> tuple[int, Any]:
-    """Return status and body; 0 when nobody answers."""
+def asked(line: httpx.Client, path: str, **query: str) -> tuple[int, Any]:
+    """Return an answer's status and body; 0 when nobody answers."""
     try:
         answer = line.get(path, params=query or None)
         return answer.status_code, answer.json() if answer.content else None
@@ -72,27 +65,9 @@ def _asked(line: httpx.Client, path: str, **query: str) -> tuple[int, Any]:
         return 0, None
 
 
-def engine(line: httpx.Client) -> Iterator[Finding]:
-    """Ask the engine what it is."""
-    status, told = _asked(line, "/version")
-    if status != 200:
-        yield problem("engine", "engine_away")
-        return
-    version = str(told.get("Version", "?"))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    old = numbers < _OLDEST_ENGINE
-    yield (problem if old else ok)("engine", "engine_old" if old else "engine", version=version)
-    _, info = _asked(line, "/info")
-    info = info or {}
-    if not info.get("LiveRestoreEnabled", False):
-        yield warning("live_restore", "live_restore_off")
-    if not all(info.get(limit, True) for limit in ("MemoryLimit", "PidsLimit", "CpuCfsQuota")):
-        yield problem("limits", "limits_missing")
-
-
 def gate(line: httpx.Client, address: str) -> Finding:
     """See that the gate lets the hub in, and nobody who has no token."""
-    status, _ = _asked(line, "/version")
+    status, _ = asked(line, "/version")
     if status == 0:
         return problem("gate", "gate_away", address=address)
     if status in (401, 403):
@@ -100,13 +75,13 @@ def gate(line: httpx.Client, address: str) -> Finding:
     if status != 200:
         return problem("gate", "gate_engine", address=address)
     with httpx.Client(base_url=address, timeout=_WAIT, trust_env=False) as stranger:
-        without, _ = _asked(stranger, "/version")
+        without, _ = asked(stranger, "/version")
     return problem("gate", "gate_open", address=address) if without == 200 else ok("gate", "gate")
 
 
 def present(line: httpx.Client, image: str) -> Finding:
     """See that an image is on the server: nothing is pulled when somebody starts a notebook."""
-    status, _ = _asked(line, f"/images/{image}/json")
+    status, _ = asked(line, f"/images/{image}/json")
     if status == 200:
         return ok("image", "image", image=image)
     return problem("image", "image_not_allowed" if status == 403 else "image_missing", image=image)
@@ -115,7 +90,7 @@ def present(line: httpx.Client, image: str) -> Finding:
 def networks(line: httpx.Client, installation: str, pool: str, prefix_bits: int) -> Finding:
     """Count the tenants' networks: each takes addresses of the pool, and is closed to the outside."""
     wanted = json.dumps({"label": [f"{INSTALLATION}={installation}", TENANT]})
-    status, found = _asked(line, "/networks", filters=wanted)
+    status, found = asked(line, "/networks", filters=wanted)
     if status != 200 or not isinstance(found, list):
         return skipped("networks", "networks_unseen")
     open_ones = [str(network.get("Name")) for network in found if not network.get("Internal")]

@@ -12,11 +12,11 @@ def look(installation: Installation) -> Iterator[Finding]:
     """Look whether the rules are in place."""
     from hub_config.firewall import FirewallFailed, in_place
 
-    if installation.containers is None and not installation.docker_socket.exists():
-        yield skipped("firewall", "firewall_unseen")
-        return
-    if os.path.exists("/.dockerenv") and not os.path.isdir("/sys/class/net/docker0"):
-        # A container with a network of its own sees its own rules: that there are none says nothing of the host.
+    inside = os.path.exists("/.dockerenv")
+    # A container with a network of its own sees its own rules: that there are none says nothing of the host. And a machine
+    # without Docker has no tenants' networks.
+    seen = os.path.isdir("/sys/class/net/docker0") if inside else installation.docker_socket.exists()
+    if not seen:
         yield skipped("firewall", "firewall_unseen")
         return
     try:

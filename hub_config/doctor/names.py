@@ -43,6 +43,8 @@ def places(installation: Installation) -> list[tuple[str, int]]:
 
 def wildcard_of(installation: Installation) -> str | None:
     """Return the domain below which people's servers have names of their own; None: there is one name for all."""
+    if installation.one_origin:
+        return None
     if installation.hub is not None:
         domain = installation.hub.subdomain_host
         return urlsplit(domain).hostname if domain else None

@@ -30,6 +30,7 @@ from hub_config.doctor import (
     certificates,
     containers,
     database,
+    engine,
     findings,
     hub,
     keys,
@@ -114,6 +115,9 @@ def test_names_and_the_wildcard(tmp_path: Path) -> None:
         raise OSError
 
     assert levels(unknown) == ["problem name_unknown", "problem name_unknown", "problem wildcard_unknown"]
+    assert [f.key for f in names.resolved(Installation(settings, one_origin=True), lambda h: ["8.8.8.8"])][2:] == [
+        "wildcard_none"
+    ]
     alone = Installation(_settings(tmp_path, public_url="https://app.exemple.fr/services/datapilot/"))
     assert [f.key for f in names.resolved(alone, lambda host: ["8.8.8.8"])] == ["name", "wildcard_none"]
     local = Installation(_settings(tmp_path))
@@ -282,36 +286,36 @@ def test_the_engine(tmp_path: Path) -> None:
     ):
         with _engine(tmp_path, **changed) as where:
             installation = Installation(_settings(tmp_path), docker_socket=where)
-            assert _found(containers.look, installation) == {**said, "gate": "skipped gate_unseen"}
+            assert _found(engine.look, installation) == said
     gone = Installation(_settings(tmp_path), docker_socket=tmp_path / "none")
-    assert _found(containers.look, gone) == {"engine": "skipped engine_unseen", "gate": "skipped gate_unseen"}
+    assert _found(engine.look, gone) == {"engine": "skipped engine_unseen"}
+    assert _found(containers.look, gone) == {"gate": "skipped gate_unseen"}
 
 
 def test_the_gate_the_images_and_the_networks(tmp_path: Path) -> None:
     from hub_config.hub.spawning.container_settings import ContainerSettings
 
-    unseen, token = tmp_path / "none", PASSWORD
-    base = {"engine": "skipped engine_unseen"}
+    token = PASSWORD
 
     def told(url: str, token: str = token, **given: Any) -> dict[str, str]:
         wanted = ContainerSettings(url=url, token=SecretStr(token), image="carnet:1", **given)
-        return _found(containers.look, Installation(_settings(tmp_path), containers=wanted, docker_socket=unseen))
+        return _found(containers.look, Installation(_settings(tmp_path), containers=wanted))
 
-    with _engine(tmp_path) as engine:
-        with _gate(engine, token) as url:
-            everything = base | {"gate": "ok gate", "image": "ok image", "networks": "ok networks"}
+    with _engine(tmp_path) as where:
+        with _gate(where, token) as url:
+            everything = {"gate": "ok gate", "image": "ok image", "networks": "ok networks"}
             assert told(url) == everything
             assert told(url, rendering_image="autre:2") == everything | {"image": "problem image_not_allowed"}
-            assert told(url, token="x" * 40) == base | {"gate": "problem gate_token"}
-        assert told(url) == base | {"gate": "problem gate_away"}
+            assert told(url, token="x" * 40) == {"gate": "problem gate_token"}
+        assert told(url) == {"gate": "problem gate_away"}
         # The engine itself on a port, which is what the gate is there for.
-        assert told(f"unix://{engine}")["gate"] == "problem gate_none"
+        assert told(f"unix://{where}")["gate"] == "problem gate_none"
     for networks, said in (
         ([{"Name": "dpt-1", "Internal": False}], "problem networks_open"),
         ([{"Name": f"dpt-{n}", "Internal": True} for n in range(15)], "warning networks_full"),
     ):
-        with _engine(tmp_path, **{"/networks": networks, "/images/carnet:1/json": None}) as engine:
-            found = told(f"unix://{engine}", address_pool="10.213.0.0/22", network_prefix_bits=26)
+        with _engine(tmp_path, **{"/networks": networks, "/images/carnet:1/json": None}) as where:
+            found = told(f"unix://{where}", address_pool="10.213.0.0/22", network_prefix_bits=26)
             assert (found["networks"], found["image"]) == (said, "problem image_missing")
 
 
