@@ -143,9 +143,14 @@ class PlatformAuthenticator(Authenticator):
     # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
-        """Return our own pages; they come before the hub's of the same addresses."""
-        from hub_config.hub.pages import handlers
+        """Return our own pages; they come before the hub's of the same addresses.
 
+        The hub calls this once, when its database and services are there: tokens of services that were replaced go now.
+        """
+        from hub_config.hub.pages import handlers
+        from hub_config.hub.tokens import forget_old_tokens
+
+        forget_old_tokens(app)
         return handlers(self.settings)
 
     def said(self, key: str, /, **values: Any) -> str:

@@ -169,8 +169,8 @@ class SignOutPage(LogoutHandler):
         await super().get()
 
     async def render_logout_page(self) -> None:
-        """Say that it is done."""
-        self.finish(await self.render_template("logout.html", ask=False))
+        """Go on to the API's pages, which end their own session and say that it is done."""
+        self.redirect(self.given.resolved_service_public_url() + "sign-out")
 
 
 class NotHere(BaseHandler):

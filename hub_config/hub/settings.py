@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -64,7 +65,10 @@ class HubSettings(BaseSettings):
         Path("datapilot-data/hub"), description="Folder of the hub's SQLite database (when no db_url), keys, proxy's rules."
     )
     language: Literal["fr", "en"] = Field("fr", description="Language of the hub's pages and of the notebooks.")
-    public_url: str = Field("http://127.0.0.1:8000", description="How browsers reach the platform: scheme, host and port.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="How browsers reach the hub: scheme, host and port; `/hub/` may follow, as the API's setting has it.",
+    )
     subdomain_host: str | None = Field(
         None,
         description="Scheme and host below which each person's server has its own name (`https://app.example.fr`, with "
@@ -151,6 +155,18 @@ class HubSettings(BaseSettings):
         None, description="PEM file of a company's own authorities, for providers, besides the system's."
     )
 
+    @field_validator("public_url", mode="before")
+    @classmethod
+    def _without_the_hubs_path(cls, value: object) -> object:
+        return value.rstrip("/").removesuffix("/hub") if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            ip_network(each, strict=False)
+        return value
+
     @field_validator("public_url", "service_url", "subdomain_host", "listen_url", "connect_url", "proxy_api_url")
     @classmethod
     def _an_origin(cls, value: str | None) -> str | None:
@@ -207,7 +223,9 @@ class HubSettings(BaseSettings):
     def resolved_db_url(self) -> str:
         """Return the database's URL. Holds a password: never to be logged."""
         if self.db_url is not None:
-            return self.db_url.get_secret_value()
+            url = self.db_url.get_secret_value()
+            scheme, separator, rest = url.partition("://")
+            return f"postgresql+psycopg{separator}{rest}" if scheme in ("postgres", "postgresql") else url
         return f"sqlite:///{(self.data_dir / 'hub.sqlite3').resolve()}"
 
     def resolved_cookie_secret_file(self) -> Path:

@@ -284,9 +284,13 @@ def test_signing_out_ends_it_and_another_site_cannot(platform: HubWorld) -> None
     page = browser.get("/hub/logout", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"})
     assert "Voulez-vous vous déconnecter" in page.text
     assert _is_in(browser)
-    page = browser.get("/hub/logout")
+    pages = "/services/datapilot/account"
+    assert browser.get(pages).status_code == 200  # signed in there by the hub
+    assert browser.get(pages, follow_redirects=False).status_code == 200
+    page = browser.get("/hub/logout", headers={"Sec-Fetch-Site": "same-origin"})
     assert "Vous êtes déconnecté" in page.text
     assert not _is_in(browser)
+    assert browser.get(pages, follow_redirects=False).status_code == 303  # and out there too
 
 
 def test_while_the_api_is_away_a_sentence_is_said_and_sessions_stand(platform: HubWorld) -> None:
@@ -301,12 +305,6 @@ def test_while_the_api_is_away_a_sentence_is_said_and_sessions_stand(platform: H
         assert _is_in(browser)
     finally:
         platform.api.start().wait_ready()
-    assert _is_in(browser)
-
-
-def test_the_hubs_restart_keeps_sessions(platform: HubWorld) -> None:
-    browser = platform.sign_in("analyst")
-    platform.hub.restart()
     assert _is_in(browser)
 
 
@@ -333,3 +331,18 @@ def test_the_start_of_a_server_is_told_in_french(platform: HubWorld) -> None:
     until(lambda: not platform.is_running(name), 30)
     page = browser.get(f"/user/{name}/lab")
     assert "Votre notebook est fermé" in page.text
+
+
+def test_a_restart_keeps_sessions_and_forgets_a_token_that_was_replaced(platform: HubWorld) -> None:
+    old, browser = platform.hub_token, platform.sign_in("analyst")
+    assert platform.hub_api("GET", "users").status_code == 200
+    new = "b" * 64
+    for part, name in ((platform.hub, "DATAPILOT_HUB_API_TOKEN"), (platform.api, "DATAPILOT_HUB_API_TOKEN")):
+        part.environment[name] = new
+    platform.hub.restart()
+    platform.api.restart()
+    assert platform.hub_api("GET", "users").status_code == 403
+    platform.hub_token = new
+    assert platform.hub_api("GET", "users").status_code == 200
+    assert old != new
+    assert _is_in(browser)
