@@ -48,15 +48,16 @@ def _environment() -> Environment:
 
 
 def day(value: datetime) -> str:
-    """Return a day in words, in Paris, in the language in force.
+    r"""Return a day in words, in Paris, in the language in force.
 
     >>> from datetime import UTC
     >>> day(datetime(2026, 6, 30, 22, 30, tzinfo=UTC))
-    '1 juillet 2026'
+    '1\xa0juillet\xa02026'
     """
     from babel.dates import format_date
 
-    return str(format_date(value.astimezone(ZoneInfo("Europe/Paris")), "d MMMM y", locale=current_language()))
+    said = format_date(value.astimezone(ZoneInfo("Europe/Paris")), "d MMMM y", locale=current_language())
+    return str(said).replace(" ", "\xa0")  # a day is not cut at the end of a line
 
 
 def moment(value: datetime) -> str:
