@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 SETTING = "datapilot_lab"
 _MOST_BODY_BYTES = 1024 * 1024
+_MOST_STOPPED = 100
 _ID = r"([0-9a-f]{32})"
 _PASSED_BACK = ("Content-Type", "Content-Disposition", "Retry-After")
 
@@ -47,6 +49,22 @@ class Half:
         self.platform = platform or Platform()
         self.answers = Answers(self.platform)
         self._askings: dict[str, Askings] = {}
+        self._stopped: OrderedDict[str, None] = OrderedDict()
+
+    def ask(self, request_id: str, source_id: str, query: dict[str, Any]) -> Any:
+        """Begin a question. Raises Said: it was stopped before it came."""
+        if request_id in self._stopped:
+            raise Said.ours(499, "cancelled")
+        return self.askings(source_id).ask(request_id, query)
+
+    def stop(self, request_id: str) -> None:
+        """Stop a question; one that has not come yet (Stop was faster) will not begin."""
+        try:
+            self.find(request_id).stop()
+        except Said:
+            self._stopped[request_id] = None
+            while len(self._stopped) > _MOST_STOPPED:
+                self._stopped.popitem(last=False)
 
     def askings(self, source_id: str) -> Askings:
         """Return the questions about a source; each knows whose layer writes its answers."""
@@ -299,7 +317,7 @@ class AskHandler(Handler):
         if not isinstance(source_id, str) or re.fullmatch(_ID, source_id, re.ASCII) is None:
             raise Said.ours(400, "bad_request")
         query = asked.query | {"inline_rows": INLINE_ROWS}
-        await tell(self, self.half.askings(source_id).ask(asked.request_id, query), 0)
+        await tell(self, self.half.ask(asked.request_id, source_id, query), 0)
 
 
 class AskedHandler(Handler):
@@ -315,7 +333,7 @@ class AskedHandler(Handler):
     @authorized
     async def delete(self, request_id: str) -> None:
         """Stop it."""
-        self.half.find(request_id).stop()
+        self.half.stop(request_id)
         self.set_status(202)
         self.give({"cancelling": True})
 

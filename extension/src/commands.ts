@@ -8,6 +8,4 @@ export namespace CommandIDs {
   export const newConversation = 'datapilot:new-conversation';
   /** Stop the question that runs. */
   export const stop = 'datapilot:stop';
-  /** Put an answer into the notebook; `{ form: 'ask' | 'sql' | 'frame', ...what }`. */
-  export const insert = 'datapilot:insert';
 }

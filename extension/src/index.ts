@@ -3,6 +3,7 @@ import { ICommandPalette, IThemeManager } from '@jupyterlab/apputils';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { PromiseDelegate } from '@lumino/coreutils';
 
 import { Client } from './api/client';
 import { CommandIDs } from './commands';
@@ -10,7 +11,7 @@ import { chatIcon, datapilotIcon } from './icons';
 import { Kept } from './kept';
 import { Session } from './session';
 import { Panels, Sidebar } from './sidebar';
-import { IDataPilot, IPanels, Language } from './tokens';
+import { IChat, IDataPilot, IPanels, Language } from './tokens';
 
 const DOMAIN = 'datapilot';
 
@@ -91,16 +92,48 @@ const chat: JupyterFrontEndPlugin<void> = {
     themes: IThemeManager | null,
     palette: ICommandPalette | null
   ): void => {
+    const { trans } = datapilot;
+    const made = new PromiseDelegate<IChat>();
     panels.add({
       id: 'chat',
-      label: datapilot.trans.__('Chat'),
+      label: trans.__('Chat'),
       icon: chatIcon,
       rank: 10,
       create: async () => {
         const { createChat } = await import('./chat');
-        return createChat({ app, datapilot, rendermime, notebooks, themes, palette });
+        const widget = createChat({ app, datapilot, rendermime, notebooks, themes });
+        made.resolve(widget);
+        return widget;
       }
     });
+    const shown = async (): Promise<IChat> => {
+      await app.commands.execute(CommandIDs.open, { panel: 'chat' });
+      return made.promise;
+    };
+    app.commands.addCommand(CommandIDs.ask, {
+      label: trans.__('Ask DataPilot'),
+      icon: datapilotIcon,
+      execute: async args => {
+        const question = String(args['question'] ?? '');
+        const panel = await shown();
+        if (args['send'] === true) {
+          panel.ask(question);
+        } else {
+          panel.write(question);
+        }
+      }
+    });
+    app.commands.addCommand(CommandIDs.newConversation, {
+      label: trans.__('New conversation with one’s data'),
+      execute: async () => (await shown()).begin()
+    });
+    app.commands.addCommand(CommandIDs.stop, {
+      label: trans.__('Stop the question that runs'),
+      execute: async () => (await shown()).stop()
+    });
+    for (const command of [CommandIDs.ask, CommandIDs.newConversation, CommandIDs.stop]) {
+      palette?.addItem({ command, category: 'DataPilot' });
+    }
   }
 };
 

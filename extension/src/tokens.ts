@@ -50,6 +50,8 @@ export interface IDataPilot {
   readonly connectionChanged: ISignal<IDataPilot, Connection>;
   /** Ask how it stands, at once. */
   reconnect(): Promise<void>;
+  /** Tell it an error of a request: it may say that the connection is lost or the sign-in has run out. */
+  noticed(error: unknown): void;
 }
 
 /** The token of what every panel shares. */
@@ -84,3 +86,15 @@ export const IPanels = new Token<IPanels>(
   'datapilot-lab:IPanels',
   'The sections of the DataPilot sidebar; add one to have it shown.'
 );
+
+/** What can be done with the chat from elsewhere (commands do it). */
+export interface IChat {
+  /** Ask of the chosen source; false: something runs, or there is no source, and the question stands in the input. */
+  ask(question: string): boolean;
+  /** Put a text into the input. */
+  write(text: string): void;
+  /** Begin a new conversation. */
+  begin(): void;
+  /** Stop what runs. */
+  stop(): void;
+}

@@ -1,0 +1,114 @@
+import * as React from 'react';
+import { MessageLoop } from '@lumino/messaging';
+import { Widget } from '@lumino/widgets';
+
+import { Answer, ChartOut } from '../protocol';
+import { useChat } from './context';
+
+const PLOTLY = 'application/vnd.plotly.v1+json';
+
+interface IMeta {
+  type: string;
+  alternatives: string[];
+}
+
+/** What the platform says about a chart: its type and the others that fit. */
+export function metaOf(chart: Record<string, unknown> | null): IMeta | null {
+  const layout = chart?.['layout'] as { meta?: { datapilot?: Partial<IMeta> } } | undefined;
+  const found = layout?.meta?.datapilot;
+  return found?.type && found.alternatives ? { type: found.type, alternatives: found.alternatives } : null;
+}
+
+/** The chart of an answer, drawn by JupyterLab's own Plotly renderer; another type is made by the server half. */
+export function Chart({ answer }: { answer: Answer }): JSX.Element | null {
+  const { datapilot, rendermime } = useChat();
+  const { trans } = datapilot;
+  const [chart, setChart] = React.useState(answer.chart);
+  const [problem, setProblem] = React.useState<string | null>(null);
+  const host = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => setChart(answer.chart), [answer]);
+
+  React.useLayoutEffect(() => {
+    const node = host.current;
+    if (!node || !chart || !rendermime.mimeTypes.includes(PLOTLY)) {
+      return;
+    }
+    const renderer = rendermime.createRenderer(PLOTLY);
+    const layout = { ...(chart['layout'] as object), autosize: true, height: 300 };
+    const data = { ...chart, layout, config: { displaylogo: false, responsive: true, displayModeBar: false } };
+    const fit = (): void => MessageLoop.postMessage(renderer, Widget.ResizeMessage.UnknownSize);
+    const resized = new ResizeObserver(fit);
+    let frame = 0;
+    const attach = (): void => {
+      if (!node.isConnected) {
+        // A message is made before it stands in the page.
+        frame = requestAnimationFrame(attach);
+        return;
+      }
+      Widget.attach(renderer, node);
+      const model = rendermime.createModel({ data: { [PLOTLY]: data as never } });
+      void renderer.renderModel(model).then(() => (renderer.isDisposed ? undefined : fit()));
+      resized.observe(node);
+    };
+    attach();
+    return () => {
+      cancelAnimationFrame(frame);
+      resized.disconnect();
+      if (renderer.isAttached && !renderer.node.isConnected) {
+        // The page has let go of it already: the widget is told what it would have been told.
+        MessageLoop.sendMessage(renderer, Widget.Msg.BeforeDetach);
+        renderer.node.remove();
+        MessageLoop.sendMessage(renderer, Widget.Msg.AfterDetach);
+      }
+      renderer.dispose();
+    };
+  }, [chart]);
+
+  const meta = metaOf(chart);
+  const names = React.useMemo(
+    (): Record<string, string> => ({
+      bar: trans.__('Bars'),
+      column: trans.__('Columns'),
+      line: trans.__('Line'),
+      area: trans.__('Area'),
+      donut: trans.__('Donut'),
+      grouped: trans.__('Grouped columns'),
+      stacked: trans.__('Stacked columns'),
+      heatmap: trans.__('Heat map')
+    }),
+    [trans]
+  );
+  if (!chart) {
+    return null;
+  }
+  if (!rendermime.mimeTypes.includes(PLOTLY)) {
+    return <p className="dp-Note">{trans.__('Charts need JupyterLab’s Plotly extension, which is not installed here.')}</p>;
+  }
+  const choose = (type: string): void => {
+    datapilot.client
+      .json<ChartOut>(`answers/${answer.id}/chart`, { method: 'POST', body: { type } })
+      .then(found => {
+        setChart(found.chart);
+        setProblem(null);
+      })
+      .catch((error: Error) => setProblem(error.message));
+  };
+  return (
+    <figure className="dp-Chart" aria-label={answer.sentence}>
+      {meta && meta.alternatives.length > 1 ? (
+        <label className="dp-Chart-type">
+          {trans.__('Chart')}{' '}
+          <select value={meta.type} onChange={event => choose(event.target.value)}>
+            {meta.alternatives.map(type => (
+              <option key={type} value={type}>
+                {names[type] ?? type}
+              </option>
+            ))}
+          </select>
+        </label>
+      ) : null}
+      {problem ? <p role="alert">{problem}</p> : null}
+      <div ref={host} className="dp-Chart-host" />
+    </figure>
+  );
+}
