@@ -34,10 +34,10 @@ class Provider(BaseModel):
     id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="Short name; part of the address of its callback.")
     name: str = Field(min_length=1, max_length=60, description="What the button says: « Se connecter avec NAME ».")
     issuer: str = Field(description="Issuer, exactly as its tokens say; its configuration is read from there.")
-    client_id: str = Field(min_length=1)
+    client_id: str = Field(min_length=1, description="What the provider calls this installation.")
     client_secret_file: Path | None = Field(None, description="File of the client's secret.")
     client_secret: SecretStr | None = Field(None, description="The secret itself, instead of a file.")
-    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    scopes: tuple[str, ...] = Field(("openid", "email", "profile"), description="What is asked for.")
     email_claim: str = Field("email", description="Claim of the address.")
     claims: tuple[str, ...] = Field(
         ("hd", "tid"), description="Claims that the API's rules look at; no others leave the hub."

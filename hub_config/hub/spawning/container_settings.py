@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -47,6 +47,10 @@ class ContainerSettings(BaseSettings):
     )
     home_bytes: int = Field(10 * _GIB, ge=0, description="Most that a person's own files may take. 0: no limit.")
     shared_bytes: int = Field(20 * _GIB, ge=0, description="Most that the files shared in a tenant may take. 0: no limit.")
+    volume_quota: Literal["watch", "engine"] = Field(
+        "watch",
+        description="engine: volumes are given their size, which the disk holds (XFS with pquota). watch: measured.",
+    )
     storage_check_minutes: int = Field(10, ge=0, description="How often volumes are measured. 0: never.")
     disk_reserve_bytes: int = Field(
         5 * _GIB,

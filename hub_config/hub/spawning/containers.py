@@ -39,6 +39,7 @@ from hub_config.hub.settings import HubSettings
 from hub_config.hub.spawning.base import PersonSpawner, StartFailed, failure
 from hub_config.hub.spawning.container_settings import ContainerSettings, load_container_settings
 from hub_config.hub.spawning.networks import NoAddresses, NoService, TenantNetworks
+from hub_config.hub.spawning.storage import StorageWatch, Taken
 
 HOME = "/home/datapilot"
 SHARED = f"{HOME}/partage"
@@ -87,6 +88,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
     given = Instance(ContainerSettings, config=True, help="How containers are made.")
 
     _networks: ClassVar[TenantNetworks | None] = None
+    _storage: ClassVar[StorageWatch | None] = None
     _calls: ClassVar[ThreadPoolExecutor | None] = None
     _line: ClassVar[docker.APIClient | None] = None
 
@@ -116,6 +118,13 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         if ContainerSpawner._networks is None:
             ContainerSpawner._networks = TenantNetworks(self.given, self.docker)
         return ContainerSpawner._networks
+
+    @property
+    def storage(self) -> StorageWatch:
+        """Return the watch over volumes: one for all servers."""
+        if ContainerSpawner._storage is None:
+            ContainerSpawner._storage = StorageWatch(self.given, self.docker)
+        return ContainerSpawner._storage
 
     # ── names ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -160,6 +169,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             if self.kind.keeps:
                 await self._make_volumes()
                 self.tell(30, "spawning.volumes")
+                await self._room_for_files()
             ip, port = await super().start()
             self.tell(50, "spawning.container")
             await self._listens(ip, port)
@@ -176,8 +186,29 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         person = self.person
         whose = {names.INSTALLATION: self.given.installation, names.TENANT: person.tenant_id}
         home = names.home_volume(person.tenant_id, person.user_id)
-        await self.docker("create_volume", home, driver="local", labels=whose | {names.PERSON: person.user_id})
-        await self.docker("create_volume", names.shared_volume(person.tenant_id), driver="local", labels=whose)
+        shared = names.shared_volume(person.tenant_id)
+        for name, labels, size in (
+            (home, whose | {names.PERSON: person.user_id}, self.given.home_bytes),
+            (shared, whose, self.given.shared_bytes),
+        ):
+            held = {"size": str(size)} if size and self.given.volume_quota == "engine" else {}
+            await self.docker("create_volume", name, driver="local", driver_opts=held, labels=labels)
+
+    async def _room_for_files(self) -> None:
+        """Say that a volume is nearly full; refuse to start for one that is over while the disk is short."""
+        person = self.person
+        over = await self.storage.must_stop(person.tenant_id, person.user_id)
+        if over is not None:
+            used, limit = self._sizes(over)
+            raise failure("containers.over_quota", log=_log_of(over), language=self._lang, used=used, limit=limit)
+        for each in await self.storage.taken(person.tenant_id, person.user_id):
+            if each.is_nearly_full:
+                self.log.warning("%s: %s", self.object_name, _log_of(each))
+                used, limit = self._sizes(each)
+                self.tell(35, "containers.nearly_full", used=used, limit=limit)
+
+    def _sizes(self, taken: Taken) -> tuple[str, str]:
+        return size_text(taken.used_bytes, self._lang), size_text(taken.limit_bytes, self._lang)
 
     async def pull_image(self, image: str) -> None:
         """Look whether the image is there; nothing is ever pulled."""
@@ -289,10 +320,12 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             container = await self.get_object()
             if container is None:
                 return 0
-            if container["State"]["Running"]:
-                await self.networks.keep(self.person.tenant_id)
+            running = container["State"]["Running"]
+            words = await self._kept_running(container) if running else await self._last_words(container)
+            if words is None:
                 return None
-            words = await self._last_words(container)
+            # The hub does not stop what has ended: nobody else would take it away.
+            await self.remove_object()
         except (requests.RequestException, APIError) as problem:
             if not self.object_id:
                 raise
@@ -301,6 +334,16 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             return None
         self.log.warning("%s has ended: %s", self.object_name, words)
         return words
+
+    async def _kept_running(self, container: dict[str, Any]) -> str | None:
+        """Look after a running server; return why it had to be stopped, None: it was not."""
+        person = self.person
+        await self.networks.keep(person.tenant_id)
+        over = await self.storage.must_stop(person.tenant_id, person.user_id) if self.kind.keeps else None
+        if over is None:
+            return None
+        await self.docker("stop", container["Id"])
+        return f"stopped, the disk is short: {_log_of(over)}"
 
     async def _last_words(self, container: dict[str, Any]) -> str:
         state = container["State"]
@@ -341,6 +384,10 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
                 raise
             self.log.error("incident %s: %s: %s", incident, self.object_name, problem)
             raise failure(key, log=f"incident {incident}", language=self._lang, incident=incident) from problem
+
+
+def _log_of(taken: Taken) -> str:
+    return f"a volume holds {taken.used_bytes} of {taken.limit_bytes} bytes"
 
 
 _SAID = (
