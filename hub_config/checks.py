@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from datapilot_kernel.messages import text
+from hub_config.pages.rendering import hub_of
 from hub_config.settings import Settings
 
 _EXAMPLES = (
@@ -33,6 +34,8 @@ def problems_of(settings: Settings) -> list[str]:
         found.append(text("hub.production.wildcard_cors"))
     if urlsplit(settings.public_url).scheme != "https":
         found.append(text("hub.production.plain_http"))
+    if settings.hub_public_url is not None and hub_of(settings) is None:
+        found.append(text("hub.production.half_a_hub"))
     found += _database(settings)
     for name in _SECRETS:
         secret = getattr(settings, name)

@@ -16,6 +16,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import secrets
 from functools import cache
 from urllib.parse import quote, unquote, urlencode
@@ -32,6 +33,8 @@ from hub_config.pages.forms import safe_next
 from hub_config.pages.serving import Visit, run
 from hub_config.people.page_sessions import PageSession
 from hub_config.people.problems import ChooseTenant
+
+log = logging.getLogger(__name__)
 
 _SEALED_SECONDS = 120
 
@@ -154,17 +157,26 @@ async def callback(visit: Visit) -> Response:
         answer = visit.page("sign_in_again.html", status=403)  # refused at the hub
         visit.pages.cookies.drop(answer, name)
         return answer
-    people = visit.platform.people
-    hub_name = await people.outside.run(
-        people.hub.name_behind_code, code, verifier=verifier, redirect_uri=_callback_url(visit)
-    )
-    person = person_of(hub_name)
-    if person is None:
-        raise Unauthenticated(log="sign-in by the hub: of nobody active here")
-    begun = await run(people.page_sessions.begin_by_hub, *person, label=visit.label)
+    try:
+        begun = await _begun_by_hub(visit, code, verifier)
+    except Unauthenticated as error:
+        log.info("sign-in by the hub refused: %s", error.log)
+        answer = visit.page("sign_in_again.html", status=401)
+        visit.pages.cookies.drop(answer, name)
+        return answer
     response = await entered(visit, begun, safe_next(unquote(wanted)))
     visit.pages.cookies.drop(response, name)
     return response
+
+
+async def _begun_by_hub(visit: Visit, code: str, verifier: str) -> PageSession:
+    people = visit.platform.people
+    name = await people.outside.run(people.hub.name_behind_code, code, verifier=verifier, redirect_uri=_callback_url(visit))
+    person = person_of(name)
+    if person is None:
+        raise Unauthenticated(log="none of ours")
+    begun: PageSession = await run(people.page_sessions.begin_by_hub, *person, label=visit.label)
+    return begun
 
 
 def _callback_url(visit: Visit) -> str:

@@ -53,6 +53,7 @@ def test_every_setting_says_what_it_is_and_its_unit() -> None:
         ({"database_admin_url": SAFE["database_url"]}, "rôle"),
         ({"database_url": "postgresql://application:changeme@db/datapilot"}, "DATAPILOT_DATABASE_URL"),
         ({"metrics_token": "secret"}, "DATAPILOT_METRICS_TOKEN"),
+        ({"hub_public_url": "https://datapilot.example"}, "DATAPILOT_HUB_API_TOKEN"),
     ],
 )
 def test_production_refuses_what_is_unsafe(tmp_path: Path, change: dict[str, Any], said: str) -> None:
