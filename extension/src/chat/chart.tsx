@@ -19,6 +19,13 @@ export function metaOf(chart: Record<string, unknown> | null): IMeta | null {
   return found?.type && found.alternatives ? { type: found.type, alternatives: found.alternatives } : null;
 }
 
+/** How many bars lie below one another: each needs its room. */
+export function barsOf(chart: Record<string, unknown>): number {
+  const traces = (chart['data'] as { type?: string; orientation?: string; y?: unknown[] }[] | undefined) ?? [];
+  const lying = traces.filter(trace => trace.type === 'bar' && trace.orientation === 'h');
+  return lying.reduce((most, trace) => Math.max(most, trace.y?.length ?? 0), 0);
+}
+
 /** The chart of an answer, drawn by JupyterLab's own Plotly renderer; another type is made by the server half. */
 export function Chart({ answer }: { answer: Answer }): JSX.Element | null {
   const { datapilot, rendermime } = useChat();
@@ -34,9 +41,15 @@ export function Chart({ answer }: { answer: Answer }): JSX.Element | null {
       return;
     }
     const renderer = rendermime.createRenderer(PLOTLY);
-    const layout = { ...(chart['layout'] as object), autosize: true, height: 300 };
+    const given = chart['layout'] as { height?: number };
+    const layout = { ...given, autosize: true, height: Math.max(300, given.height ?? 0, 60 + 22 * barsOf(chart)) };
     const data = { ...chart, layout, config: { displaylogo: false, responsive: true, displayModeBar: false } };
-    const fit = (): void => MessageLoop.postMessage(renderer, Widget.ResizeMessage.UnknownSize);
+    // Plotly throws when it is asked to fit what is not seen.
+    const fit = (): void => {
+      if (!renderer.isDisposed && node.isConnected && node.clientWidth > 0 && renderer.node.querySelector('.js-plotly-plot')) {
+        MessageLoop.sendMessage(renderer, Widget.ResizeMessage.UnknownSize);
+      }
+    };
     const resized = new ResizeObserver(fit);
     let frame = 0;
     const attach = (): void => {
@@ -47,7 +60,7 @@ export function Chart({ answer }: { answer: Answer }): JSX.Element | null {
       }
       Widget.attach(renderer, node);
       const model = rendermime.createModel({ data: { [PLOTLY]: data as never } });
-      void renderer.renderModel(model).then(() => (renderer.isDisposed ? undefined : fit()));
+      void renderer.renderModel(model).then(fit);
       resized.observe(node);
     };
     attach();

@@ -37,6 +37,7 @@ export function Menu(props: {
   items: { label: string; hint?: string; run: () => void; disabled?: boolean }[];
 }): JSX.Element {
   const [open, setOpen] = React.useState(false);
+  const [up, setUp] = React.useState(false);
   const host = React.useRef<HTMLDivElement>(null);
   const items = (): HTMLButtonElement[] => Array.from(host.current?.querySelectorAll<HTMLButtonElement>('[role=menuitem]') ?? []);
   const close = (): void => {
@@ -81,13 +82,16 @@ export function Menu(props: {
         aria-label={props.text ? undefined : props.label}
         aria-haspopup="menu"
         aria-expanded={open}
-        onClick={() => setOpen(!open)}
+        onClick={() => {
+          setUp(!hasRoomBelow(host.current));
+          setOpen(!open);
+        }}
       >
         <props.icon.react tag="span" className="dp-Icon" />
         {props.text ? <span>{props.text}</span> : null}
       </button>
       {open ? (
-        <div className="dp-Menu" role="menu" aria-label={props.label}>
+        <div className={up ? 'dp-Menu dp-mod-up' : 'dp-Menu'} role="menu" aria-label={props.label}>
           {props.items.map(item => (
             <button
               key={item.label}
@@ -108,4 +112,12 @@ export function Menu(props: {
       ) : null}
     </div>
   );
+}
+
+const MENU_PX = 210;
+
+/** Whether a menu fits between an element and the end of what scrolls around it. */
+function hasRoomBelow(node: HTMLElement | null): boolean {
+  const around = node?.closest('.dp-Messages')?.getBoundingClientRect().bottom ?? window.innerHeight;
+  return !node || node.getBoundingClientRect().bottom + MENU_PX < around;
 }

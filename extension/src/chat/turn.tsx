@@ -10,9 +10,22 @@ import { IconButton } from './parts';
 /** The question, as it was asked. */
 export function QuestionView({ turn }: { turn: Turn }): JSX.Element {
   const { datapilot, write } = useChat();
+  const host = React.useRef<HTMLDivElement>(null);
   useSignal(turn.changed);
+  const running = turn.isRunning;
+  const before = React.useRef(false);
+  React.useEffect(() => {
+    // A question that was just asked comes into sight; so does its answer, from the question on, if it is still there.
+    if (running && !turn.before) {
+      before.current = true;
+      toTop(host.current);
+    } else if (before.current && !running) {
+      before.current = false;
+      toTop(host.current);
+    }
+  }, [running]);
   return (
-    <div className="dp-Question">
+    <div className="dp-Question" ref={host}>
       <span className="dp-Question-text">{turn.question || (turn.asked.kind === 'sql' ? turn.asked.sql : '')}</span>
       <IconButton
         icon={pencilIcon}
@@ -22,6 +35,19 @@ export function QuestionView({ turn }: { turn: Turn }): JSX.Element {
       />
     </div>
   );
+}
+
+/** Scroll an element to the top of the messages, once it stands in the page. */
+function toTop(node: HTMLElement | null): void {
+  let tries = 0;
+  const scroll = (): void => {
+    if (node?.isConnected) {
+      node.scrollIntoView({ block: 'start', behavior: 'auto' });
+    } else if (node && tries++ < 30) {
+      requestAnimationFrame(scroll);
+    }
+  };
+  requestAnimationFrame(scroll);
 }
 
 /** What became of a question, whatever it is; each of the four outcomes looks like itself. */
