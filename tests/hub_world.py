@@ -133,6 +133,15 @@ class Browser(httpx.Client):
         fitting = [c for c in self.cookies.jar if c.name == "_xsrf" and path.startswith(c.path)]
         return str(max(fitting, key=lambda c: len(c.path)).value) if fitting else ""
 
+    def sign_in(self, email: str, password: str) -> None:
+        """Sign in by the hub's form."""
+        page = self.get("/hub/login")
+        assert page.status_code == 200, page.text[:2000]
+        form = {"username": email, "password": password, "_xsrf": self.token("/hub/login")}
+        # Where one lands starts a server or renders a page: not what is asked for here.
+        answer = self.post("/hub/login", data=form, follow_redirects=False)
+        assert answer.status_code == 302, (answer.status_code, re.sub(r"<[^>]+>|\s+", " ", answer.text)[:2000])
+
     def cookie_header(self, path: str) -> str:
         """What a browser would send to a path, for a websocket."""
         return "; ".join(f"{c.name}={c.value}" for c in self.cookies.jar if path.startswith(c.path))
@@ -190,9 +199,9 @@ class Kernel:
 
 @dataclass
 class Server:
-    """Somebody's JupyterLab, running."""
+    """Somebody's JupyterLab, running. Of ``world``, the address alone is used."""
 
-    world: HubWorld
+    world: Any
     browser: Browser
     name: str
 
@@ -200,6 +209,13 @@ class Server:
     def path(self) -> str:
         """Where it is below the platform's address."""
         return f"/user/{self.name}/"
+
+    def opened(self) -> bool:
+        """Start it, and tell whether its page is there."""
+        page = self.browser.get(f"/hub/spawn/{self.name}")
+        assert page.status_code < 500, page.text[:2000]
+        lab = self.browser.get(f"{self.path}lab")
+        return lab.status_code == 200 and "jupyter-config-data" in lab.text
 
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Ask its API, as its owner's page does."""
@@ -298,26 +314,15 @@ class HubWorld:
     def sign_in(self, role: str, tenant: str = "t1", *, email: str | None = None) -> Browser:
         """Sign somebody in by the hub's form; return their browser."""
         browser = self.browser()
-        page = browser.get("/hub/login")
-        assert page.status_code == 200, page.text[:2000]
-        form = {"username": email or f"{role}@{tenant}.example", "password": PASSWORD, "_xsrf": browser.token("/hub/login")}
-        # Where one lands starts a server or renders a page: not what is asked for here.
-        answer = browser.post("/hub/login", data=form, follow_redirects=False)
-        assert answer.status_code == 302, (answer.status_code, re.sub(r"<[^>]+>|\s+", " ", answer.text)[:2000])
+        browser.sign_in(email or f"{role}@{tenant}.example", PASSWORD)
         return browser
 
     def server(self, role: str, tenant: str = "t1", *, name: str | None = None, browser: Browser | None = None) -> Server:
         """Start somebody's server as they do, and open it."""
         browser = browser or self.sign_in(role, tenant)
         server = Server(self, browser, name or self.name(role, tenant))
-        until(lambda: self._opened(server), START_S, lambda: f"{server.name} does not start: {self.hub.last_words()}")
+        until(server.opened, START_S, lambda: f"{server.name} does not start: {self.hub.last_words()}")
         return server
-
-    def _opened(self, server: Server) -> bool:
-        page = server.browser.get(f"/hub/spawn/{server.name}")
-        assert page.status_code < 500, page.text[:2000]
-        lab = server.browser.get(f"{server.path}lab")
-        return lab.status_code == 200 and "jupyter-config-data" in lab.text
 
     def hub_api(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Ask the hub's API as the platform's API does."""

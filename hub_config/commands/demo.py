@@ -29,7 +29,7 @@ KEPT = ("DATAPILOT_TODAY", "DATAPILOT_MODEL_KEY", "DATAPILOT_MODEL_BASE_URL", "D
 """What of the environment counts: the fixed day, and the language model."""
 
 READY_TIMEOUT_S = 120
-_STOP_GRACE_S = 30
+_STOP_GRACE_S = 40
 # What the demo needs of each extra, by the module that tells; (distribution, module).
 _NEEDED = (
     ("jupyterlab", "jupyterlab"),
@@ -75,7 +75,7 @@ def _run(folder: Folder, args: argparse.Namespace) -> int:
     from hub_config.demo import processes, running, seeding
     from hub_config.settings import Settings
 
-    hub = None
+    keeper = None
     processes.adopt_orphans()
     try:
         settings = Settings(_secrets_dir=None, data_dir=folder.platform, log_level="error")
@@ -84,13 +84,13 @@ def _run(folder: Folder, args: argparse.Namespace) -> int:
         if args.port not in (0, port):
             note(text("local.other_port", port=args.port))
         note(text("local.starting"))
-        hub = running.start_hub(folder, port)
-        if not running.await_answers(hub, port, timeout_s=READY_TIMEOUT_S, told=_still):
+        keeper = running.start_keeper(folder, port)
+        if not running.await_answers(keeper, port, timeout_s=READY_TIMEOUT_S, told=_still):
             raise BadInput("local.not_ready", path=str(folder.log))
         _announce(folder, people, url := f"http://{running.HOST}:{port}/")
         if not args.no_browser and _has_screen():
             webbrowser.open(url)
-        hub.wait()
+        keeper.wait()
         note(text("local.ended", path=folder.log))
         return 3
     except KeyboardInterrupt:
@@ -98,9 +98,9 @@ def _run(folder: Folder, args: argparse.Namespace) -> int:
     finally:
         for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, signal.SIG_IGN)  # an impatient second Ctrl-C must leave nothing behind
-        if hub is not None:
+        if keeper is not None:
             _say("local.stopping")
-            processes.stop(hub, grace_s=_STOP_GRACE_S)
+            processes.stop(keeper, grace_s=_STOP_GRACE_S)
         _say("local.stopped")
 
 

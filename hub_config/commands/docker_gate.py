@@ -12,7 +12,9 @@ from datapilot_kernel.messages import text
 
 def register(subparsers: argparse._SubParsersAction[Any]) -> None:
     """Add the command."""
-    parser = subparsers.add_parser("docker-gate", help=text("containers.gate_help"), description=text("containers.gate_help"))
+    parser = subparsers.add_parser(
+        "docker-gate", help=text("containers.gate_help"), description=text("containers.gate_help")
+    )
     parser.add_argument("--listen", metavar="HOST:PORT", default="127.0.0.1:2375", help=text("containers.gate_listen"))
     parser.add_argument(
         "--socket", metavar="PATH", type=Path, default=Path("/var/run/docker.sock"), help=text("containers.gate_socket")

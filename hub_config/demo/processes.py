@@ -2,8 +2,9 @@
 
 The hub has children (proxy, API, servers), they have theirs (kernels, and what a notebook's author started). Asked to stop,
 the hub stops its own. What is left then, because somebody in between was killed or something went its own way, has been
-handed to this process, which told the system to have it so (Linux: child subreaper), and is ended here. If this process
-itself is killed, the system tells the hub to stop. Other systems have neither: there, the hub's own stop has to do.
+handed to this process, which told the system to have it so (Linux: child subreaper), and is ended here. A child that
+:func:`end_with_parent` is told to stop by the system when its parent dies, even killed. Other systems have neither:
+there, the hub's own stop has to do.
 """
 
 from __future__ import annotations

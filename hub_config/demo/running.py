@@ -67,17 +67,11 @@ def environment(folder: Folder, port: int) -> dict[str, str]:
     }
 
 
-def start_hub(folder: Folder, port: int) -> subprocess.Popen[bytes]:
-    """Start the hub in a session of its own: Ctrl-C in the terminal is for the command, which stops all in order."""
-    import hub_config.hub
-
-    (folder.hub / "proxy" / "rules.toml").unlink(missing_ok=True)  # routes of the last time, to ports of the last time
-    file = Path(hub_config.hub.__file__).with_name("jupyterhub_config.py")
+def start_keeper(folder: Folder, port: int) -> subprocess.Popen[bytes]:
+    """Start what runs the hub (:mod:`hub_config.demo.keeper`) in a session of its own: Ctrl-C is for the command alone."""
     with folder.log.open("wb") as log:
         return subprocess.Popen(  # noqa: S603 -- our own interpreter
-            [sys.executable, "-m", "jupyterhub", "-f", str(file)],
-            env=environment(folder, port),
-            cwd=folder.hub,
+            [sys.executable, "-m", "hub_config.demo.keeper", str(folder.root), str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -86,8 +80,28 @@ def start_hub(folder: Folder, port: int) -> subprocess.Popen[bytes]:
         )
 
 
+def start_hub(folder: Folder, port: int) -> subprocess.Popen[bytes]:
+    """Start the hub; it writes where this process does."""
+    import hub_config.hub
+
+    (folder.hub / "proxy" / "rules.toml").unlink(missing_ok=True)  # routes of the last time, to ports of the last time
+    file = Path(hub_config.hub.__file__).with_name("jupyterhub_config.py")
+    return subprocess.Popen(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-m", "jupyterhub", "-f", str(file)],
+        env=environment(folder, port),
+        cwd=folder.hub,
+        stdin=subprocess.DEVNULL,
+        preexec_fn=end_with_parent,
+    )
+
+
 def await_answers(
-    hub: subprocess.Popen[bytes], port: int, *, timeout_s: float, told: Callable[[str, int], None], told_every_s: float = 10
+    keeper: subprocess.Popen[bytes],
+    port: int,
+    *,
+    timeout_s: float,
+    told: Callable[[str, int], None],
+    told_every_s: float = 10,
 ) -> bool:
     """Wait until the hub and the API answer through the proxy; False: one of them does not.
 
@@ -103,7 +117,7 @@ def await_answers(
             if _answers(url):
                 del waiting[name]
         now = time.monotonic()
-        if waiting and (hub.poll() is not None or now - began > timeout_s):
+        if waiting and (keeper.poll() is not None or now - began > timeout_s):
             return False
         if waiting and now - last >= told_every_s:
             last = now
