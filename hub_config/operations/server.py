@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable
 
@@ -24,6 +25,9 @@ from hub_config.settings import Settings
 
 _TO_ANSWER_S = 5
 """For the answers of what was cancelled at the end of the grace."""
+_SWITCH_S = 0.001
+"""How long a thread that computes keeps the interpreter when another wants it (Python's own: five times that). A request
+changes threads, and waits for sockets, a dozen times: each time it is behind whatever computes."""
 
 
 def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
@@ -48,6 +52,7 @@ def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str],
     else:
         migrate(admin.get_secret_value(), application_url=url)
     _refuse_too_mighty(settings, url)
+    sys.setswitchinterval(_SWITCH_S)
     platform = Platform.build(settings)
     listening = _listen(host, port)
     config = uvicorn.Config(

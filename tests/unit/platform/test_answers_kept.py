@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from datapilot_kernel.engine import Engine
+from hub_config.database import DataSource, Quota, Workspace, WorkspaceMember, utc_now
 from tests.platform_support import World
 from tests.questions_support import TODAY, accept_layer, add_files, answer, asking_world, give_attributes
 
@@ -139,3 +140,79 @@ def test_it_is_forgotten_with_its_result(world: World, understood: list[str], mo
     assert understood == [BY_REGION, BY_REGION + " ?", BY_REGION + " ?"]
     world.platform.queries.forget(world.tenant_id(), source)
     assert not answer(world, body)["cached"]
+
+
+@pytest.fixture
+def submitted(world: World, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which queries ran, and were not answered where they were let in."""
+    seen: list[str] = []
+    scheduler = world.platform.queries.scheduler
+    real = scheduler.submit
+
+    def submit(place: Any, *given: Any) -> None:
+        seen.append(place.user_id)
+        real(place, *given)
+
+    monkeypatch.setattr(scheduler, "submit", submit)
+    return seen
+
+
+def _in_memory(world: World, submitted: list[str], body: dict[str, Any], role: str = "analyst") -> dict[str, Any]:
+    """Ask until the answer comes from where the query is let in; return it."""
+    for _ in range(4):
+        before = len(submitted)
+        outcome = answer(world, body, role)
+        if len(submitted) == before:
+            assert outcome["cached"]
+            return outcome
+    raise AssertionError("it ran every time")
+
+
+def test_what_is_answered_from_memory_is_still_reached_counted_and_of_now(world: World, submitted: list[str]) -> None:
+    source = add_files(world)
+    body = {"source_id": source, "question": BY_REGION, "today": TODAY}
+    first = _in_memory(world, submitted, body)
+    headers, path = world.headers("analyst"), "/api/v1/ai/query"
+    # With events it is the same: let in, then the outcome.
+    events = world.client.post(path, json=body, headers=headers | {"Accept": "text/event-stream"}).text
+    kinds = [line.removeprefix("event: ") for line in events.splitlines() if line.startswith("event: ")]
+    assert kinds == ["queued", "partial", "outcome"]
+    # Its result is there, under its own id.
+    found = world.client.get(f"/api/v1/queries/{first['id']}/result", headers=headers).json()
+    assert found["rows"] == first["rows"]
+    # A source that is no longer the person's is not found, whatever is in memory; an administrator still reaches it.
+    _in_memory(world, submitted, body, "administrator")
+    with world.database.tenant(world.tenant_id()) as session:
+        workspace = Workspace(name="Direction")
+        session.add(workspace)
+        session.flush()
+        session.get(DataSource, source).workspace_id = workspace.id
+    assert world.client.post(path, json=body, headers=headers).status_code == 404
+    _in_memory(world, submitted, body, "administrator")
+    with world.database.tenant(world.tenant_id()) as session:
+        session.add(WorkspaceMember(workspace_id=workspace.id, user_id=world.user_id("analyst")))
+    _in_memory(world, submitted, body)
+    # Nor does another tenant find it.
+    other = world.client.post(path, json=body, headers=world.headers("administrator", "t2"))
+    assert other.status_code == 404
+    # Another layer, told to nobody in this process (another one accepted it): what is in memory is not for it.
+    ran = len(submitted)
+    accept_layer(world, source, row_filter="region <> 'Sud'")
+    assert "Sud" not in {row[0] for row in answer(world, body)["rows"]}
+    assert len(submitted) == ran + 1
+
+
+def test_what_is_answered_from_memory_counts_against_the_quota(world: World, submitted: list[str]) -> None:
+    source = add_files(world)
+    body = {"source_id": source, "question": BY_REGION, "today": TODAY}
+    _in_memory(world, submitted, body)
+    with world.database.tenant(world.tenant_id()) as session:
+        used = world.platform.queries.quotas.used(session, "queries", day=utc_now().date())
+        session.add(Quota(key="queries_per_day", value=used + 1))
+    world.platform.queries.quotas.changed(world.tenant_id())
+    ran = len(submitted)
+    assert answer(world, body)["cached"]
+    refused = world.client.post("/api/v1/ai/query", json=body, headers=world.headers("analyst"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "quota_queries_per_day")
+    assert len(submitted) == ran
+    assert world.platform.queries.scheduler.drain(1.0)
