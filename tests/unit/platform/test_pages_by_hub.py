@@ -92,7 +92,7 @@ def test_two_tabs_have_a_sign_in_each(hubbed: World, hub: HubServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["state", "no state", "no code", "code", "verifier", "nobody", "disabled", "scopes", "service"]
+    "wrong", ["state", "end of state", "no state", "no code", "code", "verifier", "nobody", "disabled", "scopes", "service"]
 )
 def test_a_sign_in_that_is_not_good_opens_nothing(hubbed: World, hub: HubServer, wrong: str) -> None:
     browser = Browser(hubbed)
@@ -107,11 +107,14 @@ def test_a_sign_in_that_is_not_good_opens_nothing(hubbed: World, hub: HubServer,
         hubbed.client.patch(path, json={"status": "disabled"}, headers=hubbed.headers("administrator"))
     given = asked | {"code_challenge": "x" * 43} if wrong == "verifier" else asked
     code = {"no code": "", "code": "f" * 30}.get(wrong) if "code" in wrong else _code(hubbed, hub, given, **more)
-    state = {"state": "f" * 43, "no state": ""}.get(wrong, asked["state"])
+    other = {"state": "f" * 43, "end of state": asked["state"][:-1] + "*", "no state": ""}
+    state = other.get(wrong, asked["state"])
     answer = _back(browser, state, code or "")
     assert answer.status_code in (401, 403)
     assert "Connexion à reprendre" in answer.text
     assert browser.cookie(NAME) == ""
+    if wrong in other:
+        assert code in hub.codes  # another browser's code is not even tried
 
 
 def test_a_hub_that_is_away_is_said_so(hubbed: World, hub: HubServer) -> None:

@@ -19,6 +19,7 @@ from hub_config.people import hub_user_name
 from hub_config.people.secrets import new_secret, read_secret
 from tests.hub_server import hub_server
 from tests.mail_server import mail_server
+from tests.pages_support import Browser
 from tests.platform_support import PASSWORD, make_world, wait_until
 
 AUTH = "/api/v1/auth"
@@ -51,6 +52,7 @@ def test_no_secret_is_written_anywhere(tmp_path: Path, capfd: pytest.CaptureFixt
             "smtp_password": "mail-secret-9-battery",
             "hub_api_url": hub.url,
             "hub_api_token": "service-secret-token-77",
+            "hub_key": "hub-key-secret-88-0123456789-abcdef",
             "log_level": "debug",
             "login_attempts_per_address": 1000,
         }
@@ -69,6 +71,7 @@ def test_no_secret_is_written_anywhere(tmp_path: Path, capfd: pytest.CaptureFixt
                 for name in ("uvicorn.access", "httpx", "httpcore", "sqlalchemy.engine"):
                     logging.getLogger(name).setLevel(logging.NOTSET)
         secrets |= {"smtp_password": "mail-secret-9-battery", "hub_api_token": "service-secret-token-77"}
+        secrets["hub_key"] = "hub-key-secret-88-0123456789-abcdef"
     written = capfd.readouterr()
     haystacks = {
         "log": "\n".join(everything.lines),
@@ -180,6 +183,28 @@ def _every_flow(world: Any, mails: Any, hub: Any) -> dict[str, str]:
     found["another_hub_token"] = "another-secret-token-0123456789"
     for name in [n for n in found if n.startswith(("login.refresh", "invitation", "reset"))]:
         found[f"hash of {name}"] = hashlib.sha256(found[name].encode()).hexdigest()
+
+    # The hub's own questions, and a browser on the pages.
+    asked = {"email": "administrator@t1.example", "password": PASSWORD}
+    key = {"Authorization": "Bearer hub-key-secret-88-0123456789-abcdef"}
+    post("/api/v1/hub/sign-in", asked, key, 200)
+    found["wrong_at_hub"] = "wrong-password-at-the-hub"
+    post("/api/v1/hub/sign-in", asked | {"password": found["wrong_at_hub"]}, key, 401)
+    found["wrong_hub_key"] = "wrong-hub-key-99-0123456789-abcdef"
+    post("/api/v1/hub/person", {"name": "x"}, {"Authorization": f"Bearer {found['wrong_hub_key']}"}, 401)
+    browser = Browser(world)
+    found["wrong_on_page"] = "wrong-password-on-the-page"
+    browser.sign_in("administrator@t1.example", found["wrong_on_page"])
+    found["door"] = browser.cookie("datapilot-door")
+    browser.sign_in("administrator@t1.example")
+    found["page_session"], found["csrf"] = browser.cookie("datapilot"), browser.csrf
+    found["hash of page_session"] = hashlib.sha256(found["page_session"].encode()).hexdigest()
+    browser.send("/account/password", current=found["wrong_on_page"], new=found["newest"])
+    browser.send("/account/name", csrf="another-browsers-csrf", full_name="X")
+    found["pasted"] = "dpi_a-link-that-is-none-0123456789"
+    browser.get("/invitation")
+    browser.send("/invitation", token=found["pasted"])
+    browser.send("/sign-out")
 
     # A fault in the middle of a sign-in: the foreign text quotes the password.
     def broken(*args: Any, **options: Any) -> Any:
