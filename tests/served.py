@@ -51,8 +51,9 @@ def environment_of(settings: Settings) -> dict[str, str]:
 class Service:
     """The process. Entered: started; left: killed if it still runs."""
 
-    def __init__(self, settings: Settings, *, largest_file_bytes: int | None = None) -> None:
+    def __init__(self, settings: Settings, *, largest_file_bytes: int | None = None, port: int = 0) -> None:
         self.settings = settings
+        self.port = port
         self.address = ""
         self.process: subprocess.Popen[str] | None = None
         self.log = Path(settings.data_dir).parent / "serve.log"
@@ -69,7 +70,7 @@ class Service:
 
     def start(self) -> Service:
         """Start it and wait until it says its address."""
-        command = [sys.executable, "-m", "datapilot_kernel.cli", "serve", "--port", "0"]
+        command = [sys.executable, "-m", "datapilot_kernel.cli", "serve", "--port", str(self.port)]
         with self.log.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
                 [*command, "--data", str(self.settings.data_dir)],

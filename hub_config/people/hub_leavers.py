@@ -21,14 +21,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from datapilot_kernel.errors import DataPilotError
+from datapilot_kernel.errors import DataPilotError, logged_fault
 from hub_config.database import Database, Tenant
 from hub_config.hub_names import hub_user_name, person_of, rendering_of, role_group
 from hub_config.people.hub import bounded, new_client
@@ -41,6 +41,7 @@ _PAGE = 100
 _ANSWER_BYTES = 8 * 1024 * 1024
 _RETRY_S = 5.0
 _STOP_S = 30.0
+_JOIN_S = 15.0
 _PAGINATED = "application/jupyterhub-pagination+json"
 
 
@@ -81,7 +82,7 @@ class HubLeavers:
             self._woken.notify()
         thread, self._thread = self._thread, None
         if thread is not None:
-            thread.join(self._stop_s + 10)
+            thread.join(_JOIN_S)
 
     def look(self, tenant_id: str, user_id: str) -> None:
         """Look at a person soon, after their change is in the database. Returns at once."""
@@ -114,6 +115,8 @@ class HubLeavers:
                     self.tidy(client, names=names, everybody=everybody)
             except (HubAway, DataPilotError) as problem:
                 self._put_back(names, everybody=everybody, problem=problem)
+            except Exception as error:  # noqa: BLE001 -- a thread's edge: the next look may go well
+                self._put_back(names, everybody=everybody, problem=logged_fault(error, "hub leavers", log))
             else:
                 self._said_away = ""
             if everybody:
@@ -158,7 +161,7 @@ class HubLeavers:
         servers = list(found.get("servers") or {})
         for server in servers:
             hub.stop_server(name, server)
-        hub.remove(name, within_s=self._stop_s)
+        hub.remove(name, within_s=self._stop_s, stopping=lambda: self._stopping)
         log.warning("removed from the hub: %s (%s), %d servers stopped", name, why, len(servers))
 
     def _why_not(self, name: str, found: dict[str, Any]) -> str | None:
@@ -228,7 +231,7 @@ class _HubApi:
         if status not in (202, 204, 400, 404):
             raise HubAway(f"stopping a server: status {status}")
 
-    def remove(self, name: str, *, within_s: float) -> None:
+    def remove(self, name: str, *, within_s: float, stopping: Callable[[], bool]) -> None:
         """Remove a user once their servers have stopped."""
         end = time.monotonic() + within_s
         while True:
@@ -241,7 +244,7 @@ class _HubApi:
                     return
                 if status != 400:  # 400: a server is stopping
                     raise HubAway(f"removing a user: status {status}")
-            if time.monotonic() >= end:
+            if stopping() or time.monotonic() >= end:
                 raise HubAway("a server does not stop")
             time.sleep(0.2)
 

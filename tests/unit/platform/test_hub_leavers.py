@@ -156,6 +156,33 @@ def test_what_no_hub_would_answer_removes_nobody(hubbed: World, hub: HubServer, 
         hubbed.people.hub_leavers.tidy(client, names=set(), everybody=True)
 
 
+def test_an_answer_that_breaks_a_look_does_not_end_the_looking(
+    hubbed: World, hub: HubServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hub_config.people.hub_leavers._RETRY_S", 0.05)
+    name = hub_user_name(hubbed.tenant_id(), hubbed.user_id("viewer"))
+    hub.people[name] = {"servers": {}, "groups": [{}]}  # groups that are no names
+    hubbed.people.hub_leavers.look_at_all()
+    wait_until(lambda: any("incident" in record.message for record in caplog.records))
+    hub.people[name]["groups"] = []
+    gone = _at_hub(hubbed, hub, "analyst", "")
+    _change(hubbed, "analyst", status="disabled")
+    wait_until(lambda: gone not in hub.people)
+    assert name in hub.people
+
+
+def test_a_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path, hub: HubServer) -> None:
+    hub.slow_stops = 10_000
+    with make_world(tmp_path, **_settings(hub)) as world:
+        wait_until(lambda: hub.paths)
+        name = _at_hub(world, hub, "analyst", "")
+        _change(world, "analyst", status="disabled")
+        wait_until(lambda: hub.acts)
+        started = time.monotonic()
+    assert time.monotonic() - started < 8
+    assert name in hub.people
+
+
 @pytest.mark.parametrize("given", [{}, {"hub_api_url": "http://127.0.0.1:9/hub/api"}])
 def test_without_a_hub_nothing_runs(tmp_path: Path, given: dict[str, str]) -> None:
     with make_world(tmp_path, **given) as world:
