@@ -28,8 +28,7 @@ from hub_config.hub_names import hub_user_name
 from tests.e2e import servers
 from tests.hub_server import HubServer, hub_server
 from tests.platform_support import World, make_world
-from tests.served import Service
-
+from tests.served import Service, connected
 
 LAYER = Path(__file__).parents[1] / "datapilot_kernel" / "demo" / "maison_lumiere.yaml"
 
@@ -59,8 +58,11 @@ class LabWorld:
 
 
 @contextmanager
-def lab_world(folder: Path, *, demo: bool = True, role: str = "analyst") -> Iterator[LabWorld]:
-    """Run it. ``demo``: with the demo tenant's data and accepted layer; else without any source."""
+def lab_world(folder: Path, *, demo: bool = True, database: str | None = None, role: str = "analyst") -> Iterator[LabWorld]:
+    """Run it.
+
+    ``demo``: with the demo tenant's data and accepted layer. ``database``: a PostgreSQL database as the source « Entrepôt ».
+    """
     with ExitStack() as stack:
         hub = stack.enter_context(hub_server())
         world = make_world(folder, hub_api_url=hub.url, hub_cache_seconds=0, source_networks_allowed=("127.0.0.1",))
@@ -68,6 +70,8 @@ def lab_world(folder: Path, *, demo: bool = True, role: str = "analyst") -> Iter
         token = hub.add("t" * 40, hub_user_name(tenant_id, user_id))
         service = stack.enter_context(Service(world.settings))
         source_id = demo_source(service.client(world.headers("administrator"), timeout=120), folder) if demo else ""
+        if database is not None:
+            connected(service.client(world.headers("administrator"), timeout=120), database, name="Entrepôt")
         notebooks = folder / "notebooks"
         notebooks.mkdir()
         # The API's port stays the service's own while it runs.

@@ -1,0 +1,348 @@
+"""The panel in a real JupyterLab over a real API, in Chromium: what an analyst does in it, and what may go wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import servers
+from tests.lab_world import LabWorld, lab_world
+from tests.servers import Server
+
+PANEL = servers.ROOT / "extension"
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.postgres,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
+    pytest.mark.skipif(
+        not (PANEL / "datapilot_lab" / "labextension" / "package.json").is_file(),
+        reason="the panel is not built (no node): make install says how",
+    ),
+]
+ARTEFACTS = servers.ROOT / "artefacts"
+ANSWERED = """n => {
+  const turns = [...document.querySelectorAll('.dp-Turn')];
+  return turns.length > n && turns.every(turn => turn.getAttribute('aria-busy') === 'false');
+}"""
+LOCKED = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ILIKE '%ventes%'"
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Server) -> Iterator[tuple[str, Any]]:
+    """A database with one table, and a connection of its owner: it can hold the table, so that questions wait."""
+    import psycopg
+
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(
+            "CREATE TABLE ventes (id int PRIMARY KEY, region text NOT NULL, montant numeric(12,2) NOT NULL, le date NOT NULL)"
+        )
+        owner.execute(
+            "INSERT INTO ventes SELECT n, (ARRAY['Nord','Sud','Élan'])[1 + n % 3], n * 1.25, date '2026-01-01' + n % 300"
+            " FROM generate_series(1, 12000) n"
+        )
+        yield url, owner
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, database: tuple[str, Any]) -> Iterator[LabWorld]:
+    ARTEFACTS.mkdir(exist_ok=True)
+    with lab_world(tmp_path_factory.mktemp("lab"), database=database[0]) as made:
+        yield made
+
+
+class Panel:
+    """The panel of a page, as a person handles it."""
+
+    def __init__(self, page: Any, world: LabWorld) -> None:
+        self.page, self.world = page, world
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.set_default_timeout(30_000)
+
+    def open(self, query: str = "?reset") -> Panel:
+        self.page.goto(f"{self.world.lab_url}{query}")
+        self.page.wait_for_selector(".dp-Composer-text:not([disabled])", timeout=90_000)
+        self.page.wait_for_selector(".dp-Source option:not([value=''])", state="attached", timeout=30_000)
+        return self
+
+    def choose(self, name: str) -> None:
+        self.page.locator(".dp-Source").select_option(label=name)
+        self.page.wait_for_selector(".dp-Suggestions, .dp-Turn")
+
+    def type(self, question: str) -> None:
+        self.page.locator(".dp-Composer-text").fill(question)
+        self.page.keyboard.press("Enter")
+
+    def ask(self, question: str) -> Any:
+        """Ask, wait for the end, return the turn."""
+        before = self.page.locator(".dp-Turn").count()
+        self.type(question)
+        self.settled(before)
+        return self.last
+
+    def settled(self, before: int = 0) -> None:
+        self.page.wait_for_function(ANSWERED, arg=before, timeout=60_000)
+
+    @property
+    def last(self) -> Any:
+        return self.page.locator(".dp-Turn").last
+
+    def shot(self, name: str) -> None:
+        self.page.screenshot(path=str(ARTEFACTS / f"panel_{name}.png"))
+
+
+@pytest.fixture
+def panel(world: LabWorld) -> Iterator[Panel]:
+    with servers.page(width=1280, height=720) as (page, outside):
+        made = Panel(page, world)
+        yield made
+        assert outside == [], "the panel asked for something that is not on this machine"
+        assert made.problems == []
+
+
+def test_a_conversation_from_a_suggestion_to_the_notebook(panel: Panel) -> None:
+    panel.open()
+    page = panel.page
+    panel.choose("Maison Lumière")
+    assert page.locator(".dp-Suggestions button").count() >= 4
+    panel.shot("welcome")
+    page.locator(".dp-Suggestions button").first.click()
+    panel.settled()
+    first = panel.last
+    assert "Île-de-France" in first.locator(".dp-Sentence").inner_text()
+    assert first.locator(".dp-Trust").inner_text() == "Gouverné"
+    first.locator(".js-plotly-plot .bars").first.wait_for(timeout=30_000)
+    panel.shot("answer")
+
+    # The chart takes another type; the table is sorted by a click; the SQL is edited and runs again.
+    first.locator(".dp-Chart-type select").select_option(label="Colonnes")
+    page.wait_for_function("document.querySelector('.js-plotly-plot')?.data?.[0]?.orientation !== 'h'")
+    first.locator(".dp-Segments button", has_text="Tableau").click()
+    head = first.locator("[role=columnheader] button").first
+    head.click()
+    page.wait_for_function("document.querySelector('.dp-Body .dp-Cell')?.innerText.startsWith('Auvergne')")
+    assert first.locator("[role=columnheader]").first.get_attribute("aria-sort") == "ascending"
+    panel.shot("table")
+    first.locator(".dp-Segments button", has_text="SQL").click()
+    first.locator(".dp-Sql textarea").fill("SELECT count(*) AS n FROM clients")
+    first.locator(".dp-Sql .dp-Go").click()
+    panel.settled()
+    first.locator(".dp-Trust", has_text="Exploratoire").wait_for()
+
+    # A follow-up; its reading is edited by a chip, without an engine.
+    panel.ask("chiffre d'affaires du mois dernier")
+    turn = panel.ask("et par canal ?")
+    turn.locator(".dp-Chip", has_text="Période").click()
+    turn.locator(".dp-Editor select").first.select_option(index=5)
+    turn.locator(".dp-Editor .dp-Go").click()
+    panel.settled()
+    assert turn.locator(".dp-Chip", has_text="Canal de vente").count() == 1
+
+    # A clarification's choice is a click, its answer stands in its place; a refusal looks like one.
+    turn = panel.ask("meilleurs clients")
+    assert turn.locator(".dp-mod-clarification .dp-Choice").count() >= 2
+    panel.shot("clarification")
+    turn.locator(".dp-Choice").first.click()
+    turn.locator(".dp-Sentence").wait_for()
+    refused = panel.ask("quelle est la météo demain à Paris ?")
+    assert refused.locator(".dp-mod-refusal").count() == 1
+    panel.shot("refusal")
+
+    # Into the notebook, which is opened for it; the panel knows what the notebook asks.
+    turn = panel.ask("chiffre d'affaires par région")
+    turn.locator(".dp-Views .dp-Menu-host > button").click()
+    page.locator(".dp-Menu [role=menuitem]", has_text="%ask").click()
+    page.wait_for_selector(".jp-Notebook .dp-sentence", timeout=90_000)
+    sources = page.evaluate(
+        "() => [...window.jupyterapp.shell.currentWidget.model.cells].map(c => c.sharedModel.getSource())"
+    )
+    assert sources == ['%datapilot source "Maison Lumière"', '%ask -s "Maison Lumière" chiffre d\'affaires par région']
+    panel.shot("notebook")
+    page.locator("button[aria-label='Nouvelle conversation']").click()
+    page.wait_for_selector(".dp-Known")
+    assert "chiffre d'affaires par région" in page.locator(".dp-Known").inner_text()
+
+
+def test_stop_works_from_the_first_instant_and_the_database_lets_go(panel: Panel, database: tuple[str, Any]) -> None:
+    import psycopg
+
+    url, owner = database
+    panel.open()
+    panel.choose("Entrepôt")
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE ventes IN ACCESS EXCLUSIVE MODE")
+        panel.type("montant par région")
+        stop = panel.page.locator(".dp-Running .dp-Stop")
+        stop.wait_for(timeout=2_000)
+        _until(lambda: owner.execute(LOCKED).fetchone()[0] >= 1)
+        panel.shot("running")
+        began = time.monotonic()
+        stop.click()
+        panel.page.locator(".dp-Message.dp-mod-stopped").wait_for(timeout=6_000)
+        assert time.monotonic() - began < 3
+        _until(lambda: owner.execute(LOCKED).fetchone()[0] == 0, 5)
+    # And it can be asked again.
+    panel.last.locator(".dp-Go").click()
+    panel.last.locator(".dp-Sentence").wait_for()
+
+
+def test_a_question_is_found_again_after_a_reload(panel: Panel, database: tuple[str, Any]) -> None:
+    import psycopg
+
+    url, owner = database
+    panel.open()
+    panel.choose("Entrepôt")
+    panel.ask("nombre de ventes")
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE ventes IN ACCESS EXCLUSIVE MODE")
+        panel.type("montant moyen par région en mars 2026")
+        _until(lambda: owner.execute(LOCKED).fetchone()[0] >= 1)
+        panel.page.locator(".dp-Composer-text").fill("une question à moitié")
+        panel.open("")
+        panel.page.locator(".dp-Running").wait_for()
+        assert panel.page.locator(".dp-Composer-text").input_value() == "une question à moitié"
+        assert panel.page.locator(".dp-Question").last.inner_text().startswith("montant moyen par région")
+        assert owner.execute(LOCKED).fetchone()[0] == 1, "the reload neither stopped it nor asked again"
+    panel.settled()
+    assert panel.last.locator(".dp-Sentence").count() == 1
+    # The turn before is fetched again, and each is there once.
+    assert panel.page.locator(".dp-Question").count() == 2
+    panel.page.locator(".dp-Turn").first.scroll_into_view_if_needed()
+    panel.page.locator(".dp-Turn").first.locator(".dp-Sentence").wait_for()
+
+
+def test_ten_thousand_rows_scroll_and_are_sorted(panel: Panel) -> None:
+    panel.open()
+    panel.choose("Entrepôt")
+    turn = panel.ask("nombre de ventes")
+    turn.locator(".dp-Segments button", has_text="SQL").click()
+    turn.locator(".dp-Sql textarea").fill("SELECT id, region, montant FROM ventes ORDER BY id")
+    turn.locator(".dp-Sql .dp-Go").click()
+    panel.settled()
+    turn.locator(".dp-Segments button", has_text="Tableau").click()
+    table = turn.locator("[role=table]")
+    assert table.get_attribute("aria-rowcount") == "10001"
+    scroll = turn.locator(".dp-Table-scroll")
+    for at in (130_000, 250_000, 10**7):
+        scroll.evaluate("(node, at) => { node.scrollTop = at }", at)
+        panel.page.wait_for_function("![...document.querySelectorAll('.dp-Body .dp-Cell')].some(c => c.innerText === '…')")
+        assert turn.locator(".dp-Body .dp-Row").count() < 60
+    assert "\n10000\n" in turn.locator(".dp-Body").inner_text()
+    turn.locator("[role=columnheader] button", has_text="ontant").click()  # figures: the largest first
+    scroll.evaluate("node => { node.scrollTop = 0 }")
+    panel.page.wait_for_function(
+        "document.querySelector('.dp-Body [aria-rowindex=\"2\"]')?.innerText.includes('12\u202f500,00')"
+    )
+    # A second of scrolling at full speed: no frame takes longer than a person notices.
+    slowest = scroll.evaluate(
+        """node => new Promise(resolve => {
+          let slowest = 0, last = performance.now(), n = 0;
+          const step = now => {
+            slowest = n > 2 ? Math.max(slowest, now - last) : 0; last = now; node.scrollTop += 180;
+            if (++n < 60) requestAnimationFrame(step); else resolve(slowest);
+          };
+          requestAnimationFrame(step);
+        })"""
+    )
+    assert slowest < 250, slowest
+    panel.shot("ten_thousand")
+
+
+def test_a_lost_connection_is_said_and_comes_back(panel: Panel) -> None:
+    panel.open()
+    panel.choose("Maison Lumière")
+    panel.page.context.set_offline(True)
+    panel.type("nombre de clients par région")
+    panel.page.locator(".dp-Banner.dp-mod-lost").wait_for()
+    panel.shot("offline")
+    panel.page.context.set_offline(False)
+    panel.page.locator(".dp-Banner").wait_for(state="detached")
+    panel.settled()
+    assert panel.last.locator(".dp-Sentence").count() == 1
+
+
+def test_an_expired_session_says_so_and_keeps_what_was_typed(panel: Panel) -> None:
+    panel.open()
+    page = panel.page
+    panel.choose("Maison Lumière")
+    page.route("**/datapilot/**", lambda route: route.fulfill(status=403, json={"message": "Forbidden", "reason": None}))
+    panel.type("nombre de clients par région")
+    page.locator(".dp-Banner.dp-mod-expired").wait_for()
+    page.locator(".dp-Composer-text").fill("ce que je tape encore")
+    panel.shot("expired")
+    page.unroute("**/datapilot/**")
+    page.locator(".dp-Banner button", has_text="reconnecté").click()
+    page.locator(".dp-Banner").wait_for(state="detached")
+    panel.settled()
+    assert panel.last.locator(".dp-Sentence").count() == 1
+    assert page.locator(".dp-Composer-text").input_value() == "ce que je tape encore"
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_no_serious_fault(panel: Panel, theme: str) -> None:
+    panel.open()
+    page = panel.page
+    page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", theme)
+    panel.choose("Maison Lumière")
+    page.wait_for_timeout(1_500)
+    page.add_script_tag(path=str(PANEL / "node_modules" / "axe-core" / "axe.min.js"))
+    _no_serious_fault(page)
+    turn = panel.ask("chiffre d'affaires par région")
+    turn.locator(".dp-Trust").click()
+    turn.locator(".dp-Chip").first.click()
+    turn.locator(".dp-Editor select").first.wait_for()
+    _no_serious_fault(page)
+    turn.locator(".dp-Segments button", has_text="Tableau").click()
+    panel.ask("meilleurs clients")
+    panel.ask("quelle est la météo demain à Paris ?")
+    page.locator("button[aria-label='Mes conversations']").click()
+    page.locator(".dp-Drawer li").first.wait_for()
+    panel.shot(f"all_{theme.rpartition(' ')[2].lower()}")
+    _no_serious_fault(page)
+
+
+def test_the_keyboard_alone_is_enough(panel: Panel) -> None:
+    panel.open()
+    page = panel.page
+    panel.choose("Maison Lumière")
+    page.locator(".dp-Composer-text").focus()
+    page.keyboard.type("meilleurs clients")
+    page.keyboard.press("Enter")
+    panel.settled()
+    panel.last.locator(".dp-Choice").first.focus()
+    page.keyboard.press("Enter")
+    panel.last.locator(".dp-Sentence").wait_for()
+    menu = panel.last.locator(".dp-Views .dp-Menu-host > button")
+    menu.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowDown")
+    assert "SQL" in page.evaluate("document.activeElement.innerText")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.getAttribute('aria-haspopup')") == "menu"
+    page.locator(".dp-Composer-text").focus()
+    page.keyboard.press("ArrowUp")
+    assert page.locator(".dp-Composer-text").input_value() == "meilleurs clients"
+
+
+def _no_serious_fault(page: Any) -> None:
+    found = page.evaluate("() => axe.run('.dp-Sidebar', { resultTypes: ['violations'] })")
+    serious = [
+        (v["id"], v["help"], [n["html"][:200] for n in v["nodes"]][:4])
+        for v in found["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def _until(condition: Any, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "did not happen"
+        time.sleep(0.05)
