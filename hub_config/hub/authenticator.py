@@ -92,7 +92,7 @@ class PlatformAuthenticator(Authenticator):
         if user is not None:
             end_older_sessions(handler.db, user, person.epoch)
         self._last[person.name] = person
-        return model_of(person)
+        return model_of(person, self.settings.service)
 
     async def refresh_user(self, user: Any, handler: Any = None) -> bool | dict[str, Any]:
         """Ask the API whether a person is still there, and what they are now."""
@@ -112,7 +112,7 @@ class PlatformAuthenticator(Authenticator):
         if self._last.get(user.name) == found:
             return True
         self._last[user.name] = found
-        return model_of(found)
+        return model_of(found, self.settings.service)
 
     # ── servers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -158,13 +158,13 @@ class PlatformAuthenticator(Authenticator):
         return text(key, language=self.settings.language, **values)
 
 
-def model_of(person: Person) -> dict[str, Any]:
+def model_of(person: Person, service: str = "datapilot") -> dict[str, Any]:
     """Return what the hub keeps of a person. Never an administrator of the hub."""
     return {
         "name": person.name,
         "admin": False,
         "groups": list(person.groups),
-        "roles": roles_of(person.role),
+        "roles": roles_of(person.role, service),
         "user_info": info_of(person),
     }
 

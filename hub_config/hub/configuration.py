@@ -191,6 +191,7 @@ def _servers(settings: HubSettings, c: Any) -> None:
     c.Spawner.poll_interval = settings.poll_seconds
     c.Spawner.consecutive_failure_limit = 0  # one tenant's broken image must not stop the hub for all
     c.PersonSpawner.api_url = settings.resolved_server_api_url()
+    c.PersonSpawner.service = settings.service
     c.PersonSpawner.language = settings.language
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.concurrent_spawn_limit = settings.starts_at_once

@@ -1,9 +1,9 @@
 """Who may do what at the hub, as data: roles of people, groups of tenants, scopes of services and servers.
 
-A person has the role ``user`` (know who one is, open the API's pages) and the one of their role in their tenant. A
-viewer's has nothing more: no server can be started for them by anybody, themselves included. Nobody of a tenant is an
-administrator of the hub, and nobody else is: there is no such account. ``tokens`` is in no role: a person cannot make
-hub tokens, so the only ones are their server's, and the browser's own.
+A person has one role, that of their role in their tenant (at a sign-in the hub takes every other away, its own ``user``
+too). A viewer's is to know who one is and to open the API's pages: no server can be started for them by anybody,
+themselves included. Nobody of a tenant is an administrator of the hub, and nobody else is: there is no such account.
+``tokens`` is in no role: a person cannot make hub tokens, so the only ones are their server's, and the browser's own.
 
 Groups are ``tenant-<32 hex>`` for everybody of a tenant and ``tenant-<32 hex>-ROLE``; they carry no scopes here, other
 pieces share with them (a rendering server: ``access:servers!group=tenant-…``).
@@ -25,7 +25,7 @@ WITH_SERVERS: frozenset[Role] = frozenset({"administrator", "analyst"})
 """Roles that have a notebook server."""
 
 EVERYBODY = ("read:users:name!user", "read:users:groups!user", "access:services!service={service}")
-"""The hub's role ``user``: who one is, and the API's pages."""
+"""Everybody's: who one is, and the API's pages."""
 
 OWN_SERVER = ("servers!user", "access:servers!user", "users:activity!user")
 """What those with a server have besides. ``servers`` is start, stop and see; ``users:activity`` lets the server report."""
@@ -33,10 +33,10 @@ OWN_SERVER = ("servers!user", "access:servers!user", "users:activity!user")
 SERVER_TOKEN_SCOPES = (
     "users:activity!user",
     "access:servers!server",
-    "access:services!service=datapilot",
+    "access:services!service={service}",
     "read:users:groups!user",
 )
-"""What a server's own token may do; the hub leaves out whatever its owner may not."""
+"""What a server's own token may do (``service``: the API's name); the hub leaves out whatever its owner may not."""
 
 RENDERING_TOKEN_SCOPES = ("users:activity!user",)
 """A rendering's token says that it lives, and nothing else: what it works with is its grant, at the API."""

@@ -83,6 +83,7 @@ class PersonSpawner(LoggingConfigurable):
 
     api_url = Unicode(config=True, help="Where the server reaches the platform's API: DATAPILOT_API_URL in its environment.")
     rendering_cmd = List(["python3", "-m", "dashboards.rendering"], config=True, help="The command of a rendering.")
+    service = Unicode("datapilot", config=True, help="The API's name at the hub.")
     language = Unicode("fr", config=True, help="Language of what the person reads: fr or en.")
 
     user: Any
@@ -96,7 +97,8 @@ class PersonSpawner(LoggingConfigurable):
 
     @default("server_token_scopes")
     def _scopes(self) -> list[str]:
-        return list(SERVER_TOKEN_SCOPES if self.person.kind == "notebook" else RENDERING_TOKEN_SCOPES)
+        scopes = SERVER_TOKEN_SCOPES if self.person.kind == "notebook" else RENDERING_TOKEN_SCOPES
+        return [scope.format(service=self.service) for scope in scopes]
 
     @property
     def person(self) -> Person:

@@ -339,6 +339,7 @@ def test_a_restart_keeps_sessions_and_forgets_a_token_that_was_replaced(platform
     new = "b" * 64
     for part, name in ((platform.hub, "DATAPILOT_HUB_API_TOKEN"), (platform.api, "DATAPILOT_HUB_API_TOKEN")):
         part.environment[name] = new
+    platform.hub.command.append("--LocalSpawner.cmd=['/nothing/is/here']")
     platform.hub.restart()
     platform.api.restart()
     assert platform.hub_api("GET", "users").status_code == 403
@@ -346,3 +347,17 @@ def test_a_restart_keeps_sessions_and_forgets_a_token_that_was_replaced(platform
     assert platform.hub_api("GET", "users").status_code == 200
     assert old != new
     assert _is_in(browser)
+
+    # The hub now starts a program that is not there: the person reads a sentence and a number, and not the program's name.
+    browser.get("/hub/spawn")
+
+    def failed() -> httpx.Response | None:
+        page = browser.get(f"/hub/spawn-pending/{platform.name('analyst')}")
+        return page if "n’a pas pu s’ouvrir" in page.text and "data-events" not in page.text else None
+
+    until(failed, 20)
+    page = failed()
+    assert page is not None
+    assert re.search(r"numéro d’incident [0-9a-f]{8}", page.text), _plain(page)
+    assert "/nothing" not in page.text
+    assert "Réessayer" in page.text
