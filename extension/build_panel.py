@@ -42,7 +42,7 @@ def digest(names: tuple[str, ...]) -> str:
     found = hashlib.sha256()
     for name in names:
         path = HERE / name
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path] if path.exists() else []
         for file in files:
             found.update(str(file.relative_to(HERE)).encode())
             found.update(file.read_bytes())
