@@ -48,7 +48,7 @@ watch = true
 [entryPoints.http]
 address = ":8000"
 [entryPoints.auth_api]
-address = ":8099"
+address = "{inner}:8099"
 [global]
 checkNewVersion = false
 sendAnonymousUsage = false
@@ -104,9 +104,9 @@ class ContainerWorld(HubWorld):
         self.networks: dict[str, Any] = {}
         self._browsers: list[Browser] = []
         edge = self._network("edge", internal=False)
-        for name in ("core", "docker"):
-            self._network(name, internal=True)
-        self.proxy_ip, self.api_ip, self.internet_ip = (str(edge[place]) for place in (2, 3, 4))
+        self.inner_proxy_ip = str(self._network("core", internal=True)[10])
+        self._network("docker", internal=True)
+        self.proxy_ip, self.api_ip, self.internet_ip = (str(edge[place]) for place in (10, 11, 12))
         self.url = f"http://{self.proxy_ip}:8000"
         self.api_url = f"http://{self.api_ip}:8000/services/datapilot"
         self.hub_key, self.hub_token, self.gate_token, password = (secrets.token_hex(32) for _ in range(4))
@@ -174,7 +174,9 @@ class ContainerWorld(HubWorld):
         rules = data / "proxy" / "rules.toml"
         rules.parent.mkdir(parents=True)
         rules.touch()
-        (self.folder / "traefik.toml").write_text(_PROXY.format(rules=json.dumps(str(rules))), encoding="utf-8")
+        (self.folder / "traefik.toml").write_text(
+            _PROXY.format(rules=json.dumps(str(rules)), inner=self.inner_proxy_ip), encoding="utf-8"
+        )
         datapilot = [python, "-m", "datapilot_kernel.cli"]
         common = {"PATH": f"{Path(python).parent}:/usr/bin:/bin", "LANG": "C.UTF-8", "DATAPILOT_SECRETS_DIR": "/nowhere"}
         hub = {
@@ -203,7 +205,7 @@ class ContainerWorld(HubWorld):
         self.proxy = Service(
             self._container(
                 "proxy", [str(Path(python).with_name("traefik")), f"--configfile={self.folder / 'traefik.toml'}"],
-                networks={"edge": self.proxy_ip, "core": None}, environment=common, service="proxy",
+                networks={"edge": self.proxy_ip, "core": self.inner_proxy_ip}, environment=common, service="proxy",
             ),
             lambda: _status(f"{self.url}/nothing-there") is not None,
         )  # fmt: skip

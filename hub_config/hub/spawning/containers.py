@@ -153,6 +153,11 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         """Return what a container of this kind is given."""
         return KINDS[self.person.kind]
 
+    def get_env(self) -> dict[str, str]:
+        """Return the environment; runtime files, which name the token, are in memory and not on the person's volume."""
+        found: dict[str, str] = super().get_env()
+        return found | {"JUPYTER_RUNTIME_DIR": "/tmp/jupyter"}  # noqa: S108 - the container's own
+
     # ── starting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def start(self) -> tuple[str, int]:
@@ -361,6 +366,17 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             return
         await super().stop(now=now)
 
+    async def remove_object(self) -> None:
+        """Remove the container, also one that still runs: an earlier hub may have left it."""
+        self.log.info("removing %s", self.object_name)
+        try:
+            await self.docker("remove_container", self.object_id, v=True, force=True)
+        except NotFound:
+            return
+        except APIError as problem:
+            if problem.status_code != 409:  # it is being removed already
+                raise
+
     # ── what went wrong ───────────────────────────────────────────────────────────────────────────────────────────
 
     @contextmanager
@@ -391,6 +407,7 @@ def _log_of(taken: Taken) -> str:
 
 
 _SAID = (
+    ("no quota support", "containers.no_quota"),
     ("no space left on device", "containers.no_disk"),
     ("disk quota exceeded", "containers.no_disk"),
     ("cannot allocate memory", "containers.no_memory"),

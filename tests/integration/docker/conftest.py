@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ NOTEBOOK = "dptest-notebook:latest"
 
 @pytest.fixture(scope="session")
 def notebook_image(docker_engine: Engine) -> str:
-    """The notebook's own image, from its Dockerfile."""
+    """The notebook's own image, from its Dockerfile; ``DATAPILOT_TEST_NOTEBOOK_IMAGE`` names one that is there."""
+    given = os.environ.get("DATAPILOT_TEST_NOTEBOOK_IMAGE")
+    if given and docker_engine.has_image(given):
+        return given
     return docker_engine.build(ROOT, NOTEBOOK, dockerfile="hub_config/images/notebook/Dockerfile")
 
 
