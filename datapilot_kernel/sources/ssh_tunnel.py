@@ -333,6 +333,8 @@ class Tunnel:
                 # Before the channels hear of it: who asks why their connection ended finds the tunnel down.
                 if tunnel._ssh is self.conn:
                     tunnel._ssh = None
+                    # Channels that waited for their connection died with it: the next connection must not get one.
+                    tunnel._waiting.clear()
                     log.info("ssh tunnel ended: %s", type(exc).__name__)
 
         plain = await _connected(addresses, server.port)

@@ -309,6 +309,19 @@ def test_killed_mid_way_it_says_so_and_comes_back(alone: Opening) -> None:
     assert source.execute("SELECT 1").rows == [(1,)]
 
 
+def test_a_channel_that_died_waiting_is_given_to_nobody(alone: Opening) -> None:
+    source = alone()
+    source.execute("SELECT 1")
+    tunnel = source._tunnel  # type: ignore[attr-defined]
+    tunnel.ready()  # as for a connection that a driver never made
+    alone.bastion.kill_connections()
+    deadline = time.monotonic() + 5
+    while tunnel.is_up:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert source.execute("SELECT 1").rows == [(1,)]
+
+
 def test_a_stream_that_is_cut_is_not_taken_for_whole(alone: Opening) -> None:
     source = alone()
     series = (
@@ -383,7 +396,7 @@ def test_an_accounts_password_and_nothing_of_ours(
     # What ssh itself would offer: a key in the home folder, settings that send it elsewhere.
     (tmp_path / ".ssh").mkdir()
     ssh_server.new_key(tmp_path / ".ssh" / "id_ed25519")
-    (tmp_path / ".ssh" / "config").write_text("Host *\n  User autre\n  Port 1\n")
+    (tmp_path / ".ssh" / "config").write_text("Host *\n  User autre\n  KexAlgorithms diffie-hellman-group1-sha1\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     host_key = asyncssh.generate_private_key("ssh-ed25519")
     loop = asyncio.new_event_loop()
