@@ -31,7 +31,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +204,7 @@ class Server:
     world: Any
     browser: Browser
     name: str
+    kernels: list[Kernel] = field(default_factory=list)
 
     @property
     def path(self) -> str:
@@ -226,7 +227,9 @@ class Server:
         """Start a DataPilot kernel."""
         made = self.request("POST", "kernels", json={"name": "datapilot"})
         assert made.status_code == 201, made.text
-        return Kernel(self, made.json()["id"])
+        kernel = Kernel(self, made.json()["id"])
+        self.kernels.append(kernel)
+        return kernel
 
 
 class HubWorld:
@@ -292,6 +295,7 @@ class HubWorld:
             lambda: _status(f"{self.api_url}/api/v1/readyz") == 200,
         )  # fmt: skip
         self._browsers: list[Browser] = []
+        self._servers: list[Server] = []
 
     def _source(self, tenant: str) -> str:
         lines = "region;date_vente;montant\n" + "".join(f"{line}\n" for line in AMOUNTS[tenant])
@@ -321,6 +325,7 @@ class HubWorld:
         """Start somebody's server as they do, and open it."""
         browser = browser or self.sign_in(role, tenant)
         server = Server(self, browser, name or self.name(role, tenant))
+        self._servers.append(server)
         until(server.opened, START_S, lambda: f"{server.name} does not start: {self.hub.last_words()}")
         return server
 
@@ -350,6 +355,8 @@ class HubWorld:
         return self
 
     def __exit__(self, *problem: object) -> None:
+        for kernel in (kernel for server in self._servers for kernel in server.kernels):
+            kernel.close()
         for browser in self._browsers:
             browser.close()
         self._stop_servers()

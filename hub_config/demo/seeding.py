@@ -252,4 +252,4 @@ def _welcome(folder: Folder, company: Company, tenant_id: str) -> None:
     target = folder.hub / "welcome" / tenant_id
     target.mkdir(parents=True, exist_ok=True)
     shipped = files("hub_config.demo").joinpath("notebooks", f"{company.slug}.ipynb")
-    (target / "Découverte.ipynb").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")
+    (target / "Decouverte.ipynb").write_text(shipped.read_text(encoding="utf-8"), encoding="utf-8")

@@ -151,8 +151,8 @@ def test_the_demo_from_start_to_stop_and_again(place: tuple[Path, str | None]) -
         for plugin, wanted in SETTINGS.items():
             assert wanted in server.browser.get(f"{server.path}lab/api/settings/{plugin}").text
         files = {entry["name"] for entry in server.request("GET", "contents/").json()["content"]}
-        assert files == {"Découverte.ipynb", "partage"}
-        cells = server.request("GET", "contents/Découverte.ipynb").json()["content"]["cells"]
+        assert files == {"Decouverte.ipynb", "partage"}
+        cells = server.request("GET", "contents/Decouverte.ipynb").json()["content"]["cells"]
         question = next(cell["source"] for cell in cells if cell["source"].startswith("%ask"))
         kernel = server.kernel()
         answered = kernel.run(question, seconds=120)
@@ -181,7 +181,7 @@ def test_the_demo_from_start_to_stop_and_again(place: tuple[Path, str | None]) -
     _, alive = psutil.wait_procs(started, timeout=5)
     assert alive == []
 
-    changed = folder / "hub" / "people" / server.name / "home" / "Découverte.ipynb"
+    changed = folder / "hub" / "people" / server.name / "home" / "Decouverte.ipynb"
     changed.write_text("{}", encoding="utf-8")
     made = {path.name: path.stat().st_mtime_ns for path in (folder / "maison-lumiere").iterdir()}
     demo = Demo(folder, account)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -69,3 +70,37 @@ def test_the_commands_of_the_guide_exist() -> None:
     named = set(re.findall(r"%datapilot (\w+)", GUIDE.read_text(encoding="utf-8")))
     assert named
     assert named <= set(SUBCOMMANDS)
+
+
+@pytest.mark.parametrize("slug", ["maison-lumiere", "atelier-roche"])
+def test_the_notebook_that_greets_the_demos_analysts_says_what_happens(
+    slug: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Every question is answered but those of the section about questions that are not; one statement is refused."""
+    shipped = Path(__file__).parents[2] / "hub_config" / "demo" / "notebooks" / f"{slug}.ipynb"
+    cells = [(c["cell_type"], "".join(c["source"])) for c in json.loads(shipped.read_text(encoding="utf-8"))["cells"]]
+    engine = request.getfixturevalue("engine") if slug == "maison-lumiere" else _roche(request, tmp_path)
+    talk, section, found = Conversation(), "", []
+    for kind, source in cells:
+        if kind == "markdown":
+            section = source if source.startswith("#") else section
+        elif source.startswith("%ask "):
+            parsed = opt.parse(source.removeprefix("%ask "), opt.ASK)
+            talk = Conversation() if parsed.has(opt.NEW) else talk
+            outcome = engine.ask(parsed.rest, conversation=talk)
+            is_answer = type(outcome).__name__ == "Answer"
+            assert is_answer != ("ambiguë" in section), (parsed.rest, outcome.message)
+            assert not is_answer or outcome.table.rows, parsed.rest
+            found.append(type(outcome).__name__)
+        elif source.startswith("%%sql"):
+            found.append(type(engine.run_sql(source.partition("\n")[2])).__name__)
+    assert {"Clarification", "Refusal"} <= set(found)
+    assert found[-2:] == ["Answer", "Refusal"]  # what may be read is, what would delete is not
+
+
+def _roche(request: pytest.FixtureRequest, folder: Path) -> Engine:
+    tenant = tenants()["atelier-roche"]
+    load_tenant(tenant, str(folder), today=TODAY)
+    source = open_source(str(folder))
+    request.addfinalizer(source.close)
+    return Engine(source, layer=load_layer(Path(str(layer_path(tenant)))), fixed_today=TODAY)
