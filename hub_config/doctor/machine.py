@@ -7,6 +7,7 @@ import ctypes.util
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hub_config.doctor import Finding, Installation, ok, problem, skipped, warning
@@ -29,9 +30,12 @@ def look(installation: Installation) -> Iterator[Finding]:
         folders["backups"] = installation.backups
     seen: set[int] = set()
     for name, folder in folders.items():
-        if folder.is_dir() and (device := folder.stat().st_dev) not in seen:
-            seen.add(device)
-            yield disk(f"disk_{name}", folder)
+        # A folder that is not here, or not this account's to look at, is another process's matter.
+        with suppress(OSError):
+            if (device := folder.stat().st_dev) not in seen:
+                found = disk(f"disk_{name}", folder)
+                seen.add(device)
+                yield found
     yield clock()
 
 
