@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import sysconfig
@@ -21,6 +22,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 BUNDLE = HERE / "datapilot_lab" / "labextension"
+LOG = HERE.parent / "build" / "panel.log"
+_DEBIANS_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 STAMP = HERE / ".built"
 NAME = "datapilot-lab"
 _PACKAGES = ("package.json", "yarn.lock", ".yarnrc.yml")
@@ -54,6 +57,11 @@ def environment(node: Path) -> dict[str, str]:
     here = Path(sys.executable).parent
     made = dict(os.environ, PATH=os.pathsep.join([str(here), str(node), os.environ.get("PATH", "")]))
     made.setdefault("YARN_ENABLE_TELEMETRY", "0")
+    made.setdefault("YARN_HTTP_RETRY", "1")
+    # node knows no authority but its own: a company's is in the system's file, as for uv and pip.
+    authorities = os.environ.get("SSL_CERT_FILE") or ssl.get_default_verify_paths().cafile or _DEBIANS_AUTHORITIES
+    if Path(authorities).is_file():
+        made.setdefault("NODE_EXTRA_CA_CERTS", authorities)
     if "YARN_NPM_REGISTRY_SERVER" not in made:
         npm = shutil.which("npm", path=made["PATH"])
         if npm:
@@ -71,7 +79,11 @@ def run(command: list[str], made: dict[str, str]) -> None:
         command, cwd=HERE, env=made, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode != 0:
-        raise BuildFailed(f"{' '.join(command[:3])}…\n{done.stdout[-4000:]}")
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        LOG.write_text(done.stdout, encoding="utf-8")
+        said = [line for line in done.stdout.splitlines() if "rror" in line and not line.lstrip().startswith("at ")]
+        first = f" ({said[0].strip()[:200]})" if said else ""
+        raise BuildFailed(f"{Path(command[0]).name} failed{first}; what it said is in {LOG.relative_to(HERE.parent)}.")
 
 
 class BuildFailed(Exception):
