@@ -142,6 +142,7 @@ def test_a_conversation_from_a_suggestion_to_the_notebook(panel: Panel) -> None:
     turn.locator(".dp-Chip", has_text="Période").click()
     turn.locator(".dp-Editor select").first.select_option(index=5)
     turn.locator(".dp-Editor .dp-Go").click()
+    turn.locator(".dp-Chip", has_text="janvier").wait_for()
     panel.settled()
     assert turn.locator(".dp-Chip", has_text="Canal de vente").count() == 1
 

@@ -21,7 +21,7 @@ class TurnRenderer extends Widget implements IRenderMime.IRenderer {
     private readonly _roots: Map<string, Root>
   ) {
     super();
-    this.addClass('dp-Body');
+    this.addClass('dp-TurnHost');
   }
 
   async renderModel(model: IRenderMime.IMimeModel): Promise<void> {
