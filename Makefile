@@ -71,7 +71,8 @@ images: export PIP_INDEX_URL ?= $(shell $(PYTHON) -m pip config get global.index
 images: panel
 	@for image in $(IMAGES); do \
 	  docker build -q -f hub_config/images/$$image/Dockerfile --build-arg BASE=$(IMAGE_BASE) --build-arg VERSION=$(IMAGE_TAG) \
-	    --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) --build-arg PIP_INDEX_URL --build-arg PIP_EXTRA_INDEX_URL --build-arg PIP_TRUSTED_HOST \
+	    --build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(if $(PIP_INDEX_URL),--build-arg PIP_INDEX_URL) \
+	    $(if $(PIP_EXTRA_INDEX_URL),--build-arg PIP_EXTRA_INDEX_URL) $(if $(PIP_TRUSTED_HOST),--build-arg PIP_TRUSTED_HOST) \
 	    -t $(IMAGE_PREFIX)$$image:$(IMAGE_TAG) . || exit; done
 
 # Everything a server without internet needs, in one file: ./datapilot-server load FILE

@@ -59,14 +59,14 @@ def main() -> int:
     try:
         asked = arguments(Site.of(os.environ), os.environ)
     except BadConfiguration as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the operator
+        log.error("%s", error)
         return 2
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     (CERTIFICATES / "challenges").mkdir(parents=True, exist_ok=True)
     while True:
-        done = subprocess.run(["certbot", *asked]).returncode == 0
+        done = subprocess.run(["certbot", *asked]).returncode == 0  # noqa: S603, S607
         if not done:
             log.error("no certificate this time: tried again in an hour")
         if stop.wait(_TWELVE_HOURS_S + random.uniform(0, _HOUR_S) if done else _HOUR_S):  # noqa: S311 - spreads the load

@@ -153,6 +153,10 @@ def configuration(
     return template
 
 
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True)  # noqa: S603 - nginx and openssl, by our own words
+
+
 def self_signed(site: Site, chain: Path, key: Path) -> None:
     """Make a certificate for all names, of two years; an old one of other names is replaced."""
     subject = ",".join(f"DNS:{name}" for name in site.all_names)
@@ -160,11 +164,10 @@ def self_signed(site: Site, chain: Path, key: Path) -> None:
     if chain.exists() and key.exists() and marker.exists() and marker.read_text() == subject:
         return
     chain.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "730",
-         "-subj", f"/CN={site.domain[:64]}", "-addext", f"subjectAltName={subject}", "-keyout", str(key), "-out", str(chain)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    _run(
+        "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "730",
+        "-subj", f"/CN={site.domain[:64]}", "-addext", f"subjectAltName={subject}", "-keyout", str(key), "-out", str(chain),
+    ).check_returncode()  # fmt: skip
     key.chmod(0o600)
     marker.write_text(subject)
 
@@ -196,9 +199,14 @@ class Web:
     def run(self) -> int:
         """Serve until stopped; return nginx's exit code."""
         self._write()
-        process = subprocess.Popen(["nginx", "-c", str(CONFIGURATION), "-g", "daemon off;"])
+        process = subprocess.Popen(["nginx", "-c", str(CONFIGURATION), "-g", "daemon off;"])  # noqa: S603, S607
+
+        def stop(*_: object) -> None:
+            self._stop.set()
+            process.send_signal(signal.SIGQUIT)  # what is under way is answered first
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: (self._stop.set(), process.send_signal(signal.SIGQUIT)))
+            signal.signal(number, stop)
         threading.Thread(target=self._look, args=(process,), name="certificate", daemon=True).start()
         return process.wait()
 
@@ -210,7 +218,7 @@ class Web:
             if now == seen:
                 continue
             self._write()
-            checked = subprocess.run(["nginx", "-t", "-q", "-c", str(CONFIGURATION)], capture_output=True, text=True)
+            checked = _run("nginx", "-t", "-q", "-c", str(CONFIGURATION))
             if checked.returncode:  # the old one goes on; looked at again
                 log.error("the new certificate cannot be used: %s", checked.stderr.strip())
                 continue
@@ -226,7 +234,7 @@ def main() -> int:
     try:
         site = Site.of(os.environ)
     except BadConfiguration as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the operator
+        log.error("%s", error)
         return 2
     return Web(site, Path(__file__).with_name("site.conf").read_text(encoding="utf-8")).run()
 

@@ -1,0 +1,240 @@
+"""What is built and laid out for a server, looked at without an engine: images, nginx's configuration, compose, the locks."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "hub_config" / "images"
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+
+def _module(path: Path) -> ModuleType:
+    """A script of an image, which is in no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = made
+    spec.loader.exec_module(made)
+    return made
+
+
+serve = _module(IMAGES / "nginx" / "serve.py")
+certificates = _module(IMAGES / "nginx" / "certificates.py")
+own_wheel = _module(IMAGES / "own_wheel.py")
+
+
+def _site(**given: str) -> Any:
+    return serve.Site.of(
+        {"DATAPILOT_DOMAIN": "carnets.exemple.fr"} | {f"DATAPILOT_{k.upper()}": v for k, v in given.items()}
+    )
+
+
+# ── the web server ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ({}, ("carnets.exemple.fr", "*.carnets.exemple.fr")),
+        ({"api_domain": "pilote.exemple.fr"}, ("carnets.exemple.fr", "*.carnets.exemple.fr", "pilote.exemple.fr")),
+        ({"api_domain": "a.b.carnets.exemple.fr"}, ("carnets.exemple.fr", "*.carnets.exemple.fr", "a.b.carnets.exemple.fr")),
+        ({"wildcard": "no"}, ("carnets.exemple.fr", "api.carnets.exemple.fr")),
+        ({"wildcard": "no", "api_domain": "carnets.exemple.fr"}, ("carnets.exemple.fr",)),
+    ],
+)
+def test_the_certificate_holds_every_name_and_each_once(given: dict[str, str], names: tuple[str, ...]) -> None:
+    assert _site(**given).all_names == names
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"domain": ""}, {"domain": "a b.fr"}, {"domain": "x.fr; return 200"}, {"certificate": "maybe"},
+        {"certificate": "letsencrypt-http"}, {"upload_max_bytes": "much"}, {"api_domain": "-x.fr"},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_served_is_said(given: dict[str, str]) -> None:
+    with pytest.raises(serve.BadConfiguration):
+        _site(**given)
+
+
+def test_a_self_signed_certificate_is_never_remembered_by_browsers() -> None:
+    assert _site(certificate="self-signed").hsts_seconds == 0
+    assert _site(certificate="own").hsts_seconds == 31_536_000
+
+
+def _configuration(**given: str) -> str:
+    template = (IMAGES / "nginx" / "site.conf").read_text(encoding="utf-8")
+    return str(serve.configuration(_site(**given), template, chain=Path("/c/fullchain.pem"), key=Path("/c/privkey.pem")))
+
+
+@pytest.mark.parametrize("given", [{}, {"wildcard": "no"}, {"api_domain": "carnets.exemple.fr", "wildcard": "no"}])
+def test_nginx_is_told_everything(given: dict[str, str]) -> None:
+    found = _configuration(**given)
+    assert re.findall(r"@[A-Z_]+@", found) == []
+    assert "ssl_reject_handshake on" in found
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in found, "what a client says of itself is replaced"
+    for place in found.split("location ")[1:]:
+        if "proxy_pass" in place:
+            assert "proxy_buffering off" in place, "streams are not held back"
+    assert "/(hub/|metrics)" in found
+
+
+def test_the_api_has_its_own_server_or_its_own_path() -> None:
+    assert "server_name api.carnets.exemple.fr;" in _configuration()
+    below = _configuration(api_domain="carnets.exemple.fr", wildcard="no")
+    assert "location /services/datapilot/ {" in below
+    assert "server_name api." not in below
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not installed")
+@pytest.mark.parametrize("given", [{}, {"api_domain": "carnets.exemple.fr", "wildcard": "no"}])
+def test_nginx_takes_it(given: dict[str, str], tmp_path: Path) -> None:
+    chain, key = tmp_path / "made" / "fullchain.pem", tmp_path / "made" / "privkey.pem"
+    site = _site(**given)
+    serve.self_signed(site, chain, key)
+    before = chain.read_bytes()
+    serve.self_signed(site, chain, key)
+    assert chain.read_bytes() == before, "kept over a restart: an exception in a browser stays good"
+    text = (IMAGES / "nginx" / "site.conf").read_text(encoding="utf-8").replace("/tmp/", f"{tmp_path}/")
+    (tmp_path / "nginx.conf").write_text(serve.configuration(site, text, chain=chain, key=key), encoding="utf-8")
+    done = subprocess.run(
+        ["nginx", "-t", "-q", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_certbot_is_asked_for_every_name_by_the_way_that_can_give_it() -> None:
+    told = {"DATAPILOT_CERTIFICATE_EMAIL": "it@exemple.fr"}
+    by_dns = certificates.arguments(_site(certificate="letsencrypt-dns"), told)
+    assert "--dns-ovh" in by_dns
+    assert by_dns[-4:] == ["--domain", "carnets.exemple.fr", "--domain", "*.carnets.exemple.fr"]
+    by_http = certificates.arguments(_site(certificate="letsencrypt-http", wildcard="no"), told)
+    assert "--webroot" in by_http
+    assert "--dns-ovh" not in by_http
+    for wrong, environment in ((_site(certificate="own"), told), (_site(certificate="letsencrypt-dns"), {})):
+        with pytest.raises(certificates.BadConfiguration):
+            certificates.arguments(wrong, environment)
+
+
+# ── the images ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_notebooks_wheel_knows_nothing_of_the_platform() -> None:
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    made = own_wheel.project_file(whole, ["datapilot_kernel", "dashboards", "extension/datapilot_lab"], {})
+    assert "hub_config" not in made
+    assert "migrations" not in made
+    kept = tomllib.loads(made)
+    assert kept["project"]["version"] == whole["project"]["version"]
+    assert kept["project"]["scripts"] == {"datapilot": "datapilot_kernel.cli:main"}
+    everything = tomllib.loads(
+        own_wheel.project_file(whole, whole["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], {})
+    )
+    assert everything["project"]["entry-points"] == whole["project"]["entry-points"]
+
+
+def test_the_notebooks_dockerfile_copies_nothing_of_the_platform() -> None:
+    copied = re.findall(r"(?m)^COPY (?!--)(.+)$", (IMAGES / "notebook" / "Dockerfile").read_text(encoding="utf-8"))
+    sources = [word for line in copied for word in line.split()[:-1]]
+    assert [
+        s for s in sources if s.startswith("hub_config") and not re.fullmatch(r"hub_config/images/[a-z_]+\.(sh|py)", s)
+    ] == []
+
+
+@pytest.mark.parametrize("image", ["notebook", "hub", "api", "nginx"])
+def test_images_run_as_nobody_special(image: str) -> None:
+    text = (IMAGES / image / "Dockerfile").read_text(encoding="utf-8")
+    last = text[text.rindex("FROM ") :]
+    assert re.search(r"(?m)^USER (1000:1000|10001:10001)$", last)
+    assert "PIP_" not in last, "how the builder reaches its registry stays in the build"
+
+
+@pytest.mark.parametrize("lock", sorted((ROOT / "requirements").glob("*.lock")), ids=lambda path: path.name)
+def test_locks_name_digests_and_no_host(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    assert "--hash=sha256:" in text
+    assert re.findall(r"(?m)^\s*--(?:index|extra-index|find-links)|https?://", text) == []
+
+
+def test_an_images_lock_has_the_versions_that_are_tested() -> None:
+    pinned = re.compile(r"(?m)^([a-z0-9.-]+)(?:\[[^\]]*\])?==([^\s;\\]+)")
+    tested = set(pinned.findall((ROOT / "requirements" / "dev.lock").read_text(encoding="utf-8")))
+    for name in ("notebook", "hub", "api"):
+        found = pinned.findall((ROOT / "requirements" / f"{name}.lock").read_text(encoding="utf-8"))
+        assert len(found) > 30
+        assert set(found) - tested == set(), name
+
+
+# ── docker-compose.yml ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_only_the_web_server_is_published_and_only_the_gate_holds_the_socket() -> None:
+    assert [name for name, service in SERVICES.items() if "ports" in service] == ["nginx"]
+    holds = [name for name, service in SERVICES.items() if any("docker.sock" in v for v in service.get("volumes", ()))]
+    assert holds == ["docker-gate"]
+    assert SERVICES["docker-gate"]["networks"] == ["docker"]
+    assert not any(service.get("privileged") for service in SERVICES.values())
+    assert {name for name, service in SERVICES.items() if service.get("cap_add")} == {"firewall"}
+    assert {name for name, service in SERVICES.items() if service.get("network_mode")} == {"firewall"}
+
+
+def test_every_service_of_ours_is_bound() -> None:
+    for name, service in SERVICES.items():
+        assert "no-new-privileges:true" in service["security_opt"], name
+        if name != "postgres":
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+
+
+def test_only_the_api_goes_out_and_the_database_is_inside() -> None:
+    outside = {name for name, network in COMPOSE["networks"].items() if not (network or {}).get("internal")}
+    assert outside == {"public", "egress"}
+    reaches = {name: set(service.get("networks", ())) & outside for name, service in SERVICES.items()}
+    assert {name for name, networks in reaches.items() if networks} == {"nginx", "certbot", "api"}
+    assert set(SERVICES["postgres"]["networks"]) == {"core"}
+
+
+def test_no_secret_stands_in_what_is_committed() -> None:
+    for name, service in SERVICES.items():
+        for key, value in (service.get("environment") or {}).items():
+            told = re.search(r"(?i)(password|token|secret|_key)$", key)
+            assert not told, f"{name}: {key}={value}"
+    assert re.findall(r"(?mi)^DATAPILOT_\w*(?:PASSWORD|TOKEN|_KEY)=.+$", EXAMPLE) == []
+
+
+def test_every_variable_of_compose_is_explained() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    used = set(re.findall(r"\$\{([A-Z_]+)", text))
+    explained = set(re.findall(r"(?m)^#? ?([A-Z_]+)=", EXAMPLE))
+    assert used - explained == {"DATAPILOT_POSTGRES_IMAGE", "DATAPILOT_DOCKER_SOCKET"}, "these two are the tests' own"
+
+
+@pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
+def test_the_old_compose_reads_it_too(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "docker-compose.yml", tmp_path)
+    shutil.copy(ROOT / ".env.example", tmp_path / ".env")
+    done = subprocess.run(["docker-compose", "config", "-q"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_operators_command_is_plain_sh() -> None:
+    for script in (ROOT / "datapilot-server", *IMAGES.rglob("*.sh")):
+        shell = "dash" if shutil.which("dash") else "sh"
+        done = subprocess.run([shell, "-n", str(script)], capture_output=True, text=True, timeout=10)
+        assert done.returncode == 0, (script, done.stderr)
