@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 PARTS: tuple[str, ...] = (
     "machine", "names", "certificates", "engine", "containers", "firewall", "production", "keys", "database", "mail", "hub",
-    "model",
+    "providers", "model",
 )  # fmt: skip
 """In the order in which they look; each is the module of that name, with a function ``look``."""
 

@@ -466,6 +466,35 @@ def test_the_hub(tmp_path: Path) -> None:
         assert found(url) == {"hub": "ok hub", "hub_token": "problem hub_token_unknown", "clock_hub": "problem clock_skew"}
 
 
+def test_companies_sign_in(tmp_path: Path) -> None:
+    from hub_config.doctor import providers
+    from hub_config.hub.settings import HubSettings
+    from tests.oidc_server import oidc_server
+
+    secret = tmp_path / "secret"
+    secret.write_text(PASSWORD)
+
+    def found(issuer: str, path: Path = secret) -> dict[str, str]:
+        given = {"id": "entra", "name": "Dupont", "issuer": issuer, "client_id": "c", "client_secret_file": str(path)}
+        settings = HubSettings(api_token=SecretStr("x" * 40), providers=(given,))
+        return _found(providers.look, Installation(_settings(tmp_path), settings))
+
+    with oidc_server() as company:
+        assert found(company.issuer) == {"provider": "ok provider"}
+        assert found(company.issuer + "/") == {"provider": "problem provider_other"}
+        assert found(company.issuer, tmp_path / "none") == {
+            "provider": "ok provider", "provider_secret": "problem provider_secret",
+        }  # fmt: skip
+    assert found(company.issuer) == {"provider": "problem provider_away"}
+    nobody = HubSettings(api_token=SecretStr("x" * 40))
+    assert _found(providers.look, Installation(_settings(tmp_path), nobody)) == {"providers": "ok providers_none"}
+    unreadable = nobody.model_copy(update={"providers_file": secret})
+    assert _found(providers.look, Installation(_settings(tmp_path), unreadable)) == {
+        "providers": "problem providers_unreadable"
+    }
+    assert _found(providers.look, Installation(_settings(tmp_path))) == {"providers": "skipped providers_unseen"}
+
+
 def test_the_model(tmp_path: Path) -> None:
     def found(**given: Any) -> dict[str, str]:
         return _found(model_part.look, Installation(_settings(tmp_path, **given)))
