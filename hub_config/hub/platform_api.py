@@ -94,7 +94,11 @@ class PlatformApi:
         match answer:
             case Away():
                 return answer
-            case (401 | 422, _, _):  # 422: no address could be like that
+            case (401, said, _) if _code(said) == "wrong_credentials":
+                return WrongCredentials()
+            case (401, _, _):
+                return Away("the API has another key")  # the operator's fault must not read as the person's
+            case (422, _, _):  # no address could be like that
                 return WrongCredentials()
             case (409, said, _):
                 return _tenants(said)
