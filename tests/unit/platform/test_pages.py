@@ -422,7 +422,7 @@ def test_a_viewers_home_is_the_gallery_of_what_they_may_see(world: World) -> Non
     assert "Ventes &amp; marges" in page.text
     assert "Finance" in page.text
     assert "2 éléments" in page.text
-    assert re.search(r"mis à jour le \d+ \w+ 20\d\d", page.text)
+    assert re.search(r"mis à jour le \d+\s\w+\s20\d\d", page.text)
     assert "Salaires" not in page.text
     assert "Sources de données" not in page.text
     assert "notebook" not in page.text.lower()
