@@ -425,10 +425,14 @@ def test_mail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def _hub(user: dict[str, Any] | None, *, date: str | None = None) -> Iterator[str]:
+def _hub(user: dict[str, Any] | None, *, date: str | None = None, refuses: int = 0) -> Iterator[str]:
+    refused = iter(range(refuses))
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             who = user if self.headers.get("Authorization") == f"token {PASSWORD}" else None
+            if self.path != "/hub/api/" and next(refused, None) is not None:
+                who = None
             body = {"version": "6.1.1"} if self.path == "/hub/api/" else who
             self.send_response(200 if body else 403)
             self.end_headers()
@@ -461,6 +465,8 @@ def test_the_hub(tmp_path: Path) -> None:
         assert found(url) == {"hub": "ok hub", "hub_token": "ok hub_token"}
         assert found(url, "another") == {"hub": "ok hub", "hub_token": "problem hub_token_unknown"}
     assert found(url) == {"hub": "problem hub_away"}
+    with _hub(ours, refuses=1) as url:
+        assert found(url) == {"hub": "ok hub", "hub_token": "ok hub_token"}
     assert found(None) == {"hub": "skipped hub_none"}
     with _hub({"kind": "service", "name": "autre"}, date="Mon, 01 Jan 2024 00:00:00 GMT") as url:
         assert found(url) == {"hub": "ok hub", "hub_token": "problem hub_token_unknown", "clock_hub": "problem clock_skew"}
