@@ -180,6 +180,8 @@ def images(docker_engine: Engine, notebook_image: str) -> None:
     for part in ("hub", "api", "nginx"):
         docker_engine.build(ROOT, f"dptest-{part}:latest", dockerfile=f"hub_config/images/{part}/Dockerfile")
     docker_engine.build(HERE / "postgres_stand_in", "dptest-postgres:latest", pip=False)
+    for part in ("notebook", "hub", "api", "nginx"):  # another version: the same, under another name
+        docker_engine.client.images.get(f"dptest-{part}:latest").tag(f"dptest-{part}", "next")
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +279,12 @@ def test_an_installation_from_its_first_day_to_its_restoration(installation: Ins
         assert not state["HostConfig"]["Privileged"]
     assert {p.stat().st_mode & 0o077 for p in (installation.folder / "keys").glob("*.keys")} == {0}
 
+    # What the doctor sees from each container; the installation's names are in no DNS.
+    told = installation.server("doctor", check=False).stdout
+    for right in ("La porte devant Docker répond", "L’image dptest-notebook", "Le pare-feu du serveur est en place", "Docker ",
+                  "La séparation par lignes est imposée", "Le hub reconnaît le jeton", "Les réglages conviennent"):  # fmt: skip
+        assert f"[ok] {right}" in told, told
+
     me = _first_administrator(installation)
     source = _source(installation, me)
     notebook = _notebook(installation, me)
@@ -297,11 +305,26 @@ def test_an_installation_from_its_first_day_to_its_restoration(installation: Ins
     until(reachable, 120)
     assert notebook.run("x + 1") == "42", "the kernel of before"
     assert _is_the_answer(_asks(notebook))
+
+    # Another version, and back, under the same notebook; before it, a backup is made, encrypted.
+    (installation.folder / "secrets/backup_passphrase").write_text("une phrase, gardée ailleurs", encoding="utf-8")
+    installation.server("upgrade", "next")
+    assert {installation.container(name).attrs["Config"]["Image"] for name in ("hub", "api")} == {
+        "dptest-hub:next",
+        "dptest-api:next",
+    }
+    assert "DATAPILOT_VERSION=next" in (installation.folder / ".env").read_text(encoding="utf-8")
+    until(reachable, 120)
+    assert notebook.run("x + 1") == "42"
+    installation.server("rollback")
+    assert "DATAPILOT_VERSION=latest" in (installation.folder / ".env").read_text(encoding="utf-8")
+    until(reachable, 120)
+    assert notebook.run("x + 1") == "42"
+    assert _is_the_answer(_asks(notebook))
     notebook.close()
 
-    # A backup, encrypted; the installation is lost; its keys are not.
-    (installation.folder / "secrets/backup_passphrase").write_text("une phrase, gardée ailleurs", encoding="utf-8")
-    backup = Path(installation.server("backup").stdout.strip())
+    # The installation is lost; the backup and its keys are not.
+    backup = Path((installation.folder / ".upgrade/backup").read_text(encoding="utf-8").strip())
     kept = {
         name: (installation.folder / name).read_bytes() for name in (str(backup), "keys/vault.keys", "keys/signing.keys")
     }
@@ -314,12 +337,13 @@ def test_an_installation_from_its_first_day_to_its_restoration(installation: Ins
         path = installation.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    _set_up(installation)
+    installation.server("setup", "--no-start")
     refused = installation.server("restore", str(backup), check=False)
     assert refused.returncode != 0
     assert "chiffrée" in refused.stderr
     (installation.folder / "secrets/backup_passphrase").write_text("une phrase, gardée ailleurs", encoding="utf-8")
     installation.server("restore", str(backup))
+    installation.trust()
 
     again = _signed_in(installation)
     assert (again["tenant"], again["user"]) == (me["tenant"], me["user"])
