@@ -27,8 +27,13 @@ def adopt_orphans() -> None:
 
 
 def end_with_parent() -> None:
-    """Be told to stop (SIGTERM) when the parent dies. For a child, before it becomes another program."""
+    """Be told to stop (SIGTERM) when the parent dies. For a child, before it becomes another program.
+
+    It also hears SIGINT again, by which a hub stops its services: a shell without a terminal hands it down ignored, and
+    then each of them would be waited for half a minute.
+    """
     _prctl(_SET_DEATH_SIGNAL, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _prctl(option: int, value: int) -> None:

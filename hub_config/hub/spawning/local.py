@@ -139,6 +139,7 @@ class LocalSpawner(PersonSpawner, LocalProcessSpawner):
         home = str(self.home)
 
         def first() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # it may have been handed down ignored; stops begin with it
             os.umask(0o077)
             os.chdir(home)
 
