@@ -17,7 +17,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from serve import CERTIFICATES, BadConfiguration, Site
+from serve import CERTIFICATES, BadConfiguration, Site  # type: ignore[import-not-found, unused-ignore]  # beside it in the image
 
 log = logging.getLogger("certificates")
 CREDENTIALS = Path("/run/secrets/ovh.ini")
