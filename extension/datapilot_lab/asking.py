@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 GRACE_S = 30.0
+"""How long a page may be gone before its question is stopped; ``DATAPILOT_LAB_GRACE_S`` sets another."""
+
 _KEEP_S = 600.0
 _MOST, _MOST_RUNNING = 60, 8
 _STOP_S = 4.0

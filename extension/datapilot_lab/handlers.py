@@ -14,6 +14,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from jupyter_server.auth.decorator import authorized
@@ -27,7 +28,7 @@ from datapilot_kernel.errors import DataPilotError, logged_fault
 from datapilot_kernel.messages import register_catalogues, set_language
 from datapilot_lab import wire
 from datapilot_lab.answers import INLINE_ROWS, Answers
-from datapilot_lab.asking import Askings
+from datapilot_lab.asking import GRACE_S, Askings
 from datapilot_lab.platform import Platform, Said
 from datapilot_lab.routes import Rule, rule_for
 
@@ -48,6 +49,7 @@ class Half:
     def __init__(self, platform: Platform | None = None) -> None:
         self.platform = platform or Platform()
         self.answers = Answers(self.platform)
+        self._grace_s = float(os.environ.get("DATAPILOT_LAB_GRACE_S") or GRACE_S)
         self._askings: dict[str, Askings] = {}
         self._stopped: OrderedDict[str, None] = OrderedDict()
 
@@ -74,7 +76,7 @@ class Half:
             async def shape(event: str, data: dict[str, Any]) -> dict[str, Any]:
                 return await self.answers.shape(source_id, event, data)
 
-            found = self._askings[source_id] = Askings(self.platform, shape)
+            found = self._askings[source_id] = Askings(self.platform, shape, grace_s=self._grace_s)
         return found
 
     def find(self, request_id: str) -> Any:
@@ -194,6 +196,14 @@ class StatusHandler(Handler):
 class PassHandler(Handler):
     """Passes a request of the list on to the API, and its answer back, piece by piece."""
 
+    _sending: asyncio.Task[None] | None = None
+
+    def on_connection_close(self) -> None:
+        """The page is gone: closing the connection stops what the API does for it."""
+        super().on_connection_close()
+        if self._sending is not None:
+            self._sending.cancel()
+
     async def _pass(self, path: str) -> None:
         rule = rule_for(self.request.method or "", path)
         if rule is None:
@@ -202,7 +212,9 @@ class PassHandler(Handler):
         if len(body) > rule.most_bytes:
             raise Said.ours(413, "too_large")
         headers = {"Content-Type": "application/json"} if body else {}
-        await self._passed(rule, path, headers, body or None)
+        self._sending = asyncio.ensure_future(self._passed(rule, path, headers, body or None))
+        with suppress(asyncio.CancelledError):
+            await self._sending
 
     async def _passed(self, rule: Rule, path: str, headers: dict[str, str], content: Any) -> None:
         params = [(k, self.get_query_argument(k)) for k in sorted(rule.parameters) if self.get_query_arguments(k)]
@@ -222,7 +234,6 @@ class PassHandler(Handler):
                     self.write(piece)
                     await self.flush()
             except StreamClosedError:
-                # The page is gone: leaving the block closes the connection, which stops what the API does for it.
                 return
         await self.finish()
 
@@ -284,28 +295,60 @@ class UploadHandler(PassHandler):
 
     async def data_received(self, chunk: bytes) -> None:
         """Hand a piece on; the browser waits while the API is slower. What comes after the API's no is let drop."""
-        putting = asyncio.ensure_future(self._pieces.put(chunk))
-        await asyncio.wait({putting, self._sending}, return_when=asyncio.FIRST_COMPLETED)
+        await self._put(chunk)
+
+    async def _put(self, piece: bytes | None) -> None:
+        putting = asyncio.ensure_future(self._pieces.put(piece))
+        await asyncio.wait({putting, *self._waiting()}, return_when=asyncio.FIRST_COMPLETED)
         putting.cancel()
+
+    def _waiting(self) -> list[asyncio.Task[None]]:
+        return [self._sending] if self._sending is not None else []
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
         """The file has come in: wait for the API's answer."""
-        putting = asyncio.ensure_future(self._pieces.put(None))
-        await asyncio.wait({putting, self._sending}, return_when=asyncio.FIRST_COMPLETED)
-        putting.cancel()
-        await self._sending
+        await self._put(None)
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._waiting())
+
+
+class TellingHandler(Handler):
+    """Tells a question's events, each as it comes, until its end or the page's."""
+
+    _telling: asyncio.Task[None] | None = None
+
+    async def tell(self, asking: Any, after: int) -> None:
+        """Tell the events from number ``after`` on."""
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("X-Accel-Buffering", "no")
+        self._telling = asyncio.ensure_future(self._tell(asking, after))
+        try:
+            await self._telling
+        except (asyncio.CancelledError, StreamClosedError):
+            # The page is gone; the question knows, and waits for it to come back.
+            return
+        await self.finish()
+
+    async def _tell(self, asking: Any, after: int) -> None:
+        await self.flush()  # the head: the question has come in, also when nothing is to be told yet
+        events = asking.watch(after)
+        try:
+            async for event in events:
+                self.write(event)
+                await self.flush()
+        finally:
+            await events.aclose()
 
     def on_connection_close(self) -> None:
-        """The page is gone: the API's upload ends too."""
+        """Stop listening at once, not at the next event."""
         super().on_connection_close()
-        sending = getattr(self, "_sending", None)
-        if sending is not None:
-            sending.cancel()
+        if self._telling is not None:
+            self._telling.cancel()
 
 
-class AskHandler(Handler):
+class AskHandler(TellingHandler):
     """Begins a question and tells its events."""
 
     @web.authenticated
@@ -317,17 +360,17 @@ class AskHandler(Handler):
         if not isinstance(source_id, str) or re.fullmatch(_ID, source_id, re.ASCII) is None:
             raise Said.ours(400, "bad_request")
         query = asked.query | {"inline_rows": INLINE_ROWS}
-        await tell(self, self.half.ask(asked.request_id, source_id, query), 0)
+        await self.tell(self.half.ask(asked.request_id, source_id, query), 0)
 
 
-class AskedHandler(Handler):
+class AskedHandler(TellingHandler):
     """A question that was begun: its events again, or its end."""
 
     @web.authenticated
     @authorized
     async def get(self, request_id: str) -> None:
         """Tell the events from ``after`` on."""
-        await tell(self, self.half.find(request_id), self.whole("after", most=10_000))
+        await self.tell(self.half.find(request_id), self.whole("after", most=10_000))
 
     @web.authenticated
     @authorized
@@ -336,22 +379,6 @@ class AskedHandler(Handler):
         self.half.stop(request_id)
         self.set_status(202)
         self.give({"cancelling": True})
-
-
-async def tell(handler: Handler, asking: Any, after: int) -> None:
-    """Send a question's events, each as it comes."""
-    handler.set_header("Content-Type", "text/event-stream; charset=utf-8")
-    handler.set_header("X-Accel-Buffering", "no")
-    events = asking.watch(after)
-    try:
-        async for event in events:
-            handler.write(event)
-            await handler.flush()
-    except StreamClosedError:
-        return
-    finally:
-        await events.aclose()
-    await handler.finish()
 
 
 class SourceHandler(Handler):
