@@ -30,7 +30,7 @@ Mode = Literal["validation", "serialization"]
 
 def models() -> list[tuple[type[BaseModel], Mode]]:
     """Return what the panel sends and gets."""
-    from datapilot_lab import wire
+    from datapilot_lab import wire, wire_data
 
     from hub_config.api import ai, auth, conversations, dashboards, data_sources, queries, workspaces
 
@@ -43,7 +43,7 @@ def models() -> list[tuple[type[BaseModel], Mode]]:
         queries.Cancelling, queries.FeedbackOut, queries.ResultPage, conversations.ConversationPage,
         conversations.ConversationDetail, data_sources.SourcesOut, data_sources.CreatedOut, data_sources.JobOut,
         data_sources.UploadOut, dashboards.RequestOut, workspaces.WorkspacesOut, auth.MeOut, wire.Status, wire.About,
-        wire.AnswerShown, wire.Rows, wire.Editor, wire.EditOut, wire.ChartOut,
+        wire.AnswerShown, wire.Rows, wire.Editor, wire.EditOut, wire.ChartOut, wire_data.Browsed, wire_data.Understood,
     ]  # fmt: skip
     return [(m, "validation") for m in sent] + [(m, "serialization") for m in got]
 

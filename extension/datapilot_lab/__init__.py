@@ -26,9 +26,10 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server_app: Any) -> None:
     """Add the handlers; nothing of the kernel package or of httpx is imported before the first request."""
-    from datapilot_lab.handlers import add_handlers
+    from datapilot_lab import browsing, handlers
 
-    add_handlers(server_app.web_app)
+    browsing.add_handlers(server_app.web_app)
+    handlers.add_handlers(server_app.web_app)
 
 
 load_jupyter_server_extension = _load_jupyter_server_extension

@@ -63,11 +63,52 @@ export interface AskIn {
   query: Record<string, unknown>;
 }
 
+/** A cell that does not fit its column's type. */
+export interface BadCell {
+  line: number;
+  value: string;
+}
+
 /** From `start` to `end`, both included; None: open on that side. */
 export interface Between {
   kind?: 'between';
   start?: string | null;
   end?: string | null;
+}
+
+/** A source to be browsed. */
+export interface Browsed {
+  id: string;
+  name: string;
+  layer: string;
+  accepted: boolean;
+  tables: BrowsedTable[];
+}
+
+/** A column, in people's words where the layer has some. */
+export interface BrowsedColumn {
+  name: string;
+  /** the layer's; null: the layer does not show it */
+  label: string | null;
+  type: string;
+  description: string | null;
+  personal: boolean;
+  /** entity.name in the layer: what a filter names; null: it has none */
+  field: string | null;
+}
+
+/** A table, with questions that it can answer. */
+export interface BrowsedTable {
+  /** schema.table, as the catalog says it */
+  name: string;
+  /** the layer's; null: the layer does not show it */
+  label: string | null;
+  description: string | null;
+  row_estimate: number | null;
+  columns: BrowsedColumn[];
+  /** labels of what is counted and added up */
+  measures: string[];
+  questions: string[];
 }
 
 /** One whole unit of the calendar. */
@@ -595,6 +636,12 @@ export interface Rows {
   truncated: boolean;
 }
 
+/** A file that could not be read, and why. */
+export interface SkippedFile {
+  file: string;
+  message: string;
+}
+
 /** A source as everybody who may ask it sees it. */
 export interface SourceOut {
   id: string;
@@ -661,6 +708,42 @@ export interface TurnOut {
   asked_back: string | null;
   query_id: string | null;
   created_at: string;
+}
+
+/** What was understood of an upload. */
+export interface Understood {
+  files: UnderstoodFile[];
+  skipped: SkippedFile[];
+}
+
+/** A column of a file, as it was read. */
+export interface UnderstoodColumn {
+  name: string;
+  header: string;
+  type: 'integer' | 'decimal' | 'float' | 'text' | 'boolean' | 'date' | 'timestamp' | 'timestamptz' | 'time' | 'other';
+  format: string | null;
+  nulls: number;
+  /** sentences: what a person had better confirm or correct */
+  doubts: string[];
+  bad_cells: BadCell[];
+  bad_cell_count: number;
+  /** a person has decided it */
+  overridden: boolean;
+}
+
+/** A file, or one sheet of a workbook, as it was read. */
+export interface UnderstoodFile {
+  file: string;
+  table: string;
+  kind: 'csv' | 'xlsx' | 'parquet';
+  sheet: string | null;
+  encoding: string | null;
+  delimiter: string | null;
+  header_line: number | null;
+  rows: number;
+  notes: string[];
+  columns: UnderstoodColumn[];
+  first_rows: unknown[][];
 }
 
 /** A file that came in. It is kept a day, or until it becomes part of a source. */
