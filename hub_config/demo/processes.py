@@ -65,8 +65,8 @@ def end_descendants(*, grace_s: float = 3.0) -> None:
                 asked.add(pid)
         if late and time.monotonic() > deadline + grace_s:
             return  # not ours to kill: it changed its owner
-        _reap()
         time.sleep(0.05)
+    _reap()
 
 
 def descendants() -> list[int]:

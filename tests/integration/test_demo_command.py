@@ -8,6 +8,7 @@ import pwd
 import queue
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -253,7 +254,7 @@ print(processes.descendants())
     first, left = done.stdout.splitlines()
     assert first.endswith("True")
     assert left == "[]"
-    assert not psutil.pid_exists(int(first.split()[0]))
+    until(lambda: not psutil.pid_exists(int(first.split()[0])), 5)
 
 
 def test_data_of_another_month_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +272,17 @@ def test_data_of_another_month_are_made_again(tmp_path: Path, monkeypatch: pytes
     assert made == ["maison-lumiere", "atelier-roche"] * 2
     assert told == ["Maison Lumière", "Atelier Roche"] * 2
     assert json.loads(json.dumps(made)) == made
+
+
+def test_a_port_that_is_taken_is_not_used() -> None:
+    from hub_config.demo import running
+
+    with socket.socket() as taken:
+        taken.bind((running.HOST, 0))
+        taken.listen()
+        assert not running.is_free(taken.getsockname()[1])
+    assert running.is_free(running.free_port())
+    assert not running.is_free(70_000)
 
 
 def test_processes_of_ours_are_found_whatever_their_name(tmp_path: Path) -> None:
