@@ -30,7 +30,7 @@ from docker.errors import APIError
 
 from hub_config import docker_names as names
 from tests.docker_engine import Engine, run_shell
-from tests.hub_world import AMOUNTS, TODAY, Browser, HubWorld, until
+from tests.hub_world import AMOUNTS, TODAY, Browser, HubWorld, Server, until
 from tests.platform_support import World, make_world
 from tests.served import environment_of
 
@@ -103,6 +103,7 @@ class ContainerWorld(HubWorld):
         self.installation = f"dptest-{engine.run}-{secrets.token_hex(2)}"
         self.networks: dict[str, Any] = {}
         self._browsers: list[Browser] = []
+        self._servers: list[Server] = []
         edge = self._network("edge", internal=False)
         self.inner_proxy_ip = str(self._network("core", internal=True)[10])
         self._network("docker", internal=True)
@@ -281,6 +282,8 @@ class ContainerWorld(HubWorld):
         return self
 
     def __exit__(self, *problem: object) -> None:
+        for kernel in (kernel for server in self._servers for kernel in server.kernels):
+            kernel.close()
         for browser in self._browsers:
             browser.close()
         own = {"label": f"{names.INSTALLATION}={self.installation}"}

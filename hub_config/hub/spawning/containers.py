@@ -30,6 +30,7 @@ from typing import Any, ClassVar
 import docker
 import requests
 from docker.errors import APIError, DockerException, NotFound
+from docker.utils import version_lt
 from dockerspawner import DockerSpawner
 from traitlets import Instance, observe
 
@@ -46,6 +47,7 @@ SHARED = f"{HOME}/partage"
 _CPU_PERIOD_US = 100_000
 _TO_LISTEN_S = 1.0
 _CALLS_AT_ONCE = 4
+_PROTOCOL = "1.41"
 _UNTOUCHED = "rw,nosuid,nodev"
 
 
@@ -105,11 +107,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
     def client(self) -> docker.APIClient:
         """Return the line to Docker, made at the first call."""
         if ContainerSpawner._line is None:
-            line = docker.APIClient(base_url=self.given.url, version="1.41", timeout=120)
-            line.trust_env = False  # the gate is ours: no proxy of the environment is between
-            if self.given.token is not None:
-                line.headers["Authorization"] = f"Bearer {self.given.token.get_secret_value()}"
-            ContainerSpawner._line = line
+            ContainerSpawner._line = line_to_docker(self.given)
         return ContainerSpawner._line
 
     @property
@@ -329,15 +327,18 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             words = await self._kept_running(container) if running else await self._last_words(container)
             if words is None:
                 return None
-            # The hub does not stop what has ended: nobody else would take it away.
-            await self.remove_object()
-        except (requests.RequestException, APIError) as problem:
+        except (requests.RequestException, DockerException) as problem:
             if not self.object_id:
                 raise
             # A hub that takes this for the container's end would forget somebody's running work.
             self.log.warning("%s: Docker does not say: %s", self.object_name, problem)
             return None
         self.log.warning("%s has ended: %s", self.object_name, words)
+        try:
+            # The hub does not stop what has ended: nobody else would take it away.
+            await self.remove_object()
+        except (requests.RequestException, DockerException) as problem:
+            self.log.warning("%s is left behind until its next start: %s", self.object_name, problem)
         return words
 
     async def _kept_running(self, container: dict[str, Any]) -> str | None:
@@ -394,12 +395,27 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             raise failure(
                 "containers.no_service", log=f"not running: {services}", language=self._lang, services=services
             ) from None
-        except (APIError, requests.RequestException) as problem:
+        except (DockerException, requests.RequestException) as problem:
             key = reason_of(problem)
             if key is None:
                 raise
             self.log.error("incident %s: %s: %s", incident, self.object_name, problem)
             raise failure(key, log=f"incident {incident}", language=self._lang, incident=incident) from problem
+
+
+def line_to_docker(given: ContainerSettings) -> docker.APIClient:
+    """Return a client that speaks the oldest protocol that both sides know: what was tried, on engines of any age."""
+
+    def line(version: str) -> docker.APIClient:
+        made = docker.APIClient(base_url=given.url, version=version, timeout=120)
+        made.trust_env = False  # the gate is ours: no proxy of the environment is between
+        if given.token is not None:
+            made.headers["Authorization"] = f"Bearer {given.token.get_secret_value()}"
+        return made
+
+    oldest = line(_PROTOCOL)
+    least = str(oldest.version(api_version=False).get("MinAPIVersion") or _PROTOCOL)
+    return line(least) if version_lt(_PROTOCOL, least) else oldest
 
 
 def _log_of(taken: Taken) -> str:
@@ -423,10 +439,8 @@ def reason_of(problem: Exception) -> str | None:
     >>> reason_of(requests.ConnectionError("refused"))
     'containers.engine_away'
     """
-    if isinstance(problem, requests.RequestException) and not isinstance(problem, APIError):
-        return "containers.engine_away"
     if not isinstance(problem, APIError):
-        return None
+        return "containers.engine_away" if isinstance(problem, requests.RequestException) else None
     said = str(problem.explanation or "").lower()
     if said.startswith("docker gate:"):
         return "containers.engine_away" if problem.status_code == 502 else "containers.gate_refuses"

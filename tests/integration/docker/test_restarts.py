@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,10 +34,11 @@ def runs_on(server: Server, kernel: Kernel) -> bool:
 
 
 @pytest.fixture
-def kernel(server: Server) -> Kernel:
+def kernel(server: Server) -> Iterator[Kernel]:
     made = server.kernel()
     assert made.run("kept = 42") == ""
-    return made
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(("part", "kill"), [("hub", False), ("hub", True), ("proxy", True), ("gate", True), ("api", True)])
@@ -68,12 +70,21 @@ def test_what_leaves_a_tenants_network_is_attached_again(
     container_world: ContainerWorld, server: Server, kernel: Kernel
 ) -> None:
     """As after « docker compose up » with a new image: the container of the API is another, on none of the tenants' networks."""
-    network = container_world.engine.client.networks.get(names.network_name(container_world.world.tenant_id("t1")))
-    network.disconnect(container_world.api.container, force=True)
-    inside: Any = container_world.inside(ROLE)
+    name = names.network_name(container_world.world.tenant_id("t1"))
+    api = container_world.api.container
+
+    def endpoint() -> str | None:
+        api.reload()
+        found = api.attrs["NetworkSettings"]["Networks"].get(name)
+        return str(found["EndpointID"]) if found else None
+
+    before = endpoint()
+    assert before is not None
+    container_world.engine.client.networks.get(name).disconnect(api, force=True)
+    until(lambda: endpoint() not in (None, before), 60, container_world.hub.last_words)
     reach = "python3 -c 'import socket; socket.create_connection((\"dp-api\", 8000), 3)'"
-    assert run_shell(inside, reach)[0] != 0
-    until(lambda: run_shell(inside, reach)[0] == 0, 60, lambda: container_world.hub.last_words())
+    inside: Any = container_world.inside(ROLE)
+    until(lambda: run_shell(inside, reach)[0] == 0, 10)
     assert "Ouest" in kernel.run(QUESTION)
 
 
@@ -86,7 +97,7 @@ def test_a_container_that_dies_is_noticed_and_starts_again(container_world: Cont
         == 201
     )
     container_world.inside("analyst").kill()
-    until(lambda: not container_world.is_running(person.name), 40, lambda: "the hub still takes it for running")
+    until(lambda: not container_world.is_running(person.name), 40, container_world.hub.last_words)
     gone = container_world.engine.client.containers.list(
         all=True, filters={"name": container_world.container_name("analyst")}
     )
