@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
 TOKEN = "g" * 40
 LISTENS = ["python3", "-m", "http.server", "8888"]
-POOL = "10.215.{}.0/28"
+POOL = "10.217.{}.0/28"
 
 
 @dataclass
@@ -53,7 +53,7 @@ class Ground:
         values: dict[str, Any] = {
             "url": f"tcp://127.0.0.1:{self.port}", "token": TOKEN, "installation": self.installation, "image": self.image,
             "memory_bytes": 128 * 1024**2, "pids": 64, "cpus": 1.0, "tmp_bytes": 16 * 1024**2, "memory_reserve_bytes": 0,
-            "address_pool": f"10.215.{hash(self.installation) % 250}.0/24", "network_prefix_bits": 28,
+            "address_pool": f"10.217.{hash(self.installation) % 250}.0/24", "network_prefix_bits": 28,
         }  # fmt: skip
         return ContainerSettings(_secrets_dir=None, **(values | given))
 
@@ -103,7 +103,7 @@ def gate_settings(docker_engine: Engine) -> GateSettings:
     image = docker_engine.base_image()
     return GateSettings(
         _secrets_dir=None, token=TOKEN, installation=f"dptest-{uuid.uuid4().hex[:6]}", images=(image, "not-there:1"),  # type: ignore[call-arg]
-        address_pool="10.215.0.0/16", network_prefix_bits=28,
+        address_pool="10.217.0.0/16", network_prefix_bits=28,
     )  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_a_container_lives_and_ends(ground: Ground) -> None:
     async def life() -> None:
         spawner = ground.spawner()
         ip, port = await spawner.start()
-        assert (ip.startswith("10.215."), port) == (True, 8888)
+        assert (ip.startswith("10.217."), port) == (True, 8888)
         assert await spawner.poll() is None
         steps = [event["progress"] async for event in first(spawner.progress(), 4)]
         assert steps == sorted(steps)
@@ -250,7 +250,7 @@ def test_twenty_start_at_once(ground: Ground) -> None:
 
 
 def test_the_pool_ends_with_a_sentence_and_unused_networks_are_given_back(ground: Ground) -> None:
-    pool = {"address_pool": f"10.215.{hash(ground.installation) % 250}.0/27"}
+    pool = {"address_pool": f"10.217.{hash(ground.installation) % 250}.0/27"}
 
     async def life() -> None:
         people = [ground.spawner(reset=number == 0, **pool) for number in range(3)]
@@ -269,7 +269,7 @@ def test_the_pool_ends_with_a_sentence_and_unused_networks_are_given_back(ground
 
 
 def test_a_place_that_somebody_elses_network_has_is_passed_over(ground: Ground) -> None:
-    pool = f"10.215.{hash(ground.installation) % 250}.0/27"
+    pool = f"10.217.{hash(ground.installation) % 250}.0/27"
     tenant = uuid.uuid4().hex
     settings = ground.settings(address_pool=pool)
     places = list(TenantNetworks(settings, None)._places(tenant))  # type: ignore[arg-type]

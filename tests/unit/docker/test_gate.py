@@ -211,8 +211,15 @@ def test_a_network_or_volume_of_the_right_name_and_another_owner_is_refused() ->
     engine.networks[NETWORK] = labels("autre", tenant=TENANT)
     assert create(container_body(), engine=engine)[0] == 403
     engine = ScriptedEngine()
-    engine.volumes[names.home_volume(TENANT, PERSON)] = {}
-    assert create(container_body(), engine=engine)[0] == 403
+    whose: tuple[dict[str, str], ...] = (
+        {},
+        labels(tenant=TENANT, person=COLLEAGUE),
+        labels(tenant=OTHER, person=PERSON),
+        labels(tenant=TENANT),
+    )
+    for found in whose:
+        engine.volumes[names.home_volume(TENANT, PERSON)] = found
+        assert create(container_body(), engine=engine)[0] == 403
     del engine.volumes[names.home_volume(TENANT, PERSON)]
     assert create(container_body(), engine=engine)[0] == 404
     assert engine.done == []
