@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 KEPT = ("DATAPILOT_TODAY", "DATAPILOT_MODEL_KEY", "DATAPILOT_MODEL_BASE_URL", "DATAPILOT_MODEL_NAME")
 """What of the environment counts: the fixed day, and the language model."""
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, ``kill``, a closed terminal."""
+
 READY_TIMEOUT_S = 120
 _STOP_GRACE_S = 40
 # What the demo needs of each extra, by the module that tells; (distribution, module).
@@ -63,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
         del os.environ[name]
     folder = Folder(args.data)
     folder.prepare()
-    # All three, since a job of a shell without a terminal inherits Ctrl-C ignored.
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    # All of them, since a job of a shell without a terminal inherits Ctrl-C ignored.
+    for ending in ENDINGS:
         signal.signal(ending, _interrupt)
     with folder.taken():
         return _run(folder, args)
@@ -96,8 +99,7 @@ def _run(folder: Folder, args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_IGN)  # an impatient second Ctrl-C must leave nothing behind
+        _take_no_more()
         if keeper is not None:
             _say("local.stopping")
             processes.stop(keeper, grace_s=_STOP_GRACE_S)
@@ -128,7 +130,15 @@ def _say(key: str) -> None:
 
 
 def _interrupt(*_: object) -> None:
+    _take_no_more()
     raise KeyboardInterrupt
+
+
+def _take_no_more() -> None:
+    """Hear no further signal: an impatient second Ctrl-C must leave nothing behind."""
+    for ending in ENDINGS:
+        # A handler that does nothing, and not « ignored »: one that came together with the first would be complained about.
+        signal.signal(ending, lambda *_: None)
 
 
 def _has_screen() -> bool:

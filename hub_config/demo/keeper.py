@@ -31,13 +31,13 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     finally:
-        for ending in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(ending, signal.SIG_IGN)
         if hub is not None:
             processes.stop(hub, grace_s=STOP_GRACE_S)
 
 
 def _stop(*_: object) -> None:
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: None)  # once is enough: what follows must not be cut short
     raise KeyboardInterrupt
 
 

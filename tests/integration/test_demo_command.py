@@ -177,6 +177,7 @@ def test_the_demo_from_start_to_stop_and_again(place: tuple[Path, str | None]) -
         assert {"traefik", "sleep"} <= {process.name() for process in started}
         kernel.close()
     finally:
+        demo.process.send_signal(signal.SIGTERM)  # an impatient person
         code = demo.end(signal.SIGINT)
     assert code == 0
     _, alive = psutil.wait_procs(started, timeout=5)
