@@ -273,6 +273,7 @@ class HubWorld:
             "HUB_SERVICE_URL": f"http://127.0.0.1:{api_port}", "HUB_PROXY_START": "false",
             "HUB_PROXY_API_URL": f"http://127.0.0.1:{proxy_port}", "HUB_PROXY_API_PASSWORD": proxy_password,
             "HUB_PROXY_RULES_FILE": str(rules), "HUB_SPAWNER": "local", "HUB_REFRESH_SECONDS": "5", "HUB_POLL_SECONDS": "3",
+            "HUB_IDLE_MINUTES": "0",  # a culler would outlive a hub that is killed
             **{f"HUB_{name.upper()}": value for name, value in hub_settings.items()},
         }  # fmt: skip
         python = sys.executable
