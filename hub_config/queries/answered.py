@@ -32,6 +32,7 @@ _BESIDE_ROWS_BYTES = 16 * 1024
 class _Kept:
     answer: Answer
     approved: ApprovedQuestions
+    read_at: float
 
 
 class Answers:
@@ -78,7 +79,7 @@ class Answers:
             return
         # Without the rows twice: the cache of results holds the same table.
         size_bytes = _BESIDE_ROWS_BYTES + size_of(outcome.table)
-        kept = _Kept(replace(outcome, id=""), self._approved(scope))
+        kept = _Kept(replace(outcome, id=""), self._approved(scope), statements.read_at)
         self._cache.put(_key(scope, asked, engine), kept, size_bytes, until=statements.until)
 
     def _approved(self, scope: Scope) -> ApprovedQuestions:
@@ -93,6 +94,7 @@ def _taken(
     answer = found.answer
     statements.sql = answer.sql
     statements.hits += 1
+    statements.read_at = min(statements.read_at, found.read_at)
     if statements.tell is not None:
         statements.tell(answer.sql)
     if conversation is not None and answer.plan is not None:

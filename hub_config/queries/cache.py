@@ -63,6 +63,8 @@ class Statements:
         Told of each statement before it is executed.
     until
         When the first of the kept results that were used is to be forgotten, by the cache's clock.
+    read_at
+        When the oldest of the rows that were used were read from the source, in seconds since 1970; infinite: none were.
     """
 
     turn: Turn
@@ -70,6 +72,7 @@ class Statements:
     tell: Callable[[str], None] | None = None
     sql: str | None = None
     until: float = math.inf
+    read_at: float = math.inf
     hits: int = 0
     misses: int = 0
     source_ms: float = 0.0
@@ -89,6 +92,7 @@ class _Kept:
     value: Any
     size_bytes: int
     until: float
+    kept_at: float
 
 
 class ResultCache:
@@ -130,6 +134,12 @@ class ResultCache:
             found = self._kept.get(key)
             return found.until if found is not None else self._clock()
 
+    def kept_at(self, key: Key) -> float:
+        """Return when what is under a key was kept, in seconds since 1970."""
+        with self._lock:
+            found = self._kept.get(key)
+            return found.kept_at if found is not None else time.time()
+
     def put(self, key: Key, value: Any, size_bytes: int, *, until: float = math.inf) -> None:
         """Keep a value, when it is not too large, for as long as this cache keeps; not longer than ``until``."""
         size_bytes += sum(len(part) for part in key if isinstance(part, str)) + 512
@@ -138,7 +148,7 @@ class ResultCache:
         with self._lock:
             if key in self._kept:
                 self._drop(key)
-            self._kept[key] = _Kept(value, size_bytes, min(until, self._clock() + self._ttl_s))
+            self._kept[key] = _Kept(value, size_bytes, min(until, self._clock() + self._ttl_s), time.time())
             self.size_bytes += size_bytes
             while self.size_bytes > self._max_bytes:
                 self._drop(next(iter(self._kept)))
@@ -319,6 +329,7 @@ class CachedSource:
             if query is not None:
                 query.hits += 1
                 query.until = min(query.until, self._cache.until(key))
+                query.read_at = min(query.read_at, self._cache.kept_at(key))
             return found
         began = time.perf_counter()
         # A fresh answer does not board what took off before it was asked for.
@@ -333,6 +344,7 @@ class CachedSource:
             if query is None:
                 return self._flights.fly(flight_key, work, cancel)
             query.misses += 1
+            query.read_at = min(query.read_at, time.time())
             with query.turn.away():
                 return self._flights.fly(flight_key, work, cancel)
         finally:

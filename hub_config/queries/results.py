@@ -48,6 +48,8 @@ class Result:
     ----------
     rights
         The fingerprint of the rights it was made for.
+    read_at
+        When the oldest of its rows were read from the source, in seconds since 1970; None: not known.
     """
 
     columns: tuple[AnswerColumn, ...]
@@ -55,6 +57,7 @@ class Result:
     rights: str
     currency: str = "EUR"
     calendar: Calendar = field(default_factory=Calendar)
+    read_at: float | None = None
 
     def to_arrow(self) -> pa.Table:
         """Return the table as Arrow; what Arrow cannot say of it stands in the schema's metadata."""
@@ -65,6 +68,7 @@ class Result:
             "rights": self.rights,
             "currency": self.currency,
             "calendar": self.calendar.model_dump(mode="json"),
+            "read_at": self.read_at,
         }
         return self.table.to_arrow().replace_schema_metadata({b"datapilot": json.dumps(about).encode()})
 
@@ -78,6 +82,7 @@ class Result:
             rights=about["rights"],
             currency=about["currency"],
             calendar=Calendar.model_validate(about["calendar"]),
+            read_at=about.get("read_at"),
         )
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -309,7 +310,7 @@ class QueryService:
         answer = replace(found, id=running.id, timings_ms=Timings(total=_since(began)))
         ending = _ending(answer, statements, _since(began))
         ending.tables = tables_of(answer.sql, engine.source.dialect)
-        kept = Result(answer.columns, answer.table, rights, engine.layer.currency, engine.layer.calendar)
+        kept = _result(answer, rights, engine, statements)
         return AtOnce((answer, kept), ending, _turn(conversation, (), asked, answer))
 
     def _answered(self, running: Running, let_in: LetIn, shape: Callable[[Ended], bytes] | None, began: float) -> Ended:
@@ -476,7 +477,7 @@ class QueryService:
                         outcome = _outcome(engine, running, let_in, tell, began)
                     self._answers.keep(scope, asked, engine, before, outcome, statements)
                 if isinstance(outcome, Answer):
-                    kept = Result(outcome.columns, outcome.table, rights, engine.layer.currency, engine.layer.calendar)
+                    kept = _result(outcome, rights, engine, statements)
         except SourceProblem as problem:
             outcome = Failure(
                 running.id, problem.message, (), _ENGINE_OF[asked.kind], Timings(total=_since(began)), None, problem.reason
@@ -547,6 +548,11 @@ def _told(statements: cache.Statements) -> Iterator[None]:
         yield
     finally:
         cache.current.reset(token)
+
+
+def _result(answer: Answer, rights: str, engine: Engine, statements: cache.Statements) -> Result:
+    read_at = statements.read_at if statements.read_at < math.inf else None
+    return Result(answer.columns, answer.table, rights, engine.layer.currency, engine.layer.calendar, read_at)
 
 
 def _outcome(engine: Engine, running: Running, let_in: LetIn, tell: Tell | None, began: float) -> Outcome:
