@@ -3,8 +3,8 @@
 One generic client (oauthenticator's) for all; what tells them apart is settings (docs/company-sign-in.md). The road, each
 step of which a test breaks:
 
-1. ``GET /hub/company/ID``: a random state, nonce and PKCE verifier go into a signed cookie that only our callback is sent
-   (``/hub/company/``: no notebook's server ever sees it), good for ten minutes; the browser goes to the provider.
+1. ``GET /hub/company/ID``: a random state, nonce and PKCE verifier go into a signed cookie, good for ten minutes, that no
+   notebook's server ever sees (:func:`cookie_of`); the browser goes to the provider.
 2. ``GET /hub/company/ID/callback``: the state must be this browser's and this provider's (each has its own callback, so an
    answer of one is never taken to another), the code is changed for tokens with the verifier.
 3. The ID token is verified in full although it came over TLS: signature by the provider's published keys, of asymmetric
@@ -207,7 +207,8 @@ class CompanyStart(OAuthLoginHandler):
             "next_url": following,
             "at": int(time.time()),
         }
-        self._set_cookie(_COOKIE, _serialize_state(kept), path=f"{self.hub.base_url}company/", max_age=_ROUND_TRIP_S)
+        name, path = cookie_of(self.given, self.hub.base_url)
+        self._set_cookie(name, _serialize_state(kept), path=path, max_age=_ROUND_TRIP_S)
         self.authorize_redirect(
             redirect_uri=self.company.client.oauth_callback_url,
             client_id=self.company.provider.client_id,
@@ -230,8 +231,9 @@ class CompanyBack(OAuthCallbackHandler):
     def get_state_cookie(self) -> str:
         """Return what this browser left with, as oauthenticator asks for it; once."""
         if self._state_cookie is None:
-            self._state_cookie = (self.get_secure_cookie(_COOKIE, max_age_days=1) or b"").decode("utf8", "replace")
-            self.clear_cookie(_COOKIE, path=f"{self.hub.base_url}company/")
+            name, path = cookie_of(self.given, self.hub.base_url)
+            self._state_cookie = (self.get_secure_cookie(name, max_age_days=1) or b"").decode("utf8", "replace")
+            self.clear_cookie(name, path=path)
         return self._state_cookie
 
     async def get(self) -> None:
@@ -303,6 +305,17 @@ class CompanyBack(OAuthCallbackHandler):
     def _said(self, key: str, status: int, why: str) -> Said:
         self.log.warning("company sign-in %s: %s", self.company.provider.id, why)
         return Said(f"hub_pages.{key}", status=status, language=self.given.language, log=why)
+
+
+def cookie_of(settings: HubSettings, base_url: str) -> tuple[str, str]:
+    """Return name and path of the cookie of a sign-in under way.
+
+    Where servers have their own hosts, below ours, the prefix keeps them from setting one of the name here: theirs would
+    have the browser finish somebody else's sign-in. Where they share ours the path is the callback's alone.
+    """
+    if settings.subdomain_host is not None and settings.is_https:
+        return f"__Host-{_COOKIE}", "/"
+    return _COOKIE, f"{base_url}company/"
 
 
 def company_handlers(settings: HubSettings) -> list[tuple[Any, ...]]:

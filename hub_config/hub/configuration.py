@@ -53,7 +53,9 @@ def apply_config(settings: HubSettings, c: Any) -> None:
 
 
 def _folders(settings: HubSettings) -> None:
-    for folder in (settings.data_dir, settings.data_dir / "keys", settings.data_dir / "proxy"):
+    # The hub's database is in it, as readable as it is made: the folder is nobody else's.
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (settings.data_dir / "keys", settings.data_dir / "proxy"):
         folder.mkdir(parents=True, exist_ok=True)
     (settings.data_dir / "keys").chmod(0o700)
 

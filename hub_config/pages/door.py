@@ -17,6 +17,7 @@ import hashlib
 import hmac
 import json
 import logging
+import re
 import secrets
 from functools import cache
 from urllib.parse import quote, unquote, urlencode
@@ -37,6 +38,7 @@ from hub_config.people.problems import ChooseTenant
 log = logging.getLogger(__name__)
 
 _SEALED_SECONDS = 120
+_CODE = re.compile(r"[\x21-\x7e]{16,512}")
 
 
 @cache
@@ -153,8 +155,9 @@ async def callback(visit: Visit) -> Response:
     if not kept or not hmac.compare_digest(kept.encode(), state.encode()):
         # Another browser's sign-in, an old one, or somebody else's idea.
         return visit.page("sign_in_again.html", status=403)
-    if not code or not 16 <= len(code) <= 512:
-        answer = visit.page("sign_in_again.html", status=403)  # refused at the hub
+    if _CODE.fullmatch(code) is None:
+        # Refused at the hub, or none of its codes: what its database cannot even look for would read as « the hub is away ».
+        answer = visit.page("sign_in_again.html", status=403)
         visit.pages.cookies.drop(answer, name)
         return answer
     try:

@@ -16,6 +16,9 @@ from hub_config.errors import NotFound, TooMany, Unauthenticated
 from hub_config.principal import Principal
 
 State = Literal["starting", "running", "ready", "failed"]
+PERSON_KEPT = 8
+"""Pages of one person that are kept to be fetched: whoever asks for more has the oldest made again."""
+
 Failure = Literal["not_started", "lost", "author", "fault"]
 """``author``: a cell of the notebook raised; ``not_started``: the hub could not; ``lost``: the process went away."""
 
@@ -111,11 +114,7 @@ class Jobs:
         """Return a person's own job. Raises NotFound."""
         with self._lock:
             job = self._jobs.get(job_id)
-        mine = job is not None and (job.principal.tenant_id, job.principal.user_id) == (
-            principal.tenant_id,
-            principal.user_id,
-        )
-        if job is None or not mine:
+        if job is None or _person(job.principal) != _person(principal):
             raise NotFound(log="rendering")
         return job
 
@@ -128,7 +127,13 @@ class Jobs:
                 setattr(job, name, value)
             job.state = state
             job.ends_at = self._clock() + self._life_s
+            self._make_room(job.principal)
             return True
+
+    def _make_room(self, principal: Principal) -> None:
+        mine = [j for j in self._jobs.values() if j.ended and _person(j.principal) == _person(principal)]
+        for job in sorted(mine, key=lambda j: j.ends_at)[:-PERSON_KEPT]:
+            del self._jobs[job.id]
 
     def overdue(self) -> list[Job]:
         """Return the jobs under way whose time is over."""
@@ -159,6 +164,10 @@ class Jobs:
         with self._lock:
             for job in [job for job in self._jobs.values() if job.principal.tenant_id == tenant_id]:
                 del self._jobs[job.id]
+
+
+def _person(principal: Principal) -> tuple[str, str]:
+    return principal.tenant_id, principal.user_id
 
 
 def _hash(grant: str) -> bytes:

@@ -8,7 +8,7 @@ and the only secret in it is the person's own hub token. Only containers separat
 ::
 
     DATA/people/<hub user>/home       what JupyterLab shows; ~/partage leads to the tenant's shared folder
-    DATA/people/<hub user>/private    runtime files, settings, history, temporary files
+    DATA/people/<hub user>/private    runtime files, settings, history, temporary files (a rendering's folder goes with it)
     DATA/shared/<tenant>              shared by the tenant's people
     DATA/welcome[/<tenant>]/*.ipynb   copied into a home that is made new: what a person deletes does not come back
     DATA/lab                          JupyterLab's defaults (datapilot_kernel.notebook.lab)
@@ -32,6 +32,7 @@ from traitlets import Unicode
 
 from hub_config.hub.settings import HubSettings
 from hub_config.hub.spawning.base import PersonSpawner
+from hub_config.hub_names import rendering_of
 
 _TO_END_S = 10
 """How long a server may take to end at each of the three ways of asking."""
@@ -88,11 +89,18 @@ class LocalSpawner(PersonSpawner, LocalProcessSpawner):
         for folder in (people, self.folder, self.home, *self._private().values(), shared.parent, shared):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder.chmod(0o700)  # whatever it was made with
+        if self.person.kind == "rendering":
+            return  # nothing of what a viewer may see goes where others read
         link = self.home / "partage"
         if not link.exists() and not link.is_symlink():
             link.symlink_to(shared, target_is_directory=True)
-        if is_new and self.person.kind == "notebook":
+        if is_new:
             self._welcome()
+
+    async def delete_forever(self) -> None:
+        """Keep nothing of a rendering; a person's files are theirs, and stay."""
+        if rendering_of(self.user.name) is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _welcome(self) -> None:
         general = Path(self.data_dir) / "welcome"

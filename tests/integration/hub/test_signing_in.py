@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -306,6 +308,17 @@ def test_while_the_api_is_away_a_sentence_is_said_and_sessions_stand(platform: H
     finally:
         platform.api.start().wait_ready()
     assert _is_in(browser)
+
+
+# ── what a request may take ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_body_that_no_form_has_is_refused_before_it_is_taken(platform: HubWorld) -> None:
+    hub = urlsplit(platform.hub_url)
+    with socket.create_connection((str(hub.hostname), int(hub.port or 80)), 10) as connection:
+        head = f"POST /hub/login HTTP/1.1\r\nHost: {hub.netloc}\r\nContent-Length: {64 * 1024**2}\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(64).startswith(b"HTTP/1.1 400"), "before a byte of it"
 
 
 # ── a start ───────────────────────────────────────────────────────────────────────────────────────────────────────

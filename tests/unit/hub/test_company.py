@@ -14,7 +14,7 @@ from tests.oidc_server import Oidc, oidc_server
 
 pytest.importorskip("oauthenticator")
 
-from hub_config.hub.company import Company, NotValid, ProviderAway
+from hub_config.hub.company import Company, NotValid, ProviderAway, cookie_of
 from hub_config.hub.settings import HubSettings, Provider
 
 
@@ -97,3 +97,14 @@ def test_a_configuration_that_is_not_the_issuers_is_refused(provider: Oidc, conf
 def test_a_provider_on_the_network_must_be_https() -> None:
     with pytest.raises(ValueError, match="https"):
         Provider(id="x", name="X", issuer="http://id.example", client_id="c")
+
+
+def test_no_server_of_a_host_below_ours_can_set_the_cookie_of_a_sign_in(tmp_path: Path) -> None:
+    def named(**more: Any) -> tuple[str, str]:
+        return cookie_of(HubSettings(_secrets_dir=None, data_dir=tmp_path, api_token="t" * 40, **more), "/hub/")
+
+    site = "https://app.example.fr"
+    assert named(public_url=site, subdomain_host=site) == ("__Host-datapilot-company", "/")
+    assert named(public_url=site) == ("datapilot-company", "/hub/company/"), "one host: no notebook's server is sent it"
+    plain = "http://app.localhost:8000"
+    assert named(public_url=plain, subdomain_host=plain)[0] == "datapilot-company", "no browser takes the prefix without TLS"

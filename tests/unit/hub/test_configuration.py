@@ -115,6 +115,12 @@ def test_a_wildcard_gives_every_server_its_own_host_and_its_own_cookies(tmp_path
     assert shared.JupyterHub.cookie_host_prefix_enabled is False
 
 
+def test_what_the_hub_writes_down_is_nobody_elses(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, data_dir=tmp_path / "hub")
+    apply_config(settings, Config())
+    assert (tmp_path / "hub").stat().st_mode & 0o777 == 0o700
+
+
 def test_what_lives_on_when_the_hub_restarts(tmp_path: Path) -> None:
     c = _config(_settings(tmp_path))
     assert (c.JupyterHub.cleanup_servers, c.JupyterHub.cleanup_proxy) == (False, False)

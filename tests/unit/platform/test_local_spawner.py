@@ -6,12 +6,15 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("jupyterhub")
 
 from hub_config.hub.spawning.local import LocalSpawner, moment_of
+from hub_config.hub_names import hub_user_name, rendering_user_name
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process was started, by /proc")
 
@@ -56,3 +59,18 @@ def test_a_dead_process_that_nobody_took_leave_of_is_dead(spawner: LocalSpawner)
     _remembered(spawner, dying.pid, started)
     assert asyncio.run(spawner.poll()) == 0
     dying.wait()
+
+
+def test_a_rendering_shares_nothing_and_leaves_nothing(spawner: LocalSpawner, tmp_path: Path) -> None:
+    spawner.data_dir = str(tmp_path)
+    spawner.user = SimpleNamespace(name=rendering_user_name("0" * 32, "f" * 32))
+    spawner._make_folders()
+    assert spawner.home.is_dir()
+    assert not (spawner.home / "partage").exists()
+    asyncio.run(spawner.delete_forever())
+    assert not spawner.folder.exists()
+    spawner.user = SimpleNamespace(name=hub_user_name("0" * 32, "f" * 32))
+    spawner._make_folders()
+    assert (spawner.home / "partage").is_dir()
+    asyncio.run(spawner.delete_forever())
+    assert spawner.home.is_dir(), "a person's files are theirs"

@@ -117,6 +117,19 @@ def test_a_sign_in_that_is_not_good_opens_nothing(hubbed: World, hub: HubServer,
         assert code in hub.codes  # another browser's code is not even tried
 
 
+@pytest.mark.parametrize("code", ["%00" * 20, "%0a" * 20, "%20" * 20, "%C3%A9" * 20, "f" * 513])
+def test_what_is_no_code_is_never_asked_of_the_hub(hubbed: World, hub: HubServer, code: str) -> None:
+    """A hub on PostgreSQL fails on a NUL; taken for « away », that would stop everybody's notebooks for a while."""
+    browser = Browser(hubbed)
+    asked = _asked(browser)
+    hub.answer = (500, b"the database takes no NUL")
+    assert _back(browser, asked["state"], code).status_code == 403
+    hub.answer = None
+    hub.add("a-notebooks-own-token", hub_user_name(hubbed.tenant_id(), hubbed.user_id("analyst")))
+    exchanged = hubbed.client.post("/api/v1/auth/exchange", json={"token": "a-notebooks-own-token"})
+    assert exchanged.status_code == 200, exchanged.text
+
+
 def test_a_hub_that_is_away_is_said_so(hubbed: World, hub: HubServer) -> None:
     browser = Browser(hubbed)
     asked = _asked(browser)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from hub_config.hub_names import rendering_of
+from hub_config.rendering.jobs import PERSON_KEPT
 from hub_config.rendering.markup import cleaned, places
 from tests.platform_support import World, make_world, wait_until
 from tests.rendering_hub import TOKEN, RenderingHub, rendering_hub
@@ -209,3 +210,17 @@ def test_places_are_found_in_order() -> None:
     a, b = "a" * 32, "b" * 32
     markup = f'<section class="dp-tile" data-tile="{b}"></section><p>x</p><section data-tile="{a}"></section>'
     assert places(cleaned(markup)) == [b, a]
+
+
+def test_a_persons_pages_do_not_fill_the_memory(world: World, hub: RenderingHub, published: tuple[str, str]) -> None:
+    dashboard, _ = published
+    other, process = _begin(world, hub, dashboard, "analyst")
+    assert _grant(world, "POST", "/page", process, json={"markup": "", "tiles": []}).status_code == 204
+    made = []
+    for _ in range(PERSON_KEPT + 2):
+        rendering, process = _begin(world, hub, dashboard)
+        assert _grant(world, "POST", "/page", process, json={"markup": "", "tiles": []}).status_code == 204
+        made.append(rendering)
+    found = [_call(world, "GET", f"/renderings/{each}", "viewer").status_code for each in made]
+    assert found == [404, 404] + [200] * PERSON_KEPT
+    assert _call(world, "GET", f"/renderings/{other}", "analyst").status_code == 200, "another person's stays"
