@@ -141,7 +141,7 @@ def tests(node: Path) -> int:
     made = environment(node)
     install_packages(made)
     return subprocess.run(  # noqa: S603 -- node of this machine
-        [str(node / "node"), "node_modules/jest/bin/jest.js"], cwd=HERE, env=made, check=False
+        [str(node / "node"), "test/run.mjs"], cwd=HERE, env=made, check=False
     ).returncode
 
 

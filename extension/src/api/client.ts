@@ -107,7 +107,7 @@ export class Client {
     if (accept) {
       headers['Accept'] = accept;
     }
-    const init: RequestInit = { method: request.method ?? 'GET', headers, signal, cache: 'no-store', redirect: 'manual' };
+    const init: RequestInit = { method: request.method ?? 'GET', headers, signal, redirect: 'manual' };
     if (request.raw !== undefined) {
       init.body = request.raw;
       headers['Content-Type'] = 'application/octet-stream';

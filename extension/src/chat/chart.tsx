@@ -2,29 +2,11 @@ import * as React from 'react';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 
+import { barsOf, metaOf } from './chart-words';
 import { Answer, ChartOut } from '../protocol';
 import { useChat } from './context';
 
 const PLOTLY = 'application/vnd.plotly.v1+json';
-
-interface IMeta {
-  type: string;
-  alternatives: string[];
-}
-
-/** What the platform says about a chart: its type and the others that fit. */
-export function metaOf(chart: Record<string, unknown> | null): IMeta | null {
-  const layout = chart?.['layout'] as { meta?: { datapilot?: Partial<IMeta> } } | undefined;
-  const found = layout?.meta?.datapilot;
-  return found?.type && found.alternatives ? { type: found.type, alternatives: found.alternatives } : null;
-}
-
-/** How many bars lie below one another: each needs its room. */
-export function barsOf(chart: Record<string, unknown>): number {
-  const traces = (chart['data'] as { type?: string; orientation?: string; y?: unknown[] }[] | undefined) ?? [];
-  const lying = traces.filter(trace => trace.type === 'bar' && trace.orientation === 'h');
-  return lying.reduce((most, trace) => Math.max(most, trace.y?.length ?? 0), 0);
-}
 
 /** The chart of an answer, drawn by JupyterLab's own Plotly renderer; another type is made by the server half. */
 export function Chart({ answer }: { answer: Answer }): JSX.Element | null {
