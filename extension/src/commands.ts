@@ -8,4 +8,10 @@ export namespace CommandIDs {
   export const newConversation = 'datapilot:new-conversation';
   /** Stop the question that runs. */
   export const stop = 'datapilot:stop';
+  /** Open one of the conversations again in the chat; `{ conversation: string }`. */
+  export const reopen = 'datapilot:reopen';
+  /** Show sources and files; publishing; the history. */
+  export const data = 'datapilot:data';
+  export const publish = 'datapilot:publish';
+  export const history = 'datapilot:history';
 }

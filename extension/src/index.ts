@@ -9,6 +9,7 @@ import { Client } from './api/client';
 import { CommandIDs } from './commands';
 import { chatIcon, datapilotIcon } from './icons';
 import { Kept } from './kept';
+import { sections } from './sections';
 import { Session } from './session';
 import { Panels, Sidebar } from './sidebar';
 import { IChat, IDataPilot, IPanels, Language } from './tokens';
@@ -131,6 +132,10 @@ const chat: JupyterFrontEndPlugin<void> = {
       label: trans.__('Stop the question that runs'),
       execute: async () => (await shown()).stop()
     });
+    app.commands.addCommand(CommandIDs.reopen, {
+      label: trans.__('Open a conversation again'),
+      execute: async args => (await shown()).reopen(String(args['conversation'] ?? ''))
+    });
     for (const command of [CommandIDs.ask, CommandIDs.newConversation, CommandIDs.stop]) {
       palette?.addItem({ command, category: 'DataPilot' });
     }
@@ -138,4 +143,4 @@ const chat: JupyterFrontEndPlugin<void> = {
 };
 
 export { IDataPilot, IPanels } from './tokens';
-export default [session, sidebar, chat];
+export default [session, sidebar, chat, sections];

@@ -97,4 +97,6 @@ export interface IChat {
   begin(): void;
   /** Stop what runs. */
   stop(): void;
+  /** Open one of the API's conversations again, with its source. Throws what the request throws. */
+  reopen(conversationId: string): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { Chips } from './chips';
 import { useChat } from './context';
 import { Feedback } from './feedback';
 import { IconButton, Menu } from './parts';
+import { Pin } from '../publish/pin';
 import { Sql } from './sql';
 import { Table } from './table';
 import { Trust } from './trust';
@@ -60,6 +61,7 @@ export function AnswerView(props: { turn: Turn; answer: Answer; busy: boolean; o
             ))}
         </div>
         <span className="dp-Spacer" />
+        <Pin answer={answer} question={turn.question} />
         <Menu
           icon={insertIcon}
           label={trans.__('Insert into the notebook')}

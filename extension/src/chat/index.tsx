@@ -93,6 +93,13 @@ class ChatPanel extends ReactWidget implements IChat {
     this._conversation.stop();
   }
 
+  /** Open one of the API's conversations again, with its source. */
+  async reopen(conversationId: string): Promise<void> {
+    const found = await this._conversation.open(conversationId);
+    this._source = found.source_id;
+    await this._options.datapilot.sources.choose(found.source_id);
+  }
+
   override dispose(): void {
     if (this.isDisposed) {
       return;
