@@ -18,6 +18,7 @@ import ssl
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -117,9 +118,14 @@ def build(node: Path) -> bool:
     made = environment(node)
     install_packages(made)
     shutil.rmtree(HERE / "lib", ignore_errors=True)
-    shutil.rmtree(BUNDLE, ignore_errors=True)
+    before = [p for p in BUNDLE.rglob("*") if p.is_file()]
+    began = time.time()
     run([str(node / "node"), "node_modules/typescript/bin/tsc", "-p", "."], made)
     run([str(Path(sys.executable).parent / "jupyter-builder"), "build", "."], made)
+    # The bundle of before stands until the new one does: a JupyterLab that is being opened finds one of the two.
+    for file in before:
+        if file.is_file() and file.stat().st_mtime < began:
+            file.unlink()
     STAMP.write_text(json.dumps({"built": wanted}), encoding="utf-8")
     return True
 
