@@ -83,6 +83,14 @@ class Memory implements IKept {
 }
 
 const soon = (milliseconds = 20): Promise<void> => new Promise(resolve => setTimeout(resolve, milliseconds));
+/** Wait until nothing runs; a busy machine takes its time. */
+async function ended(conversation: Conversation): Promise<void> {
+  for (let tries = 0; conversation.running && tries < 1_000; tries++) {
+    await soon(5);
+  }
+  await soon(5);
+}
+
 const at_once = (): Promise<void> => new Promise(resolve => setImmediate(resolve));
 const offline = (): ApiError => new ApiError('offline', 'network', 'parti');
 const question = { kind: 'question', question: 'combien ?' } as const;
@@ -94,13 +102,13 @@ test('a question runs, ends, and its conversation goes on', async () => {
   assert.ok(conversation.ask('s1', question));
   assert.ok(!conversation.ask('s1', question), 'one at a time');
   assert.ok(kept.read('running'));
-  await soon();
+  await ended(conversation);
   assert.equal(conversation.turns[0].state.state, 'ended');
   assert.equal(conversation.id, 'c1');
   assert.equal(kept.get('running'), null);
   assert.equal(kept.get('conversation:s1'), 'c1');
   assert.ok(conversation.ask('s1', { kind: 'plan', question: 'combien ?', plan: { a: 1 } }));
-  await soon();
+  await ended(conversation);
   const body = place.asked[1].body as { query: Record<string, unknown> };
   assert.deepEqual(body.query, { source_id: 's1', question: 'combien ?', plan: { a: 1 }, conversation_id: 'c1' });
 });
@@ -109,7 +117,7 @@ test('SQL comes alone', async () => {
   const place = new Place([outcome]);
   const conversation = new Conversation(place, new Memory(), at_once);
   conversation.ask('s1', { kind: 'sql', question: 'combien ?', sql: 'SELECT 1' });
-  await soon();
+  await ended(conversation);
   assert.deepEqual((place.asked[0].body as { query: unknown }).query, { source_id: 's1', sql: 'SELECT 1' });
 });
 
@@ -117,7 +125,7 @@ test('a connection that breaks is taken up where it broke, and nothing is asked 
   const place = new Place([queued, offline()], [step, offline()], [step, outcome]);
   const conversation = new Conversation(place, new Memory(), at_once);
   conversation.ask('s1', question);
-  await soon();
+  await ended(conversation);
   assert.equal(conversation.turns[0].state.state, 'ended');
   assert.deepEqual(
     place.asked.map(one => [one.method, one.query]),
@@ -130,7 +138,7 @@ test('a question that never arrived is sent again under its own id', async () =>
   const place = new Place([offline()], [queued, step, outcome]);
   const conversation = new Conversation(place, new Memory(), at_once);
   conversation.ask('s1', question);
-  await soon();
+  await ended(conversation);
   const ids = place.asked.map(one => (one.body as { request_id: string }).request_id);
   assert.equal(ids.length, 2);
   assert.equal(ids[0], ids[1]);
@@ -144,7 +152,7 @@ test('Stop is seen at once, in whatever state', async () => {
   const turn = conversation.turns[0];
   conversation.stop();
   assert.ok(turn.state.state === 'running' && turn.state.stopping);
-  await soon();
+  await ended(conversation);
   assert.equal(turn.state.state, 'stopped');
   assert.equal(place.asked.filter(one => one.method === 'DELETE').length, 1);
   assert.equal(place.aborted, 1);
@@ -156,12 +164,12 @@ test('an edit runs in the place of its turn, which shows the answer before until
   const place = new Place([outcome], [queued, 'wait']);
   const conversation = new Conversation(place, new Memory(), at_once);
   conversation.ask('s1', question);
-  await soon();
+  await ended(conversation);
   const turn = conversation.turns[0];
   place.scripts = [[queued, step, second]];
   conversation.again(turn, { kind: 'plan', question: 'combien ?', plan: {} });
   assert.equal((turn.outcome as { id: string }).id, 'q1');
-  await soon();
+  await ended(conversation);
   assert.equal((turn.outcome as { id: string }).id, 'q2');
   assert.equal(turn.firstQueryId, 'q1', 'feedback is about what was asked');
   assert.equal(conversation.turns.length, 1);
@@ -171,7 +179,7 @@ test('what the platform refuses is told, not tried again', async () => {
   const place = new Place([new ApiError('said', 'too_many', 'Trop de questions.', 429)]);
   const conversation = new Conversation(place, new Memory(), at_once);
   conversation.ask('s1', question);
-  await soon();
+  await ended(conversation);
   const { state } = conversation.turns[0];
   assert.ok(state.state === 'broken' && state.error.message === 'Trop de questions.');
   assert.equal(place.asked.length, 1);
