@@ -75,7 +75,7 @@ def lab_world(folder: Path, *, demo: bool = True, database: str | None = None, r
         notebooks = folder / "notebooks"
         notebooks.mkdir()
         # The API's port stays the service's own while it runs.
-        more = {"DATAPILOT_API_URL": service.address, "JUPYTERHUB_API_TOKEN": token}
+        more = {"DATAPILOT_API_URL": service.address, "DATAPILOT_PAGES_URL": service.address, "JUPYTERHUB_API_TOKEN": token}
         french(folder)
         url = stack.enter_context(servers.lab(folder, notebooks, **more))
         made = LabWorld(folder, url.removesuffix("/tree"), hub, world, service, source_id, token, notebooks, stack)

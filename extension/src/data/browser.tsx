@@ -5,22 +5,7 @@ import { chatIcon, tableIcon } from '../icons';
 import { Browsed, BrowsedTable, SourceOut } from '../protocol';
 import { Problem, sentenceOfError } from '../panel';
 import { IDataPilot } from '../tokens';
-
-/** Tables of a source whose name, label or columns hold what was typed; accents and case do not matter. */
-export function found(tables: readonly BrowsedTable[], typed: string): BrowsedTable[] {
-  const wanted = bare(typed);
-  return tables.filter(
-    table =>
-      !wanted ||
-      [table.name, table.label ?? '', ...table.columns.flatMap(column => [column.name, column.label ?? ''])].some(text =>
-        bare(text).includes(wanted)
-      )
-  );
-}
-
-function bare(text: string): string {
-  return text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').toLowerCase().trim();
-}
+import { found } from './search';
 
 /** The tables of a source in the layer's words; a question is asked by a click. */
 export function Browser(props: { datapilot: IDataPilot; source: SourceOut; onAsk: (question: string) => void }): JSX.Element {
