@@ -277,8 +277,8 @@ class UploadHandler(PassHandler):
             return
         if not self.current_user:
             raise web.HTTPError(403)
-        rule = rule_for("POST", self._PATH)
-        if rule is None:
+        rule = rule_for(self.request.method or "", self._PATH)
+        if rule is None:  # a GET too, which no token of a form protects: it would hold a connection to the API for good
             raise Said.ours(404, "not_allowed")
         self._rule = rule
         if self.request.connection is not None:

@@ -227,6 +227,14 @@ def test_a_file_streams_through(person: httpx.Client, api: Upstream) -> None:
     assert sent.headers["x-file-name"] == "%C3%A9t%C3%A9.csv"
 
 
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+def test_an_address_of_uploads_that_is_merely_opened_sends_nothing(api: Upstream, person: httpx.Client, method: str) -> None:
+    refused = person.request(method, "api/data-sources/upload")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (404, "not_allowed")
+    time.sleep(0.3)
+    assert not [r.path for r in api.asked], "neither an upload nor an exchange was begun"
+
+
 def test_a_page_that_is_gone_ends_what_passes(person: httpx.Client, lab: Lab, api: Upstream) -> None:
     # Whatever takes long at the API: here, a result that never comes.
     api.hanging = f"/api/v1/queries/{SOURCE}/result"
