@@ -36,8 +36,10 @@ panel: $(STAMP)
 demo: install
 	@$(BIN)/datapilot demo $(if $(PORT),--port $(PORT))
 
+# Two workers: much of the time is waiting for containers and browsers. `make test WORKERS=0`: one after the other.
+WORKERS ?= 2
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 # For every commit: lint, types, the tests that need no server.
 check: install lint types

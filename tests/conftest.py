@@ -39,6 +39,25 @@ def pytest_configure(config: pytest.Config) -> None:
             _running.append(server)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together under xdist what shares something dear: Docker's engine and its firewall, the platform of processes.
+
+    Everything else is kept by file. The longest come first, so that the two workers end together.
+    """
+    groups: dict[pytest.Item, str] = {}
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath).as_posix()
+        if item.get_closest_marker("docker") is not None or "/docker/" in path:
+            groups[item] = "docker"
+        elif "hub_world" in getattr(item, "fixturenames", ()) or "integration/hub/" in path:
+            groups[item] = "hub"
+        else:
+            groups[item] = path
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    order = {"docker": 0, "hub": 1}
+    items.sort(key=lambda item: order.get(groups[item], 2))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     while _running:
         server = _running.pop()
@@ -52,6 +71,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if reason:
             terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
     if reason := ssh_server.missing():
+        terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
+    from tests import docker_engine as engines
+
+    if reason := engines.missing():
         terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
 
 

@@ -277,7 +277,10 @@ def test_own_tenant(world: World, things: Things, role: str, audience: Any) -> N
             assert answer.status_code not in (401, 403), said
             assert answer.status_code < 500 or answer.json()["error"]["incident"] is None, said
             if method == "GET" and role in ("administrator", "analyst"):
-                mine = not any(part in path for part in ("{query_id}", "{conversation_id}", "{rendering_id}")) or role == "analyst"
+                mine = (
+                    not any(part in path for part in ("{query_id}", "{conversation_id}", "{rendering_id}"))
+                    or role == "analyst"
+                )
                 assert answer.status_code == (200 if mine else 404), said
         else:
             assert answer.status_code == 403, said

@@ -210,7 +210,7 @@ def test_the_file_is_its_owners_alone_and_refused_otherwise(kept: Kept) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "\n# rien\n", "abc 1\n", f"{Fernet.generate_key().decode()} hier\n", "A" * 43 + "= 1\n", "\xff\xfe"]
+    "content", ["", "\n# rien\n", "abc 1\n", "Zm9v" * 10 + "Zm8= hier\n", "A" * 43 + "= 1\n", "\xff\xfe"]
 )
 def test_a_file_of_something_else_is_refused_without_a_word_of_it(tmp_path: Path, content: str) -> None:
     path = tmp_path / "k"
