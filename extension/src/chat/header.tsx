@@ -82,11 +82,19 @@ function Conversations(props: { onClose: () => void; onSource: (sourceId: string
       setProblem((error as Error).message);
     }
   };
+  const changed = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+      await load(null);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
   const rename = async (one: ConversationOut): Promise<void> => {
     const asked = await InputDialog.getText({ title: trans.__('Rename the conversation'), text: one.title });
     if (asked.button.accept && asked.value?.trim()) {
-      await client.json(`api/conversations/${one.id}`, { method: 'PATCH', body: { title: asked.value.trim().slice(0, 120) } });
-      await load(null);
+      const title = asked.value.trim().slice(0, 120);
+      await changed(() => client.json(`api/conversations/${one.id}`, { method: 'PATCH', body: { title } }));
     }
   };
   const remove = async (one: ConversationOut): Promise<void> => {
@@ -96,11 +104,12 @@ function Conversations(props: { onClose: () => void; onSource: (sourceId: string
       buttons: [Dialog.cancelButton({ label: trans.__('Cancel') }), Dialog.warnButton({ label: trans.__('Delete') })]
     });
     if (sure.button.accept) {
-      await client.json(`api/conversations/${one.id}`, { method: 'DELETE' });
-      if (conversation.id === one.id) {
-        conversation.clear(one.source_id);
-      }
-      await load(null);
+      await changed(async () => {
+        await client.json(`api/conversations/${one.id}`, { method: 'DELETE' });
+        if (conversation.id === one.id) {
+          conversation.clear(one.source_id);
+        }
+      });
     }
   };
   const sources = new Map((datapilot.sources.list ?? []).map(source => [source.id, source.name]));

@@ -134,7 +134,10 @@ class ChatPanel extends ReactWidget implements IChat {
     if (sources.current?.id !== sourceId) {
       this._source = sourceId;
       this._conversation.clear();
-      void sources.choose(sourceId).then(() => this._conversation.restore(sourceId));
+      sources
+        .choose(sourceId)
+        .then(() => this._conversation.restore(sourceId))
+        .catch(error => this._options.datapilot.noticed(error));
     }
   }
 
