@@ -71,6 +71,9 @@ class Panel:
 
     def open(self, path: str = "", query: str = "?reset") -> Panel:
         self.page.goto(f"{self.world.lab_url}{path}{query}")
+        self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('datapilot:open')", timeout=90_000)
+        self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.evaluate("() => window.jupyterapp.commands.execute('datapilot:open', { panel: 'chat' })")
         self.page.wait_for_selector(".dp-Composer-text:not([disabled])", timeout=90_000)
         self.page.wait_for_selector(".dp-Source option:not([value=''])", state="attached", timeout=30_000)
         return self
@@ -108,6 +111,12 @@ def test_from_a_dropped_csv_to_an_answer_in_a_notebook(panel: Panel, world: LabW
     panel.tab("Données")
     page.wait_for_selector(".dp-TableView")
     panel.shot("data")
+    # What is no table is refused in a sentence.
+    page.evaluate(DROP, {"name": "photo.png", "bytes": [137, 80, 78, 71]})
+    page.locator(".dp-Incoming [role=alert]", has_text="n’est pas un fichier CSV").wait_for()
+    assert page.locator(".dp-Keep").count() == 0
+    page.locator("button[aria-label='Renoncer à «\u00a0photo.png\u00a0»']").click()
+    page.wait_for_selector(".dp-Incoming", state="detached")
     page.evaluate(DROP, {"name": "ventes_printemps.csv", "bytes": list(CSV)})
     page.wait_for_selector(".dp-FileView")
     said = page.locator(".dp-Understood").inner_text()
@@ -138,16 +147,6 @@ def test_from_a_dropped_csv_to_an_answer_in_a_notebook(panel: Panel, world: LabW
     panel.shot("data_notebook")
     sources = {s["name"]: s for s in world.api().get("/data-sources").json()["items"]}
     assert sources["ventes printemps"]["type"] == "files"
-
-
-def test_what_is_no_table_is_refused_in_a_sentence(panel: Panel) -> None:
-    page = panel.open().page
-    panel.tab("Données")
-    page.evaluate(DROP, {"name": "photo.png", "bytes": [137, 80, 78, 71]})
-    page.locator(".dp-Incoming [role=alert]", has_text="n’est pas un fichier CSV").wait_for()
-    assert page.locator(".dp-Keep").count() == 0
-    page.locator("button[aria-label='Renoncer à «\u00a0photo.png\u00a0»']").click()
-    page.wait_for_selector(".dp-Incoming", state="detached")
 
 
 def test_a_notebook_is_checked_and_its_publication_asked_for(panel: Panel, world: LabWorld) -> None:
@@ -259,14 +258,16 @@ def test_history_is_searched_asked_again_and_opened_again(panel: Panel, world: L
     page.locator(".dp-Turn .dp-Sentence").first.wait_for()
 
 
-@pytest.mark.parametrize("section", ["Données", "Publier", "Historique"])
-def test_sections_in_the_dark(panel: Panel, section: str) -> None:
+def test_sections_in_the_dark(panel: Panel) -> None:
     page = panel.open().page
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-    panel.tab(section)
-    page.wait_for_timeout(1_500)
-    if section == "Données":
-        page.locator(".dp-TableView-head").first.click()
-    panel.shot(f"dark_{ {'Données': 'data', 'Publier': 'publish', 'Historique': 'history'}[section] }")
-    panel.check()
+    page.wait_for_selector("body[data-jp-theme-light=false]")
+    for name, section in (("data", "Données"), ("publish", "Publier"), ("history", "Historique")):
+        panel.tab(section)
+        page.wait_for_selector(f"#dp-section-{name}:not(.lm-mod-hidden) .dp-Pane-body")
+        if name == "data":
+            page.locator(".dp-TableView-head").first.click()
+        page.wait_for_timeout(800)
+        panel.shot(f"dark_{name}")
+        panel.check()
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
