@@ -90,6 +90,15 @@ _AWAY = frozenset(
 """Reasons of a source that would answer at another moment: a failed dependency."""
 
 
+def is_away(reason: str) -> bool:
+    """Tell whether a failure's reason is a source that would answer at another moment.
+
+    >>> is_away("unreachable"), is_away("fault")
+    (True, False)
+    """
+    return reason in _AWAY
+
+
 def status_of(error: DataPilotError) -> int:
     """Return the HTTP status of an error: whose fault it is decides.
 

@@ -79,18 +79,20 @@ class Dashboards:
 
     def gallery(self, principal: Principal, *, limit: int) -> list[Shown]:
         """Return what is published and open to the person, by name."""
-        statement = (
-            select(Dashboard.id, Dashboard.name, Workspace.name, DashboardVersion.created_at, DashboardVersion.content_json)
-            .select_from(Dashboard)
-            .join(DashboardVersion, DashboardVersion.id == Dashboard.published_version_id)
-            .outerjoin(Workspace, Workspace.id == Dashboard.workspace_id)
-            .where(open_to(principal))
-            .order_by(Dashboard.name, Dashboard.id)
-            .limit(limit)
-        )
+        statement = _shown(principal).order_by(Dashboard.name, Dashboard.id).limit(limit)
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
             rows = session.execute(statement).all()
         return [Shown(i, n, workspace, at, len(content.get("tiles", ()))) for i, n, workspace, at, content in rows]
+
+    def shown(self, principal: Principal, dashboard_id: str) -> Shown:
+        """Return one of the gallery. Raises NotFound."""
+        statement = _shown(principal).where(Dashboard.id == dashboard_id)
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            row = session.execute(statement).one_or_none()
+        if row is None:
+            raise NotFound(log="dashboard of the gallery")
+        found_id, name, workspace, at, content = row
+        return Shown(found_id, name, workspace, at, len(content.get("tiles", ())))
 
     def read(self, principal: Principal, dashboard_id: str) -> Dashboard:
         """Return one that the person reaches. Raises NotFound."""
@@ -292,6 +294,16 @@ def edited(session: ScopedSession, principal: Principal, dashboard_id: str) -> D
     if found is None or principal.role == "viewer":
         raise NotFound(log="dashboard to edit")
     return found
+
+
+def _shown(principal: Principal) -> Any:
+    return (
+        select(Dashboard.id, Dashboard.name, Workspace.name, DashboardVersion.created_at, DashboardVersion.content_json)
+        .select_from(Dashboard)
+        .join(DashboardVersion, DashboardVersion.id == Dashboard.published_version_id)
+        .outerjoin(Workspace, Workspace.id == Dashboard.workspace_id)
+        .where(open_to(principal))
+    )
 
 
 def open_to(principal: Principal) -> ColumnElement[bool]:

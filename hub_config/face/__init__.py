@@ -1,4 +1,5 @@
 """The product's face: the mark, and one style sheet for the API's pages and the hub's. Each serves it from its own origin.
+Beside it what the page of a dashboard needs: its own sheet, and the script that fetches the tiles.
 
 ``folder()`` is where the files are: the API serves them below ``/static/``, the hub's process names the folder to its own
 static handler. Nothing is fetched from elsewhere: system fonts, no pictures but the mark.
@@ -10,7 +11,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-FILES = ("datapilot.css", "logo.svg")
+FILES = ("datapilot.css", "logo.svg", "dashboard.css", "dashboard.js")
 
 
 def folder() -> Path:

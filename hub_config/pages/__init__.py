@@ -10,9 +10,11 @@
     links      what stands in mails: an invitation, a new password
     home       where one lands, by role
     account    one's own name, password, sessions
+    dashboards a published dashboard, its tiles one by one, their files; tiles: what a tile shows
     rendering  templates, their headers, the style
 
-A page works without script; the one script there is moves the secret of a mailed link from behind the ``#`` into its form.
+A page works without script. Two have one: the page of a mailed link moves its secret from behind the ``#`` into the form;
+a dashboard's fetches its tiles (without it the page says what is on it, and gives the files).
 Nothing is fetched from elsewhere. Texts come from the catalogues (``pages.toml``), in the browser's language.
 
 Rejected: a single-page application over the API's tokens (a token within reach of scripts, and a second set of permissions).

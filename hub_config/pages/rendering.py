@@ -98,13 +98,18 @@ class Renderer:
         """Return a path of ours as browsers know it."""
         return f"{self.base}{path}"
 
-    def page(self, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """Return a page."""
+    def part(self, template: str, **values: Any) -> str:
+        """Return a piece of a page that a script puts into its place; what people typed is escaped as in a page."""
+        return _environment().get_template(template).render(url=self.url, **values)
+
+    def page(self, template: str, *, status: int = 200, connects: bool = False, **values: Any) -> HTMLResponse:
+        """Return a page; ``connects``: its script asks this origin for more."""
+        connect = "connect-src 'self'; " if connects else ""
         nonce = secrets.token_urlsafe(16)
         html = _environment().get_template(template).render(url=self.url, hub=self.hub, nonce=nonce, **values)
         headers = {
             "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src 'self'; script-src 'nonce-{nonce}'; "
-            f"form-action {self._form_action}; base-uri 'none'; frame-ancestors 'none'",
+            f"{connect}form-action {self._form_action}; base-uri 'none'; frame-ancestors 'none'",
             "Referrer-Policy": "same-origin",
             "Content-Language": current_language(),
             "Vary": "Accept-Language, Cookie",

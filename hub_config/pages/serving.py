@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, quote
 import anyio.to_thread
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
@@ -124,6 +124,8 @@ class Page:
     ----------
     permission
         None only with ``why``: the reason for which it needs nobody.
+    problem
+        Makes the answer of an error; None: a page.
     """
 
     method: str
@@ -131,6 +133,7 @@ class Page:
     permission: Permission | None
     handler: Handler
     why: str = ""
+    problem: Callable[[Visit, DataPilotError], Response] | None = None
 
     def __post_init__(self) -> None:
         if (self.permission is None) == (not self.why):
@@ -173,11 +176,11 @@ def _endpoint(pages: Pages, by_method: dict[str, Page]) -> Callable[[Request], A
         try:
             return await _serve(visit, page)
         except DataPilotError as error:
-            return problem_page(visit, error)
-        except HTTPException:
+            return (page.problem or problem_page)(visit, error)
+        except (HTTPException, ClientDisconnect):
             raise
         except Exception as error:  # noqa: BLE001 -- the edge: whatever broke becomes a page with an incident's number
-            return problem_page(visit, fault_of(error, f"{page.method} {page.path}"))
+            return (page.problem or problem_page)(visit, fault_of(error, f"{page.method} {page.path}"))
 
     return endpoint
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from hub_config.pages import account, door, home, links, static
+from hub_config.pages import account, dashboards, door, home, links, static
 from hub_config.pages.serving import Page
+
+_BOARD = "/tableaux/{dashboard_id}"
 
 TABLE: tuple[Page, ...] = (
     Page("GET", "/", "account.read", home.home),
@@ -25,5 +27,11 @@ TABLE: tuple[Page, ...] = (
     Page("POST", "/account/password", "account.write", account.change_password),
     Page("POST", "/account/session", "account.write", account.end_session),
     Page("POST", "/account/sessions", "account.write", account.end_sessions),
-    Page("GET", "/static/{name}", None, static.static, why="the face"),
+    Page("GET", _BOARD, "dashboards.read", dashboards.dashboard),
+    Page("GET", f"{_BOARD}/etat", "dashboards.read", dashboards.state, problem=dashboards.part_problem),
+    Page("POST", f"{_BOARD}/tuiles/{{tile_id}}", "dashboards.read", dashboards.tile, problem=dashboards.part_problem),
+    Page(
+        "POST", f"{_BOARD}/tuiles/{{tile_id}}/{{kind}}", "dashboards.read", dashboards.file, problem=dashboards.file_problem
+    ),
+    Page("GET", "/static/{name}", None, static.static, why="the face, the charts' library"),
 )
