@@ -79,6 +79,7 @@ PUBLIC: dict[tuple[str, str], str] = {
     ("POST", "/api/v1/hub/sign-in"): "the hub's key is the credential",
     ("POST", "/api/v1/hub/company-sign-in"): "the hub's key is the credential",
     ("POST", "/api/v1/hub/person"): "the hub's key is the credential",
+    ("POST", "/api/v1/hub/gone"): "the hub's key is the credential",
     ("GET", "/api/v1/semantic-layers/schema"): "a published JSON Schema",
     ("GET", "/api/v1/openapi.json"): "the description of the API",
     ("GET", "/api/v1/healthz"): "alive",

@@ -23,7 +23,11 @@ SERVICE = "fr.datapilot.service"
 """Label of the platform's own containers (docker-compose.yml): those that are attached to tenants' networks."""
 
 BRIDGES = "dpt-"
-"""How every tenant's bridge begins: the host's firewall names them all by it."""
+"""How every tenant's bridge begins, and every rendering's: the host's firewall names them all by it."""
+RENDERING_PREFIX_BITS = 28
+"""Size of a rendering's network: room for it, the hub and the API, each made anew once."""
+RENDERING_SERVICES: tuple[Service, ...] = ("hub", "api")
+"""The platform's services on a rendering's network: nobody's browser goes there."""
 SHORT = 12
 
 
@@ -70,6 +74,25 @@ def bridge_name(installation: str, tenant_id: str) -> str:
     15
     """
     return BRIDGES + hashlib.sha256(f"{installation}/{tenant_id}".encode()).hexdigest()[:11]
+
+
+def rendering_network(tenant_id: str, rendering_id: str) -> str:
+    """Return the name of the network of one rendering, on which nothing else of the tenant is.
+
+    >>> rendering_network("a" * 32, "b" * 32)
+    'dpt-aaaaaaaaaaaa-bbbbbbbbbbbb'
+    """
+    return f"{network_name(tenant_id)}-{rendering_id[:SHORT]}"
+
+
+def rendering_bridge(installation: str, tenant_id: str, rendering_id: str) -> str:
+    """Return the name of a rendering's bridge; « r » is no digit of a tenant's.
+
+    >>> rendering_bridge("datapilot", "a" * 32, "b" * 32)[:5], len(rendering_bridge("datapilot", "a" * 32, "b" * 32))
+    ('dpt-r', 15)
+    """
+    digest = hashlib.sha256(f"{installation}/{tenant_id}/{rendering_id}".encode()).hexdigest()
+    return f"{BRIDGES}r{digest[:10]}"
 
 
 def alias_of(service: Service) -> str:

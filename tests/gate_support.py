@@ -29,7 +29,9 @@ def spawner(name: str = hub_user_name(TENANT, PERSON), given: ContainerSettings 
     """A spawner without a hub: for what it says, not for what it starts."""
     made = ContainerSpawner(given=given, image=given.image)
     made.user = SimpleNamespace(name=name)
-    made.network_name = names.network_name(made.person.tenant_id)
+    rendering = made.person.user_id if made.person.kind == "rendering" else None
+    tenant = made.person.tenant_id
+    made.network_name = names.rendering_network(tenant, rendering) if rendering else names.network_name(tenant)
     return made
 
 
@@ -51,6 +53,15 @@ def network_body() -> dict[str, Any]:
         "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.213.4.64/26"}]},
         "Labels": labels(tenant=TENANT),
     }  # fmt: skip
+
+
+def rendering_network_body() -> dict[str, Any]:
+    """The body with which the hub creates a rendering's network."""
+    made = changed(network_body(), "Name", names.rendering_network(TENANT, PERSON))
+    made["Options"]["com.docker.network.bridge.name"] = names.rendering_bridge(INSTALLATION, TENANT, PERSON)
+    made["IPAM"]["Config"][0]["Subnet"] = "10.213.255.240/28"
+    made["Labels"] = labels(tenant=TENANT, person=PERSON, kind="rendering")
+    return made
 
 
 def volume_body() -> dict[str, Any]:
@@ -89,6 +100,7 @@ class ScriptedEngine:
         self.containers = {
             names.container_name(TENANT, PERSON): labels(**whose, person=PERSON, kind="notebook"),
             "hub-1": labels(service="hub"),
+            "proxy-1": labels(service="proxy"),
             "gate-1": labels(service="docker-gate"),
             "other-installation": labels("autre", **whose, person=PERSON, kind="notebook"),
             "postgres-1": {},
@@ -96,6 +108,8 @@ class ScriptedEngine:
         self.networks = {
             names.network_name(TENANT): labels(**whose),
             names.network_name(OTHER): labels(tenant=OTHER),
+            names.rendering_network(TENANT, PERSON): labels(**whose, person=PERSON, kind="rendering"),
+            names.rendering_network(TENANT, COLLEAGUE): labels(**whose, person=COLLEAGUE, kind="rendering"),
             "core": labels(),
             "bridge": {},
             "host": {},
@@ -182,6 +196,7 @@ BAD_CONTAINERS: dict[str, tuple[str, Any]] = {
     "default network": ("HostConfig/NetworkMode", "bridge"),
     "core network": ("HostConfig/NetworkMode", "core"),
     "other tenant's network": ("HostConfig/NetworkMode", names.network_name(OTHER)),
+    "a rendering's network": ("HostConfig/NetworkMode", names.rendering_network(TENANT, PERSON)),
     "another's network namespace": ("HostConfig/NetworkMode", "container:hub-1"),
     "host's processes": ("HostConfig/PidMode", "host"),
     "another's processes": ("HostConfig/PidMode", "container:hub-1"),

@@ -14,11 +14,14 @@ from pydantic import Field, StringConstraints
 
 from hub_config.api.auth import Email, IdField, Password
 from hub_config.api.routing import Routes, ThePlatform, Wire, the_platform
+from hub_config.departed import Departed
 from hub_config.errors import NotFound, Unauthenticated
+from hub_config.hub_names import hub_user_name, person_of
 from hub_config.people.hub_sign_in import HubPerson
 from hub_config.principal import Role
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+HubId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 HubName = Annotated[str, StringConstraints(max_length=100)]
 
 
@@ -63,6 +66,20 @@ class HubPersonOut(Wire):
     email: str
     groups: list[str]
     epoch: int = Field(description="grows when the person's sessions are ended")
+
+
+class HubGoneIn(Wire):
+    """Whose files lie at the hub."""
+
+    tenants: Annotated[list[HubId], Field(max_length=500)]
+    people: Annotated[list[HubName], Field(max_length=500, description="hub users' names")]
+
+
+class HubGoneOut(Wire):
+    """Those of them who are gone for good: deleted here, and no row of them left."""
+
+    tenants: list[str]
+    people: list[str]
 
 
 def _is_the_hub(request: Request) -> None:
@@ -133,3 +150,13 @@ def company_sign_in(body: CompanySignInIn, platform: ThePlatform) -> HubPersonOu
 def person(body: HubPersonIn, platform: ThePlatform) -> HubPersonOut:
     """Return the person as they are now; 404 when they are gone or disabled."""
     return _out(platform.people.hub_sign_in.person(body.name))
+
+
+@routes.post("/gone", permission=None, summary="The hub: whose files are nobody's any more?")
+def gone(body: HubGoneIn, platform: ThePlatform) -> HubGoneOut:
+    """Return who is gone for good. Disabled people, viewers, and whom this database does not know are not."""
+    departed = Departed(platform.settings.data_dir, platform.database)
+    people = [found for found in map(person_of, body.people) if found is not None]
+    return HubGoneOut(
+        tenants=departed.tenants(body.tenants), people=[hub_user_name(*each) for each in departed.people(people)]
+    )

@@ -194,8 +194,10 @@ class Gate:
         body = _read(bodies.Connect, given)
         network = await self._look(f"{version}/networks/{match['id']}")
         policy.own_network(self._settings, network.get("Labels"))
+        whose = network.get("Labels") or {}
         service = await self._look(f"{version}/containers/{body.container}/json")
-        if policy.own_service(self._settings, service["Config"].get("Labels")) != body.endpoint.aliases[0]:
+        labels = service["Config"].get("Labels")
+        if policy.own_service(self._settings, labels, network=whose) != body.endpoint.aliases[0]:
             raise Denied("the alias is not the service's")
         sent = body.to_send() | {"Container": service["Id"]}
         return await self._engine.ask(call.method, _with(version, match, network["Id"]), body=sent)

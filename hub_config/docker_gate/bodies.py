@@ -20,6 +20,7 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Short = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")]
 Image = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9_.:/@-]{0,255}$")]
 Installation = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Bridge = Annotated[str, StringConstraints(pattern=r"^dpt-([0-9a-f]{11}|r[0-9a-f]{10})$")]
 Word = Annotated[str, StringConstraints(max_length=16_384, pattern=r"^[^\x00]*$")]
 Nothing = Annotated[None, BeforeValidator(lambda value: None if value in ([], {}, "", 0, False) else value)]
 """What clients send without meaning it: an empty list, an empty table, zero, false."""
@@ -34,7 +35,7 @@ class _Body(BaseModel):
 
 
 class TenantLabels(_Body):
-    """Of networks and of the volume that a tenant shares."""
+    """Whose it is, at least."""
 
     installation: Installation = Field(alias=names.INSTALLATION)
     tenant: Id = Field(alias=names.TENANT)
@@ -44,6 +45,13 @@ class VolumeLabels(TenantLabels):
     """Of volumes: with a person, it is that person's own."""
 
     person: Id | None = Field(None, alias=names.PERSON)
+
+
+class NetworkLabels(TenantLabels):
+    """Of networks: with a rendering's id and its kind, it is that rendering's own; else its tenant's."""
+
+    person: Id | None = Field(None, alias=names.PERSON)
+    kind: Literal["rendering"] | None = Field(None, alias=names.KIND)
 
 
 class ContainerLabels(TenantLabels):
@@ -168,7 +176,7 @@ class Addresses(_Body):
 class BridgeOptions(_Body):
     """A bridge on which the host has no address."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^dpt-[0-9a-f]{11}$")] = Field(alias="com.docker.network.bridge.name")
+    name: Bridge = Field(alias="com.docker.network.bridge.name")
     no_address: Literal["true"] = Field(alias="com.docker.network.bridge.inhibit_ipv4")
     masquerade: Literal["false"] = Field(alias="com.docker.network.bridge.enable_ip_masquerade")
     gateway_mode: Literal["isolated"] | None = Field(None, alias="com.docker.network.bridge.gateway_mode_ipv4")
@@ -184,7 +192,7 @@ class Network(_Body):
     ipv6: Literal[False] = Field(False, alias="EnableIPv6")
     attachable: Literal[False] = Field(False, alias="Attachable")
     ingress: Literal[False] = Field(False, alias="Ingress")
-    labels: TenantLabels = Field(alias="Labels")
+    labels: NetworkLabels = Field(alias="Labels")
     addresses: Addresses = Field(alias="IPAM")
     options: BridgeOptions = Field(alias="Options")
 

@@ -60,16 +60,18 @@ def own_container(settings: GateSettings, labels: Labels | None) -> Labels:
     return found
 
 
-def own_service(settings: GateSettings, labels: Labels | None) -> str:
-    """Return the alias of one of the platform's own containers."""
+def own_service(settings: GateSettings, labels: Labels | None, *, network: Labels) -> str:
+    """Return the alias of one of the platform's own containers on a network of these labels."""
     service = own(settings, labels).get(names.SERVICE, "")
     if service not in names.SERVICES:
         raise Denied("not a service that is attached to tenants' networks")
+    if network.get(names.KIND) == "rendering" and service not in names.RENDERING_SERVICES:
+        raise Denied("not a service that is attached to renderings' networks")
     return f"dp-{service}"
 
 
 def own_network(settings: GateSettings, labels: Labels | None) -> str:
-    """Return the tenant of a tenant's network: edge, core and the gate's own network are none."""
+    """Return the tenant of a tenant's or a rendering's network: edge, core and the gate's own network are none."""
     tenant = own(settings, labels).get(names.TENANT)
     if not tenant:
         raise Denied("not a tenant's network")
@@ -98,11 +100,22 @@ def check_container(
     labels, host = body.labels, body.host
     _same(settings, labels.installation)
     _named(name, names.container_name(labels.tenant, labels.person))
-    if host.network != names.network_name(labels.tenant) or own_network(settings, network) != labels.tenant:
-        raise Denied("the network is not the tenant's")
+    _network(settings, labels, host.network, network)
     _limits(settings, host)
     _mounts(settings, body, volumes)
     _temporary(settings, body)
+
+
+def _network(settings: GateSettings, labels: bodies.ContainerLabels, name: str, network: Labels) -> None:
+    """Refuse another network than the tenant's for a notebook, and than its very own for a rendering."""
+    rendering = labels.person if labels.kind == "rendering" else None
+    right = names.rendering_network(labels.tenant, rendering) if rendering else names.network_name(labels.tenant)
+    if (
+        name != right
+        or own_network(settings, network) != labels.tenant
+        or (network.get(names.PERSON), network.get(names.KIND)) != (rendering, "rendering" if rendering else None)
+    ):
+        raise Denied(f"the network is not the {'rendering' if rendering else 'tenant'}'s")
 
 
 def _limits(settings: GateSettings, host: bodies.Host) -> None:
@@ -150,20 +163,28 @@ def _temporary(settings: GateSettings, body: bodies.Container) -> None:
 
 
 def check_network(settings: GateSettings, body: bodies.Network) -> None:
-    """Refuse a network that is not a tenant's, in the pool, on its own bridge."""
+    """Refuse a network that is not a tenant's or a rendering's, in the pool, on its own bridge."""
     labels = body.labels
     _same(settings, labels.installation)
-    if body.name != names.network_name(labels.tenant):
-        raise Denied("the network's name is not its tenant's")
-    if body.options.name != names.bridge_name(settings.installation, labels.tenant):
-        raise Denied("the bridge's name is not its tenant's")
+    if (labels.person is None) != (labels.kind is None):
+        raise Denied("a network with a person is a rendering's")
+    if labels.person is None:
+        name, bits = names.network_name(labels.tenant), settings.network_prefix_bits
+        bridge = names.bridge_name(settings.installation, labels.tenant)
+    else:
+        name, bits = names.rendering_network(labels.tenant, labels.person), names.RENDERING_PREFIX_BITS
+        bridge = names.rendering_bridge(settings.installation, labels.tenant, labels.person)
+    if body.name != name:
+        raise Denied("the network's name is not its owner's")
+    if body.options.name != bridge:
+        raise Denied("the bridge's name is not its owner's")
     pool = ipaddress.IPv4Network(settings.address_pool)
     try:
         subnet = ipaddress.IPv4Network(body.addresses.config[0].subnet)
     except ValueError:
         raise Denied("Subnet: not a network") from None
-    if subnet.prefixlen != settings.network_prefix_bits or not subnet.subnet_of(pool):
-        raise Denied(f"Subnet: not a /{settings.network_prefix_bits} of {pool}")
+    if subnet.prefixlen != bits or not subnet.subnet_of(pool):
+        raise Denied(f"Subnet: not a /{bits} of {pool}")
 
 
 def check_volume(settings: GateSettings, body: bodies.Volume) -> None:

@@ -145,12 +145,15 @@ class PlatformAuthenticator(Authenticator):
     def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
         """Return our own pages; they come before the hub's of the same addresses.
 
-        The hub calls this once, when its database and services are there: tokens of services that were replaced go now.
+        The hub calls this once, when its database and services are there: tokens of services that were replaced go now, and
+        the janitor begins (:mod:`hub_config.hub.janitor`).
         """
+        from hub_config.hub import janitor
         from hub_config.hub.pages import handlers
         from hub_config.hub.tokens import forget_old_tokens
 
         forget_old_tokens(app)
+        self._janitor = janitor.begin(self.settings, self.api)  # held: a task that nobody holds may end at any time
         return handlers(self.settings)
 
     def said(self, key: str, /, **values: Any) -> str:

@@ -1,4 +1,4 @@
-"""The hub's client of the API's three routes: sign-in, company sign-in, and whether a person is still there.
+"""The hub's client of the API's routes: sign-in, company sign-in, whether a person is still there, and who is gone for good.
 
 What comes back is one of few values, never an exception of the client's: :class:`Person`, :class:`WrongCredentials`,
 :class:`ChooseTenant`, :class:`TooMany`, :class:`NotAdmitted`, :class:`Gone`, :class:`Away`. The key travels in a header
@@ -8,6 +8,7 @@ and stands in no message. No proxy of the environment is used: the API is ours.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from hub_config.hub_names import hub_user_name
 from hub_config.principal import Role
 
 _ANSWER_BYTES = 256 * 1024
+_ASKED_AT_ONCE = 500
 
 
 class Person(BaseModel):
@@ -53,6 +55,14 @@ class TooMany:
     """Too many wrong ones; worth trying again after so many seconds."""
 
     seconds: int
+
+
+@dataclass(frozen=True)
+class Departed:
+    """Who is gone for good, of those asked about: ids of tenants, names of hub users."""
+
+    tenants: frozenset[str]
+    people: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -140,6 +150,24 @@ class PlatformApi:
                 return found if isinstance(found, Away) or found.name == name else Away("another person")
             case (status, _, _):
                 return Away(f"status {status}")
+
+    async def gone(self, tenants: Collection[str], people: Collection[str]) -> Departed | Away:
+        """Ask which of these tenants (ids) and people (hub users' names) are gone for good."""
+        found = Departed(frozenset(), frozenset())
+        asked = [("tenants", each) for each in sorted(tenants)] + [("people", each) for each in sorted(people)]
+        for first in range(0, len(asked), _ASKED_AT_ONCE):
+            part = asked[first : first + _ASKED_AT_ONCE]
+            body = {kind: [each for of, each in part if of == kind] for kind in ("tenants", "people")}
+            match await self._post("gone", body):
+                case Away() as away:
+                    return away
+                case (200, {"tenants": list(some), "people": list(others)}, _):
+                    if not set(some) <= set(body["tenants"]) or not set(others) <= set(body["people"]):
+                        return Away("it names others than it was asked about")
+                    found = Departed(found.tenants | frozenset(some), found.people | frozenset(others))
+                case (status, _, _):
+                    return Away(f"status {status}")
+        return found
 
     async def close(self) -> None:
         """Close the connections."""

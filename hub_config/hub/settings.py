@@ -137,6 +137,20 @@ class HubSettings(BaseSettings):
     poll_seconds: int = Field(20, ge=1, le=600, description="How often it is looked at whether a server still lives.")
     starts_at_once: int = Field(20, ge=1, le=1000, description="Servers starting at once; more are asked to try again.")
     servers_at_once: int = Field(0, ge=0, description="Servers running at once. 0: no limit.")
+    leftover_check_minutes: float = Field(
+        10, ge=0, le=1440, description="How often files of deleted people and tenants are looked for. 0: never."
+    )
+    tenant_kept_hours: float = Field(
+        24,
+        ge=0,
+        description="What a deleted tenant had in volumes and folders is removed after so long: time to undo a mistake. Its "
+        "containers go at once.",
+    )
+    home_kept_days: float = Field(
+        30,
+        ge=0,
+        description="A deleted person's own volume or folder is removed after so long. A disabled person's stays.",
+    )
     stop_servers_with_hub: bool = Field(
         False, description="true: servers, proxy and API end with the hub (the demo). false: they live on."
     )

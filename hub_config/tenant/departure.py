@@ -3,7 +3,8 @@
 The export is a zip of JSON lines, a folder for each table, without secrets, and of the files that were uploaded; it is made
 on disk a part at a time. The deletion stops everything of the tenant, removes what is open, its files, its results and its
 rows, its keys among them, and *proves* it: it counts again, in the database and on disk, and the certificate says what it
-counted. What remains is outside this service: backups, until they are overwritten (the operator's guide says how long).
+counted. The hub then takes away containers, networks, volumes and folders (:mod:`hub_config.hub.janitor`). What remains is
+outside this service: backups, until they are overwritten (the operator's guide says how long).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from hub_config.database import utc_now
 from hub_config.database.erasure import count_rows, delete_tenant, export_tenant
+from hub_config.departed import Departed
 from hub_config.errors import PlatformUnavailable
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ class Departure:
             Something would be left: it can be asked again, and goes on where it stopped.
         """
         platform = self._platform
+        # Before the first row goes: the hub deletes a tenant's volumes only where it was deleted, not where it is unknown.
+        Departed(platform.settings.data_dir, platform.database).mark(tenant_id)
         platform.renderings.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.jobs.cancel(tenant_id)

@@ -4,7 +4,8 @@ Each person has one container, ``dp-<tenant>-<person>``, labelled with both. In 
 privileges, a read-only root, ``/tmp`` in memory, the person's volume at home, the tenant's at ``~/partage``, limits of
 memory (no swap), CPU, processes, open files and file size; a log that ends; an own IPC and cgroup namespace; no name server
 but Docker's own for the network. Of the platform it reaches the hub, the proxy and the API, by alias, and nothing else
-(:mod:`hub_config.hub.spawning.networks`). The only secret in it is its own hub token.
+(:mod:`hub_config.hub.spawning.networks`); a rendering is alone with hub and API on a network of its own. The only secret in
+it is its own hub token, or a rendering's grant.
 
 The hub reaches Docker by the gate (:mod:`hub_config.docker_gate`), which holds every one of these to be so.
 
@@ -39,6 +40,7 @@ from hub_config import docker_names as names
 from hub_config.hub.settings import HubSettings
 from hub_config.hub.spawning.base import PersonSpawner, StartFailed, failure
 from hub_config.hub.spawning.container_settings import ContainerSettings, load_container_settings
+from hub_config.hub.spawning.leftovers import Containers
 from hub_config.hub.spawning.networks import NoAddresses, NoService, TenantNetworks
 from hub_config.hub.spawning.storage import StorageWatch, Taken
 
@@ -82,6 +84,12 @@ def configure(settings: HubSettings, c: Any) -> None:
     c.ContainerSpawner.pull_policy = "never"
     c.ContainerSpawner.remove = True
     c.ContainerSpawner.use_internal_ip = True
+
+
+def leftovers(settings: HubSettings) -> Containers:
+    """Return what takes away what lies here of people and tenants who are gone."""
+    given = load_container_settings()
+    return Containers(given, lambda: line_to_docker(given))
 
 
 class ContainerSpawner(PersonSpawner, DockerSpawner):
@@ -147,6 +155,11 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         }
 
     @property
+    def _rendering(self) -> str | None:
+        """Return the rendering's id; None: it is a person's server."""
+        return self.person.user_id if self.person.kind == "rendering" else None
+
+    @property
     def kind(self) -> KindOfContainer:
         """Return what a container of this kind is given."""
         return KINDS[self.person.kind]
@@ -167,7 +180,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
             if person.kind == "rendering" and self.given.rendering_image is not None:
                 self.image = self.given.rendering_image
             self._room_for_one_more()
-            self.network_name = await self.networks.ready(person.tenant_id)
+            self.network_name = await self.networks.ready(person.tenant_id, self._rendering)
             self.tell(20, "spawning.network")
             if self.kind.keeps:
                 await self._make_volumes()
@@ -322,6 +335,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         try:
             container = await self.get_object()
             if container is None:
+                await self._let_go()
                 return 0
             running = container["State"]["Running"]
             words = await self._kept_running(container) if running else await self._last_words(container)
@@ -337,14 +351,28 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         try:
             # The hub does not stop what has ended: nobody else would take it away.
             await self.remove_object()
+            await self._let_go()
         except (requests.RequestException, DockerException) as problem:
             self.log.warning("%s is left behind until its next start: %s", self.object_name, problem)
         return words
 
+    async def _let_go(self) -> None:
+        """Take down a rendering's own network once its container is gone. What fails here the janitor takes up."""
+        if self._rendering is None:
+            return
+        try:
+            await self.networks.remove(self.person.tenant_id, self._rendering)
+        except (requests.RequestException, DockerException) as problem:
+            self.log.warning("the network of %s stays for now: %s", self.object_name, problem)
+
+    async def delete_forever(self) -> None:
+        """Leave nothing of a rendering. A person's volumes stay here: whether they go, the janitor asks the API."""
+        await self._let_go()
+
     async def _kept_running(self, container: dict[str, Any]) -> str | None:
         """Look after a running server; return why it had to be stopped, None: it was not."""
         person = self.person
-        await self.networks.keep(person.tenant_id)
+        await self.networks.keep(person.tenant_id, self._rendering)
         over = await self.storage.must_stop(person.tenant_id, person.user_id) if self.kind.keeps else None
         if over is None:
             return None
@@ -364,8 +392,10 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         """Stop and remove the container; its volumes stay."""
         if not self.object_id and await self.get_object() is None:
             self.clear_state()
+            await self._let_go()
             return
         await super().stop(now=now)
+        await self._let_go()
 
     async def remove_object(self) -> None:
         """Remove the container, also one that still runs: an earlier hub may have left it."""

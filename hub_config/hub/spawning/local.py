@@ -32,6 +32,7 @@ from traitlets import Unicode
 
 from hub_config.hub.settings import HubSettings
 from hub_config.hub.spawning.base import PersonSpawner
+from hub_config.hub.spawning.leftovers import Folders
 from hub_config.hub_names import rendering_of
 
 _TO_END_S = 10
@@ -52,6 +53,11 @@ def configure(settings: HubSettings, c: Any) -> None:
     c.PersonSpawner.rendering_cmd = [sys.executable, "-m", "dashboards.rendering"]
     c.LocalSpawner.interrupt_timeout = _TO_END_S
     c.LocalSpawner.term_timeout = _TO_END_S
+
+
+def leftovers(settings: HubSettings) -> Folders:
+    """Return what takes away what lies here of people and tenants who are gone."""
+    return Folders(settings.data_dir.resolve())
 
 
 class LocalSpawner(PersonSpawner, LocalProcessSpawner):
@@ -98,7 +104,7 @@ class LocalSpawner(PersonSpawner, LocalProcessSpawner):
             self._welcome()
 
     async def delete_forever(self) -> None:
-        """Keep nothing of a rendering; a person's files are theirs, and stay."""
+        """Keep nothing of a rendering. A person's files stay here: whether they go, the janitor asks the API."""
         if rendering_of(self.user.name) is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -11,6 +11,10 @@ person's container are taken down first.
 The services' containers are found by their label, not by name: compose names them, and makes them anew at each change. What
 was made anew is attached again within :data:`_KEPT_S` of the next look, which every poll of a running server is.
 
+A *rendering* of a dashboard has a network for itself, with the hub and the API on it and nothing else: a notebook of the
+tenant, or another rendering, could listen where it would ask, or ask where it listens. It is made when the rendering starts
+and taken down when it ends. Renderings fill the pool from its end, so that they seldom stand in a tenant's place.
+
 Rejected: one network for all with rules between containers (one forgotten rule opens everything); an overlay of policies
 on the default bridge. What remains: containers of one tenant reach each other's ports; what listens there asks for a token.
 """
@@ -22,6 +26,7 @@ import hashlib
 import ipaddress
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from docker.errors import APIError, NotFound
@@ -52,6 +57,30 @@ class NoService(Exception):
         self.services = services
 
 
+@dataclass(frozen=True)
+class _Whose:
+    """A tenant's network, or that of one rendering of its."""
+
+    tenant_id: str
+    rendering_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        if self.rendering_id is None:
+            return names.network_name(self.tenant_id)
+        return names.rendering_network(self.tenant_id, self.rendering_id)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        rendering = {} if self.rendering_id is None else {names.PERSON: self.rendering_id, names.KIND: "rendering"}
+        return {names.TENANT: self.tenant_id, **rendering}
+
+    def bridge(self, installation: str) -> str:
+        if self.rendering_id is None:
+            return names.bridge_name(installation, self.tenant_id)
+        return names.rendering_bridge(installation, self.tenant_id, self.rendering_id)
+
+
 class TenantNetworks:
     """Makes and keeps tenants' networks.
 
@@ -79,8 +108,8 @@ class TenantNetworks:
         self._kept: dict[str, float] = {}
         self._modes: bool | None = None
 
-    async def ready(self, tenant_id: str) -> str:
-        """Return the name of the tenant's network, made if need be, with the services attached.
+    async def ready(self, tenant_id: str, rendering_id: str | None = None) -> str:
+        """Return the name of the tenant's network (or of a rendering's), made if need be, with the services attached.
 
         Raises
         ------
@@ -89,36 +118,41 @@ class TenantNetworks:
         NoService
             One that containers need does not run.
         """
-        name = names.network_name(tenant_id)
+        whose = _Whose(tenant_id, rendering_id)
         async with self._lock:
-            network = await self._find(name)
+            network = await self._find(whose.name)
             if network is None:
-                await self._make(tenant_id, name)
-                network = await self._call("inspect_network", name)
-            await self._attach(network)
-            self._kept[tenant_id] = self._clock()
-        return name
+                await self._make(whose)
+                network = await self._call("inspect_network", whose.name)
+            await self._attach(network, whose)
+            self._kept[whose.name] = self._clock()
+        return whose.name
 
-    async def keep(self, tenant_id: str) -> None:
+    async def keep(self, tenant_id: str, rendering_id: str | None = None) -> None:
         """Attach again what was made anew since the last look. Quiet: a running notebook must not end of it."""
-        if self._clock() - self._kept.get(tenant_id, float("-inf")) < _KEPT_S:
+        whose = _Whose(tenant_id, rendering_id)
+        if self._clock() - self._kept.get(whose.name, float("-inf")) < _KEPT_S:
             return
         async with self._lock:
-            self._kept[tenant_id] = self._clock()
-            network = await self._find(names.network_name(tenant_id))
+            self._kept[whose.name] = self._clock()
+            network = await self._find(whose.name)
             if network is not None:
                 try:
-                    await self._attach(network)
+                    await self._attach(network, whose)
                 except NoService:
-                    self._kept.pop(tenant_id, None)
+                    self._kept.pop(whose.name, None)
 
-    async def remove(self, tenant_id: str) -> None:
-        """Take a tenant's network down, with whatever service is attached. Nothing when there is none."""
+    async def remove(self, tenant_id: str, rendering_id: str | None = None) -> None:
+        """Take a network down, with whatever service is attached. Nothing when there is none."""
+        await self.remove_named(_Whose(tenant_id, rendering_id).name)
+
+    async def remove_named(self, name: str) -> None:
+        """Take down one of our networks by its name or id. Nothing when there is none."""
         async with self._lock:
-            network = await self._find(names.network_name(tenant_id))
+            network = await self._find(name)
             if network is not None:
                 await self._take_down(network)
-            self._kept.pop(tenant_id, None)
+                self._kept.pop(network.get("Name", name), None)
 
     # ── making ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -129,18 +163,18 @@ class TenantNetworks:
             return None
         return found
 
-    async def _make(self, tenant_id: str, name: str) -> None:
-        if await self._try_places(tenant_id, name) or (await self._reclaim() and await self._try_places(tenant_id, name)):
+    async def _make(self, whose: _Whose) -> None:
+        if await self._try_places(whose) or (await self._reclaim() and await self._try_places(whose)):
             return
         raise NoAddresses(self._settings.address_pool)
 
-    async def _try_places(self, tenant_id: str, name: str) -> bool:
+    async def _try_places(self, whose: _Whose) -> bool:
         taken = [ipaddress.IPv4Network(subnet) for network in await self._own() for subnet in _subnets(network)]
-        for place in self._places(tenant_id):
+        for place in self._places(whose.tenant_id) if whose.rendering_id is None else self._places_of_renderings():
             if any(place.overlaps(other) for other in taken):
                 continue
             try:
-                await self._call("create_network", name, **self._described(tenant_id, place, await self._has_modes()))
+                await self._call("create_network", whose.name, **self._described(whose, place, await self._has_modes()))
             except APIError as error:
                 # Another network of this machine, not ours, lies there.
                 if "overlap" in str(error.explanation).lower():
@@ -157,10 +191,17 @@ class TenantNetworks:
         for step in range(count):
             yield ipaddress.IPv4Network((int(pool.network_address) + (first + step) % count * size, bits))
 
-    def _described(self, tenant_id: str, place: ipaddress.IPv4Network, modes: bool) -> dict[str, Any]:
+    def _places_of_renderings(self) -> Iterator[ipaddress.IPv4Network]:
+        """Yield the pool's small places, the last one first."""
+        pool, bits = ipaddress.IPv4Network(self._settings.address_pool), names.RENDERING_PREFIX_BITS
+        size = 2 ** (32 - bits)
+        for first in range(int(pool.broadcast_address) + 1 - size, int(pool.network_address) - 1, -size):
+            yield ipaddress.IPv4Network((first, bits))
+
+    def _described(self, whose: _Whose, place: ipaddress.IPv4Network, modes: bool) -> dict[str, Any]:
         bridge = "com.docker.network.bridge"
         options = {
-            f"{bridge}.name": names.bridge_name(self._settings.installation, tenant_id),
+            f"{bridge}.name": whose.bridge(self._settings.installation),
             f"{bridge}.inhibit_ipv4": "true",
             f"{bridge}.enable_ip_masquerade": "false",
         }
@@ -172,7 +213,7 @@ class TenantNetworks:
             "check_duplicate": True,
             "options": options,
             "ipam": {"Driver": "default", "Config": [{"Subnet": str(place)}]},
-            "labels": {names.INSTALLATION: self._settings.installation, names.TENANT: tenant_id},
+            "labels": {names.INSTALLATION: self._settings.installation, **whose.labels},
         }
 
     async def _has_modes(self) -> bool:
@@ -185,16 +226,17 @@ class TenantNetworks:
 
     # ── attaching ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def _attach(self, network: dict[str, Any]) -> None:
+    async def _attach(self, network: dict[str, Any], whose: _Whose) -> None:
+        wanted = [each for each in self._services if whose.rendering_id is None or each in names.RENDERING_SERVICES]
         running = await self._call(
             "containers",
             filters={"label": [f"{names.INSTALLATION}={self._settings.installation}", names.SERVICE], "status": "running"},
         )
-        missing = set(self._services)
+        missing = set(wanted)
         for container in running:
             service = container["Labels"].get(names.SERVICE)
             # « docker compose run api … » has the service's labels, and is not the service.
-            if service not in self._services or container["Labels"].get("com.docker.compose.oneoff") == "True":
+            if service not in wanted or container["Labels"].get("com.docker.compose.oneoff") == "True":
                 continue
             missing.discard(service)
             if all(it.get("NetworkID") != network["Id"] for it in container["NetworkSettings"]["Networks"].values()):
@@ -226,7 +268,7 @@ class TenantNetworks:
         unused = [network for network in await self._own() if network["Id"] not in used]
         for network in unused:
             await self._take_down(await self._call("inspect_network", network["Id"]))
-            self._kept.pop(network["Labels"][names.TENANT], None)
+            self._kept.pop(network["Name"], None)
         return bool(unused)
 
     async def _take_down(self, network: dict[str, Any]) -> None:

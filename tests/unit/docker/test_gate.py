@@ -28,6 +28,7 @@ from tests.gate_support import (
     container_body,
     labels,
     network_body,
+    rendering_network_body,
     volume_body,
 )  # fmt: skip
 
@@ -282,11 +283,12 @@ def test_lists_show_what_is_ours_and_no_environment() -> None:
         "GET", "/v1.41/containers/json", query='all=1&filters={"label":["fr.datapilot.kind"]}', engine=engine
     )
     assert status == 200
-    assert {item["Names"][0] for item in listed} == {f"/{NAME}", "/hub-1", "/gate-1"}
+    assert {item["Names"][0] for item in listed} == {f"/{NAME}", "/hub-1", "/proxy-1", "/gate-1"}
     assert "SECRET" not in json.dumps(listed)
     assert json.loads(engine.asked[0][2]["filters"])["label"][-1] == f"{names.INSTALLATION}=essai"
     _, networks = call("GET", "/v1.41/networks")
-    assert {item["Names"][0] for item in networks} == {f"/{NETWORK}", f"/{names.network_name(OTHER)}", "/core"}
+    renderings = {f"/{names.rendering_network(TENANT, person)}" for person in (PERSON, COLLEAGUE)}
+    assert {item["Names"][0] for item in networks} == {f"/{NETWORK}", f"/{names.network_name(OTHER)}", "/core"} | renderings
 
 
 # ── networks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -319,6 +321,47 @@ def test_any_other_network_is_refused(path: str, value: Any) -> None:
     engine = ScriptedEngine()
     assert call("POST", "/v1.41/networks/create", changed(network_body(), path, value), engine=engine)[0] == 403
     assert engine.done == []
+
+
+def test_a_renderings_own_network_passes() -> None:
+    engine = ScriptedEngine()
+    assert call("POST", "/v1.41/networks/create", rendering_network_body(), engine=engine)[0] == 201
+    assert engine.done[0][3]["Labels"] == rendering_network_body()["Labels"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("Name", NETWORK), ("Name", names.rendering_network(TENANT, COLLEAGUE)), (f"Labels/{names.KIND}", None),
+        (f"Labels/{names.PERSON}", None), (f"Labels/{names.KIND}", "notebook"), (f"Labels/{names.PERSON}", COLLEAGUE),
+        (f"Labels/{names.TENANT}", OTHER), ("Options/com.docker.network.bridge.name", names.bridge_name("essai", TENANT)),
+        ("Options/com.docker.network.bridge.name", names.rendering_bridge("essai", TENANT, COLLEAGUE)),
+        ("IPAM/Config/0/Subnet", "10.213.255.192/26"), ("IPAM/Config/0/Subnet", "10.214.0.0/28"), ("Internal", False),
+    ],
+)  # fmt: skip
+def test_any_other_network_of_a_rendering_is_refused(path: str, value: Any) -> None:
+    engine = ScriptedEngine()
+    assert call("POST", "/v1.41/networks/create", changed(rendering_network_body(), path, value), engine=engine)[0] == 403
+    assert engine.done == []
+
+
+@pytest.mark.parametrize("network", [NETWORK, names.network_name(OTHER), names.rendering_network(TENANT, COLLEAGUE), "core"])
+def test_a_rendering_is_on_no_network_but_its_own(network: str) -> None:
+    engine = ScriptedEngine()
+    body = changed(container_body(rendering=True), "HostConfig/NetworkMode", network)
+    assert create(body, engine=engine)[0] == 403
+    own = names.rendering_network(TENANT, PERSON)
+    for whose in (labels(tenant=TENANT), labels(tenant=TENANT, person=COLLEAGUE, kind="rendering")):
+        engine.networks[own] = whose
+        assert create(container_body(rendering=True), engine=engine)[0] == 403
+    assert engine.done == []
+
+
+def test_of_the_services_the_proxy_is_on_no_renderings_network() -> None:
+    own = names.rendering_network(TENANT, PERSON)
+    assert attach(NETWORK, "proxy-1", Aliases=["dp-proxy"])[0] == 201
+    assert attach(own, "hub-1")[0] == 201
+    assert attach(own, "proxy-1", Aliases=["dp-proxy"])[0] == 403
 
 
 def attach(network: str, container: str, **endpoint: Any) -> tuple[int, ScriptedEngine]:
