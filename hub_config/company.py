@@ -65,7 +65,8 @@ class CompanyRule(BaseModel):
         """
         if issuer != self.issuer:
             return False
-        if self.domain is not None and email.rpartition("@")[2].casefold() != self.domain.casefold():
+        # Not casefold(): « straße.fr » and « strasse.fr » are two domains, and two owners.
+        if self.domain is not None and email.rpartition("@")[2].lower() != self.domain.lower():
             return False
         if self.claim is None:
             return True

@@ -164,6 +164,9 @@ class HubSignIn:
         by_address = session.scalars(select(User).where(User.email_key == email_key(email))).one_or_none()
         if by_address is not None and by_address.company_subject is not None and by_address.company_issuer == issuer:
             raise _refused("the address belongs to another subject")
+        if by_address is not None and by_address.email.lower() != email.lower():
+            # Equal by the platform's key alone (« ß » and « ss »): to a provider two mailboxes, perhaps of two people.
+            raise _refused("the address is spelt like somebody else's")
         return by_address
 
     def _new(self, session: ScopedSession, rule: CompanyRule, email: str, full_name: str) -> User:

@@ -201,6 +201,14 @@ def test_a_claim_names_the_tenant(hubbed: World) -> None:
         assert _company(hubbed, claims=claims).status_code == 403
 
 
+def test_two_addresses_that_fold_to_one_are_two(hubbed: World) -> None:
+    _rules(hubbed, *({"domain": domain, "new_role": "viewer"} for domain in ("strasse.example", "t1.example")))
+    hubbed.add_user("t1", "strasse@t1.example", "administrator")
+    assert _company(hubbed, email="zoe@straße.example", subject="a").status_code == 403, "another domain, another owner"
+    assert _company(hubbed, email="straße@t1.example", subject="b").status_code == 403, "no way to be the administrator"
+    assert _company(hubbed, email="STRASSE@T1.Example", subject="c").status_code == 200
+
+
 def test_an_unverified_address_counts_where_the_company_keeps_its_addresses(hubbed: World) -> None:
     _rules(hubbed, {"claim": "tid", "value": "aaa", "trust_email": True})
     assert _company(hubbed, email_verified=False, claims={"tid": "aaa"}).status_code == 200
