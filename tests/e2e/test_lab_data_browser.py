@@ -261,7 +261,7 @@ def test_history_is_searched_asked_again_and_opened_again(panel: Panel, world: L
 def test_sections_in_the_dark(panel: Panel) -> None:
     page = panel.open().page
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-    page.wait_for_selector("body[data-jp-theme-light=false]")
+    page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
     for name, section in (("data", "Données"), ("publish", "Publier"), ("history", "Historique")):
         panel.tab(section)
         page.wait_for_selector(f"#dp-section-{name}:not(.lm-mod-hidden) .dp-Pane-body")
