@@ -38,6 +38,15 @@
   };
   const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, showTips: false };
 
+  // The charts' words in the page's own colour, whichever theme is on.
+  const ink = () => getComputedStyle(board).getPropertyValue('--dp-soft').trim();
+  const recolour = () => {
+    for (const host of board.querySelectorAll('.dp-chart.js-plotly-plot')) {
+      window.Plotly.relayout(host, { 'font.color': ink() });
+    }
+  };
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolour);
+
   const draw = async (tile, chart, sentence, mine) => {
     const host = tile.querySelector('.dp-chart');
     if (!chart) {
@@ -55,7 +64,7 @@
       host.hidden = false;
       host.setAttribute('role', 'img');
       host.setAttribute('aria-label', sentence);
-      await drawn.react(host, chart.data, { ...chart.layout, autosize: true }, CONFIG);
+      await drawn.react(host, chart.data, { ...chart.layout, autosize: true, font: { ...chart.layout.font, color: ink() } }, CONFIG);
     } catch {
       host.hidden = true;
       const said = document.createElement('p');

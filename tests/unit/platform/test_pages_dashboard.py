@@ -176,7 +176,7 @@ def test_no_figure_without_this_browsers_token_or_from_elsewhere(world: World, s
 
 
 def test_files_in_french_form_with_the_chosen_filter(world: World, source_id: str) -> None:
-    from openpyxl import load_workbook
+    from openpyxl import load_workbook  # type: ignore[import-untyped]
 
     board = Board(world, source_id, title="Chiffre d’affaires")
     browser, page = board.opened()
