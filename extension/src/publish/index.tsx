@@ -140,6 +140,7 @@ export function PublishPane({ app, datapilot, notebooks }: IPublishOptions): JSX
             result.left.push({ cell, text: 'SQL', why: trans.__('SQL has no plan that could be run with each viewer’s rights: ask it with %ask.') });
           }
         }
+        result.left.sort((a, b) => a.cell - b.cell);
       }
       setChecked(result);
     } catch (error) {
