@@ -27,7 +27,8 @@ export function Browser(props: { datapilot: IDataPilot; source: SourceOut; onAsk
       });
     return () => abort.abort();
   };
-  React.useEffect(() => load(false), [source.id, source.revision, source.refreshed_at]);
+  // What a lost connection kept from being read is read when it is back.
+  React.useEffect(() => load(false), [source.id, source.revision, source.refreshed_at, datapilot.connection.state]);
   const tables = found(browsed?.tables ?? [], typed);
   return (
     <section className="dp-Browser" aria-label={trans.__('Tables of %1', source.name)} aria-busy={browsed === null && !problem}>

@@ -2,6 +2,7 @@ import * as React from 'react';
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Widget } from '@lumino/widgets';
 
+import { Banner } from '../chat/banner';
 import { useSignal } from '../chat/context';
 import { IconButton } from '../chat/parts';
 import { CommandIDs } from '../commands';
@@ -69,6 +70,7 @@ export function DataPane({ app, datapilot }: IDataOptions): JSX.Element {
         }
       }}
     >
+      <Banner datapilot={datapilot} />
       <div className="dp-Drop">
         <p>{trans.__('Drop a CSV, Excel or Parquet file here')}</p>
         <IconButton

@@ -2,6 +2,7 @@ import * as React from 'react';
 import { JupyterFrontEnd } from '@jupyterlab/application';
 import { Widget } from '@lumino/widgets';
 
+import { Banner } from '../chat/banner';
 import { useSignal } from '../chat/context';
 import { IconButton } from '../chat/parts';
 import { CommandIDs } from '../commands';
@@ -110,6 +111,7 @@ export function HistoryPane({ app, datapilot, turn }: IHistoryOptions & { turn?:
           : (outcomes[one.outcome ?? 'failure'] ?? '');
   return (
     <div className="dp-Pane-body">
+      <Banner datapilot={datapilot} />
       <div className="dp-Row-tools" role="search">
         <input
           type="search"

@@ -3,6 +3,7 @@ import { JupyterFrontEnd } from '@jupyterlab/application';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Widget } from '@lumino/widgets';
 
+import { Banner } from '../chat/banner';
 import { useSignal } from '../chat/context';
 import { IconButton } from '../chat/parts';
 import { dataIcon, publishIcon, stopIcon, trashIcon } from '../icons';
@@ -220,6 +221,7 @@ export function PublishPane({ app, datapilot, notebooks }: IPublishOptions): JSX
   };
   return (
     <div className="dp-Pane-body">
+      <Banner datapilot={datapilot} />
       {sent ? (
         <div className="dp-Message dp-mod-sent" role="status">
           <b>{trans.__('“%1” was sent.', sent.name)}</b>
