@@ -162,7 +162,9 @@ class PlatformApi:
                 case Away() as away:
                     return away
                 case (200, {"tenants": list(some), "people": list(others)}, _):
-                    if not set(some) <= set(body["tenants"]) or not set(others) <= set(body["people"]):
+                    if any(each not in body["tenants"] for each in some) or any(
+                        each not in body["people"] for each in others
+                    ):
                         return Away("it names others than it was asked about")
                     found = Departed(found.tenants | frozenset(some), found.people | frozenset(others))
                 case (status, _, _):

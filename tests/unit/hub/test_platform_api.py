@@ -14,6 +14,7 @@ import pytest
 from hub_config.hub.platform_api import (
     Away,
     ChooseTenant,
+    Departed,
     Gone,
     NotAdmitted,
     Person,
@@ -156,3 +157,46 @@ def test_an_api_that_is_not_there_is_away(fake: Fake) -> None:
     fake.url = "http://127.0.0.1:9/"
     for question in ("sign-in", "company", "person"):
         assert isinstance(_ask(fake, question), Away)
+
+
+def _gone(fake: Fake, tenants: list[str], people: list[str]) -> Any:
+    async def once() -> Any:
+        api = PlatformApi(fake.url, KEY, timeout_s=5)
+        try:
+            return await api.gone(tenants, people)
+        finally:
+            await api.close()
+
+    return asyncio.run(once())
+
+
+def test_who_is_gone_is_asked_in_parts(fake: Fake) -> None:
+    fake.body = {"tenants": [], "people": []}
+    tenants = [f"{number:032x}" for number in range(700)]
+    assert _gone(fake, tenants, ["zoe"]) == Departed(frozenset(), frozenset())
+    assert [len(given["tenants"]) + len(given["people"]) for _, _, given in fake.asked] == [500, 201]
+    fake.body = {"tenants": [TENANT], "people": ["zoe"]}
+    assert _gone(fake, [TENANT], ["zoe", "lea"]) == Departed(frozenset({TENANT}), frozenset({"zoe"}))
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, _error("not_found")),
+        (401, _error("unauthenticated")),
+        (500, {"tenants": [TENANT], "people": []}),
+        (503, _error("unavailable")),
+        (502, b"<html>Bad gateway</html>"),
+        (200, b""),
+        (200, []),
+        (200, {}),
+        (200, {"tenants": [TENANT]}),
+        (200, {"tenants": TENANT, "people": []}),
+        (200, {"tenants": ["0" * 32], "people": []}),
+        (200, {"tenants": [{}], "people": []}),
+        (200, {"tenants": [], "people": ["lea"]}),
+    ],
+)
+def test_nobody_is_gone_by_any_other_answer(fake: Fake, status: int, body: Any) -> None:
+    fake.status, fake.body = status, body
+    assert isinstance(_gone(fake, [TENANT], ["zoe"]), Away)
