@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shutil
+import socket
+import socketserver
+import ssl
 import subprocess
 import sys
+import threading
+import time
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "hub_config" / "images"
@@ -117,6 +126,81 @@ def test_nginx_takes_it(given: dict[str, str], tmp_path: Path) -> None:
         ["nginx", "-t", "-q", "-c", str(tmp_path / "nginx.conf")], capture_output=True, text=True, timeout=30
     )
     assert done.returncode == 0, done.stderr
+
+
+class _Behind(socketserver.BaseRequestHandler):
+    """A service behind nginx that says what it was asked, and takes every other protocol it is offered."""
+
+    def handle(self) -> None:
+        asked = b""
+        while b"\r\n\r\n" not in asked and (part := self.request.recv(65536)):
+            asked += part
+        if b"\r\nupgrade:" in asked.lower():
+            self.request.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + asked)
+        else:
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(asked) + asked)
+
+
+@pytest.fixture
+def asked_of_nginx(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """A real nginx with our configuration; a function that sends a head to it, and returns what came back."""
+    site, port = _site(), free_port()
+    serve.self_signed(site, chain := tmp_path / "made" / "fullchain.pem", key := tmp_path / "made" / "privkey.pem")
+    text = (IMAGES / "nginx" / "site.conf").read_text(encoding="utf-8").replace("/tmp/", f"{tmp_path}/")
+    text = text.replace("@API_SERVER@", serve._API_SERVER).replace("127.0.0.1:8081", "8081")
+    for there, here in (("8443", port), ("8080", free_port()), ("8081", free_port())):
+        text = text.replace(f"listen {there}", f"listen 127.0.0.1:{here}")
+    behind = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Behind)
+    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{behind.server_address[1]}"
+    made = serve.configuration(site, text, chain=chain, key=key, resolver="127.0.0.1", proxy=address, api=address)
+    for stream in ("stdout", "stderr"):
+        made = made.replace(f"/dev/{stream}", str(tmp_path / stream))
+    (tmp_path / "nginx.conf").write_text(made, encoding="utf-8")
+    nginx = subprocess.Popen(["nginx", "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"])
+    tls = ssl.create_default_context(cafile=str(chain))
+
+    def ask(*head: str) -> str:
+        plain = socket.create_connection(("127.0.0.1", port), 10)
+        with tls.wrap_socket(plain, server_hostname="carnets.exemple.fr") as line:
+            line.sendall("\r\n".join([*head, "", ""]).encode())
+            return line.recv(65536).decode()
+
+    try:
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.1)
+        yield ask
+    finally:
+        nginx.terminate()
+        nginx.wait(10)
+        behind.shutdown()
+        behind.server_close()
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not installed")
+def test_nginx_lets_no_request_call_itself_something_else(asked_of_nginx: Callable[..., str]) -> None:
+    def host(*head: str) -> list[str]:
+        return re.findall(r"(?m)^(?:X-Forwarded-)?Host: (.*?)\r$", asked_of_nginx(*head, "Connection: close"))
+
+    own = "carnets.exemple.fr"
+    assert host("GET / HTTP/1.1", f"Host: {own}:8443") == [f"{own}:8443"] * 2, "the port stays: websockets compare it"
+    assert host(f"GET https://{own}/ HTTP/1.1", "Host: autre.exemple.org") == [own] * 2
+    assert host(f"GET https://api.{own}/ HTTP/1.1", f"Host: {own}") == [f"api.{own}"] * 2
+    assert host("GET / HTTP/1.1", f"Host: {own}:1@autre.exemple.org") == [own] * 2
+    assert asked_of_nginx("GET / HTTP/1.1", "Host: autre.exemple.org") == "", "after a handshake with a name of ours"
+    assert asked_of_nginx("GET https://autre.exemple.org/ HTTP/1.1", f"Host: {own}") == ""
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not installed")
+def test_nginx_changes_to_websockets_and_to_no_other_protocol(asked_of_nginx: Callable[..., str]) -> None:
+    def offered(protocol: str) -> str:
+        return asked_of_nginx("GET / HTTP/1.1", "Host: carnets.exemple.fr", f"Upgrade: {protocol}", "Connection: upgrade")
+
+    assert offered("WebSocket").startswith("HTTP/1.1 101 ")
+    for other in ("h2c", "websocket, h2c", "TLS/1.0", "tcp"):
+        assert offered(other).startswith("HTTP/1.1 200 "), other
 
 
 def test_certbot_is_asked_for_every_name_by_the_way_that_can_give_it() -> None:
