@@ -30,7 +30,10 @@ def is_own(request: Request, public_url: str) -> bool:
         return True
     if origin == "null":
         return False
-    said, ours = urlsplit(origin), urlsplit(public_url)
+    try:
+        said, ours = urlsplit(origin), urlsplit(public_url)
+    except ValueError:
+        return False  # no browser writes such an origin
     # By whichever name the browser came: it is the one that the browser itself names as the request's host.
     return (said.scheme, said.netloc) == (ours.scheme, ours.netloc) or said.netloc == request.headers.get("host")
 

@@ -90,13 +90,15 @@ class Jobs:
         Raises
         ------
         TooMany
-            As many of the tenant's are under way as may be.
+            As many of the tenant's, or of this person's, are under way as may be.
         """
         grant = secrets.token_urlsafe(32)
         job = Job(principal, dashboard_id, version, notebook, self._clock() + self._life_s, grant_hash=_hash(grant))
         with self._lock:
             under_way = [j for j in self._jobs.values() if j.principal.tenant_id == principal.tenant_id and not j.ended]
-            if len(under_way) >= self._tenant_most:
+            own = sum(1 for j in under_way if j.principal.user_id == principal.user_id)
+            # One place is always left for somebody else of the tenant, where there is more than one.
+            if len(under_way) >= self._tenant_most or own >= max(1, self._tenant_most - 1):
                 raise TooMany("rendering.too_many", retry_after_s=10, log="renderings of the tenant")
             self._jobs[job.id] = job
         return job, grant

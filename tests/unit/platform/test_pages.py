@@ -248,6 +248,7 @@ FOREIGN: list[dict[str, str]] = [
     {"Sec-Fetch-Site": "none"},
     {"Origin": "https://evil.example"},
     {"Origin": "null"},
+    {"Origin": "http://["},
     {"Origin": "http://127.0.0.1:8000.evil.example"},
     {"Origin": "http://analyste.127.0.0.1:8000"},
     {"Content-Type": "text/plain"},

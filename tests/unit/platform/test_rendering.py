@@ -157,11 +157,13 @@ def test_limits_and_a_hub_that_is_away(world: World, hub: RenderingHub, publishe
     answer = _call(world, "POST", f"/dashboards/{dashboard}/renderings", "viewer")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "unavailable")
     hub.status = None
-    for _ in range(world.settings.tenant_parallel_renderings):
-        _begin(world, hub, dashboard)
+    assert world.settings.tenant_parallel_renderings == 2
+    _begin(world, hub, dashboard)
     answer = _call(world, "POST", f"/dashboards/{dashboard}/renderings", "viewer")
-    assert answer.status_code == 429
+    assert answer.status_code == 429, "one place is left for somebody else"
     assert int(answer.headers["Retry-After"]) > 0
+    _begin(world, hub, dashboard, "analyst")
+    assert _call(world, "POST", f"/dashboards/{dashboard}/renderings").status_code == 429, "the tenant's are used up"
 
 
 def test_a_process_that_went_away_is_noticed(world: World, hub: RenderingHub, published: tuple[str, str]) -> None:
