@@ -99,7 +99,7 @@ def _pixels(address: str) -> None:
     found: dict[str, list[float]] = {"step": [], "outcome": []}
     with servers.page(width=1280, height=720) as (page, _):
         for turn in range(ROUNDS):
-            page.goto(f"{address}?reset")
+            page.goto(address)
             page.wait_for_selector(".dp-Source option:not([value=''])", state="attached", timeout=120_000)
             page.locator("button[aria-label='Nouvelle conversation']").click()
             page.evaluate(_WATCH)

@@ -11,7 +11,7 @@ import { chatIcon, datapilotIcon } from './icons';
 import { Kept } from './kept';
 import { sections } from './sections';
 import { Session } from './session';
-import { Panels, Sidebar } from './sidebar';
+import { Panels, Sidebar, whenIdle } from './sidebar';
 import { IChat, IDataPilot, IPanels, Language } from './tokens';
 
 const DOMAIN = 'datapilot';
@@ -70,7 +70,7 @@ const sidebar: JupyterFrontEndPlugin<IPanels> = {
       const kept = new Kept(app.serviceManager.serverSettings.baseUrl, window.localStorage);
       if (kept.get('welcomed') === null) {
         kept.set('welcomed', 'yes');
-        app.shell.activateById(widget.id);
+        whenIdle(() => app.shell.activateById(widget.id));
       }
     });
     return panels;

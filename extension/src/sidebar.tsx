@@ -96,9 +96,12 @@ export class Sidebar extends Panel {
   }
 
   protected override onAfterShow(): void {
-    if (this._current === null) {
-      void this.show_();
-    }
+    // JupyterLab draws itself first: a section's code is loaded when the browser has nothing better to do.
+    whenIdle(() => {
+      if (this._current === null && this.isVisible) {
+        void this.show_();
+      }
+    });
   }
 
   private _onSections(): void {
@@ -122,6 +125,15 @@ export class Sidebar extends Panel {
   private _current: string | null = null;
   private _made = new Map<string, Promise<Widget>>();
   private _changed = new Signal<this, void>(this);
+}
+
+/** Do something once the page has come to rest; soon in any case. */
+export function whenIdle(work: () => void): void {
+  if (typeof requestIdleCallback === 'function') {
+    requestIdleCallback(work, { timeout: 1_500 });
+  } else {
+    setTimeout(work, 200);
+  }
 }
 
 function Tabs(props: {

@@ -45,7 +45,10 @@ export function Chart({ answer }: { answer: Answer }): JSX.Element | null {
       void renderer.renderModel(model).then(fit);
       resized.observe(node);
     };
-    attach();
+    // The sentence is seen first: loading Plotly may hold the page for a moment.
+    frame = requestAnimationFrame(() => {
+      frame = requestAnimationFrame(attach);
+    });
     return () => {
       cancelAnimationFrame(frame);
       resized.disconnect();
