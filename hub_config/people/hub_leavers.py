@@ -2,8 +2,8 @@
 
 Who goes: somebody deleted or disabled, or whose tenant is deleted; and a viewer who still has what a viewer has not (a
 server, the group of another role), because they were made one: they sign in again as what they are now. A tenant's
-renderings go with the tenant. Nobody else of the hub is touched, and nobody is ever made there: hub users come to be by
-signing in.
+renderings go with the tenant, and one that this service began and forgot (it was killed) once it has ended. Nobody else of
+the hub is touched, and nobody is ever made there: hub users come to be by signing in.
 
 At once after the act, beside it (:meth:`HubLeavers.look`): an administrator's act never waits for the hub, and does not
 fail with it. And again every ``hub_tidy_seconds`` the whole hub is looked through, which makes good what was missed while
@@ -41,6 +41,8 @@ _PAGE = 100
 _ANSWER_BYTES = 8 * 1024 * 1024
 _RETRY_S = 5.0
 _STOP_S = 30.0
+_ENDED_S = 60.0
+"""A rendering without a process for so long is over; one that begins has none for a moment."""
 _JOIN_S = 15.0
 _PAGINATED = "application/jupyterhub-pagination+json"
 
@@ -63,6 +65,7 @@ class HubLeavers:
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._said_away = ""
+        self._ended: dict[str, float] = {}
 
     @property
     def enabled(self) -> bool:
@@ -145,13 +148,25 @@ class HubLeavers:
         """
         hub = _HubApi(client, self._settings)
         if everybody:
-            for found in hub.users():
+            everyone = list(hub.users())
+            self._note_ended_renderings(everyone)
+            for found in everyone:
                 self._settle(hub, found)
             return
         for name in sorted(names):
             found_one = hub.user(name)
             if found_one is not None:
                 self._settle(hub, found_one)
+
+    def _note_ended_renderings(self, everyone: list[dict[str, Any]]) -> None:
+        """Note since when renderings have no process: whoever began them removes them, unless it was killed meanwhile."""
+        now = time.monotonic()
+        ended = {
+            str(found.get("name", ""))
+            for found in everyone
+            if rendering_of(str(found.get("name", ""))) is not None and not found.get("servers")
+        }
+        self._ended = {name: self._ended.get(name, now) for name in ended}
 
     def _settle(self, hub: _HubApi, found: dict[str, Any]) -> None:
         name = str(found.get("name", ""))
@@ -168,7 +183,10 @@ class HubLeavers:
         """Return why somebody is not to be at the hub as they are; None: all is well, or none of our business."""
         rendering = rendering_of(name)
         if rendering is not None:
-            return None if self._is_there(rendering[0]) else "rendering of a tenant that is gone"
+            if not self._is_there(rendering[0]):
+                return "rendering of a tenant that is gone"
+            ended = self._ended.get(name)
+            return None if ended is None or time.monotonic() - ended < _ENDED_S else "rendering that has ended"
         person = person_of(name)
         if person is None:
             return None

@@ -128,7 +128,8 @@ def test_what_is_said_about_durations_is_the_default() -> None:
     said = re.findall(r"(\d+) (jours|heures|minutes)[^|(]*\(`DATAPILOT_([A-Z_]+)`\)", text)
     assert len(said) >= 6
     for number, unit, name in said:
-        field = Settings.model_fields[name.lower()]
+        hub = name.removeprefix("HUB_").lower()
+        field = HubSettings.model_fields[hub] if hub in HubSettings.model_fields else Settings.model_fields[name.lower()]
         value = field.default // 60 if name.endswith("_SECONDS") else field.default
         assert units[name.rpartition("_")[2].lower()] == unit if name.rpartition("_")[2].lower() in units else True
         assert int(number) == value, name

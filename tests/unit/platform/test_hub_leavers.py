@@ -188,3 +188,22 @@ def test_without_a_hub_nothing_runs(tmp_path: Path, given: dict[str, str]) -> No
     with make_world(tmp_path, **given) as world:
         _change(world, "analyst", status="disabled")
         assert world.people.hub_leavers._thread is None
+
+
+def test_a_rendering_that_nobody_remembers_goes_once_it_has_long_ended(
+    hubbed: World, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hub_config.people.hub import new_client
+
+    runs, ended, begins = (rendering_user_name(hubbed.tenant_id(), new_id()) for _ in range(3))
+    hub.add_person(runs, "")
+    hub.add_person(ended)
+    leavers = hubbed.people.hub_leavers
+    with new_client(hubbed.settings) as client:
+        leavers.tidy(client, names=set(), everybody=True)
+        assert set(hub.people) == {runs, ended}, "a rendering that begins has no process for a moment"
+        monkeypatch.setattr("hub_config.people.hub_leavers._ENDED_S", 0.05)
+        time.sleep(0.1)
+        hub.add_person(begins)
+        leavers.tidy(client, names=set(), everybody=True)
+    assert set(hub.people) == {runs, begins}
