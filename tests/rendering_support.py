@@ -34,9 +34,9 @@ def published(world: HubWorld, tenant: str = "t1") -> tuple[str, str]:
     return dashboard, tile
 
 
-def begin(world: HubWorld, dashboard: str, tenant: str = "t1") -> tuple[str, str]:
-    """(rendering, its hub user), begun by the tenant's viewer."""
-    with client(world, "viewer", tenant) as viewer:
+def begin(world: HubWorld, dashboard: str, tenant: str = "t1", *, role: str = "viewer") -> tuple[str, str]:
+    """(rendering, its hub user), begun by somebody of the tenant."""
+    with client(world, role, tenant) as viewer:
         rendering = str(_good(viewer.post(f"/dashboards/{dashboard}/renderings"))["id"])
     return rendering, rendering_user_name(world.world.tenant_id(tenant), rendering)
 
@@ -46,12 +46,13 @@ def ended(
     rendering: str,
     tenant: str = "t1",
     *,
+    role: str = "viewer",
     seconds: float = 150,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """The rendering once it is ready or failed; ``meanwhile`` is called between the looks."""
     end = time.monotonic() + seconds
-    with client(world, "viewer", tenant) as viewer:
+    with client(world, role, tenant) as viewer:
         while True:
             shown = _good(viewer.get(f"/renderings/{rendering}"))
             if shown["state"] in ("ready", "failed"):

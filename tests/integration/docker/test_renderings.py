@@ -56,6 +56,7 @@ def wait_for(world: ContainerWorld, name: str) -> Any:
     raise AssertionError(f"no container of {name}: {world.hub.last_words()}")
 
 
+ROLES = ("viewer", "administrator")
 LISTENS = "import http.server as h; h.ThreadingHTTPServer(('', 7777), h.BaseHTTPRequestHandler).serve_forever()"
 
 
@@ -70,8 +71,8 @@ def test_neither_notebooks_nor_other_renderings_are_reached_and_none_reaches_it(
     dashboard, _ = published(world)
     controls, running = [], []
     try:
-        for _ in range(2):
-            _, name = begin(world, dashboard)
+        for role in ROLES:
+            _, name = begin(world, dashboard, role=role)
             container = wait_for(world, name)
             container.pause()  # it is looked at from a container in its very place, however soon it would be ready
             running.append((name, container, names.rendering_network(tenant, (rendering_of(name) or ("", ""))[1])))
@@ -116,8 +117,8 @@ def test_neither_notebooks_nor_other_renderings_are_reached_and_none_reaches_it(
         for _, container, _ in running:
             with contextlib.suppress(Exception):
                 container.unpause()
-    for name, _, _ in running:
-        ended(world, (rendering_of(name) or ("", ""))[1])
+    for role, (name, _, _) in zip(ROLES, running, strict=True):
+        ended(world, (rendering_of(name) or ("", ""))[1], role=role)
         until(lambda name=name: not things(world, name), 90, lambda name=name: f"left: {things(world, name)}")  # type: ignore[misc]
 
 
