@@ -146,7 +146,9 @@ class Gate:
         if not isinstance(given, dict) or not given.keys() <= {"label", "name", "status"}:
             raise Denied("filters: only label, name and status")
         labels = given.get("label", [])
-        labels = [labels] if isinstance(labels, str) else list(labels)
+        labels = [labels] if isinstance(labels, str) else labels
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise Denied("filters: labels are texts")
         return json.dumps({**given, "label": [*labels, f"{names.INSTALLATION}={self._settings.installation}"]})
 
     # ── containers ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
+from hub_config import docker_names
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -292,6 +293,13 @@ def test_only_the_api_goes_out_and_the_database_is_inside() -> None:
     reaches = {name: set(service.get("networks", ())) & outside for name, service in SERVICES.items()}
     assert {name for name, networks in reaches.items() if networks} == {"nginx", "certbot", "api"}
     assert set(SERVICES["postgres"]["networks"]) == {"core"}
+
+
+def test_no_service_is_a_router_between_tenants() -> None:
+    attached = {name for name, service in SERVICES.items() if "fr.datapilot.service" in service.get("labels", {})}
+    assert attached == set(docker_names.SERVICES)
+    for name in attached:
+        assert SERVICES[name]["sysctls"] == {"net.ipv4.ip_forward": "0"}, f"{name} would route from network to network"
 
 
 def test_no_secret_stands_in_what_is_committed() -> None:

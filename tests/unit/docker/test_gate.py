@@ -127,6 +127,8 @@ def test_tricks_with_the_path_are_no_call(path: str) -> None:
         ("GET", "/v1.41/containers/json", "size=1"), ("GET", "/v1.41/containers/json", 'filters={"volume":["x"]}'),
         ("GET", "/v1.41/containers/json", "filters=x"), ("GET", f"/v1.41/containers/{NAME}/json", "size=1"),
         ("GET", f"/v1.41/containers/{NAME}/logs", "tail=5%0a"), ("GET", "/v1.41/networks", "filters=%5B%5D"),
+        ("GET", "/v1.41/volumes", 'filters={"label":5}'), ("GET", "/v1.41/networks", 'filters={"label":null}'),
+        ("GET", "/v1.41/containers/json", 'filters={"label":{"a":true}}'), ("GET", "/v1.41/volumes", 'filters={"label":[1]}'),
     ],
 )  # fmt: skip
 def test_parameters_that_are_not_named_are_refused(method: str, path: str, query: str) -> None:
