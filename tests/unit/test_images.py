@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import re
 import shutil
 import socket
@@ -136,6 +137,8 @@ class _Behind(socketserver.BaseRequestHandler):
         asked = b""
         while b"\r\n\r\n" not in asked and (part := self.request.recv(65536)):
             asked += part
+        if asked.startswith(b"GET /gone"):
+            return
         if b"\r\nupgrade:" in asked.lower():
             self.request.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n" + asked)
         else:
@@ -202,6 +205,15 @@ def test_nginx_changes_to_websockets_and_to_no_other_protocol(asked_of_nginx: Ca
     assert offered("WebSocket").startswith("HTTP/1.1 101 ")
     for other in ("h2c", "websocket, h2c", "TLS/1.0", "tcp"):
         assert offered(other).startswith("HTTP/1.1 200 "), other
+
+
+@pytest.mark.skipif(shutil.which("nginx") is None or shutil.which("openssl") is None, reason="nginx is not installed")
+def test_nginx_writes_no_code_down_that_is_on_its_way(asked_of_nginx: Callable[..., str], tmp_path: Path) -> None:
+    answered = asked_of_nginx("GET /gone?code=the-code HTTP/1.1", "Host: carnets.exemple.fr", "Connection: close")
+    assert answered.startswith("HTTP/1.1 502 ")
+    lines = [json.loads(line) for line in (tmp_path / "stdout").read_text(encoding="utf-8").splitlines()]
+    assert [(line["path"], line["upstream_status"]) for line in lines] == [("/gone", "502")]
+    assert "the-code" not in (tmp_path / "stderr").read_text(encoding="utf-8")
 
 
 def test_certbot_is_asked_for_every_name_by_the_way_that_can_give_it() -> None:
