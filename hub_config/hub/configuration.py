@@ -195,6 +195,7 @@ def _servers(settings: HubSettings, c: Any) -> None:
     c.PersonSpawner.api_url = settings.resolved_server_api_url()
     c.PersonSpawner.service = settings.service
     c.PersonSpawner.language = settings.language
+    c.PersonSpawner.pages_url = settings.resolved_service_public_url()
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.concurrent_spawn_limit = settings.starts_at_once
     c.JupyterHub.active_server_limit = settings.servers_at_once

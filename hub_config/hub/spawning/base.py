@@ -84,6 +84,7 @@ class PersonSpawner(LoggingConfigurable):
     api_url = Unicode(config=True, help="Where the server reaches the platform's API: DATAPILOT_API_URL in its environment.")
     rendering_cmd = List(["python3", "-m", "dashboards.rendering"], config=True, help="The command of a rendering.")
     service = Unicode("datapilot", config=True, help="The API's name at the hub.")
+    pages_url = Unicode("", config=True, help="Where browsers reach the platform's pages: DATAPILOT_PAGES_URL.")
     language = Unicode("fr", config=True, help="Language of what the person reads: fr or en.")
 
     user: Any
@@ -133,6 +134,8 @@ class PersonSpawner(LoggingConfigurable):
         env: dict[str, str] = super().get_env()
         env["DATAPILOT_API_URL"] = self.api_url
         env["DATAPILOT_LANGUAGE"] = self.language
+        if self.pages_url and self.person.kind == "notebook":
+            env["DATAPILOT_PAGES_URL"] = self.pages_url
         if self.person.kind == "rendering":
             # The one secret of a rendering besides its hub token: it opens this rendering's routes for some minutes.
             env["DATAPILOT_GRANT"] = str(self.user_options.get("grant", ""))

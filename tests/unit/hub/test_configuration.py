@@ -305,3 +305,10 @@ def test_what_waits_for_a_choice_is_taken_once_in_time_by_the_one_who_typed_it()
     for _ in range(600):
         waiting.keep("z@x", "secret", tenants, "198.51.100.7")
     assert len(waiting._typed) <= 500
+
+
+def test_servers_know_where_the_pages_are(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, public_url="https://app.example.fr", subdomain_host="https://app.example.fr")
+    config = _config(settings)
+    assert config.PersonSpawner.pages_url == settings.resolved_service_public_url()
+    assert config.PersonSpawner.pages_url.startswith("https://")
