@@ -24,6 +24,7 @@ import pytest
 import yaml
 
 from hub_config import docker_names
+from hub_config.data_sources.network import HostRefused, NetworkWall
 from tests.servers import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -211,7 +212,11 @@ def test_nginx_changes_to_websockets_and_to_no_other_protocol(asked_of_nginx: Ca
 def test_nginx_writes_no_code_down_that_is_on_its_way(asked_of_nginx: Callable[..., str], tmp_path: Path) -> None:
     answered = asked_of_nginx("GET /gone?code=the-code HTTP/1.1", "Host: carnets.exemple.fr", "Connection: close")
     assert answered.startswith("HTTP/1.1 502 ")
-    lines = [json.loads(line) for line in (tmp_path / "stdout").read_text(encoding="utf-8").splitlines()]
+    for _ in range(100):  # written down once it is answered
+        if written := (tmp_path / "stdout").read_text(encoding="utf-8"):
+            break
+        time.sleep(0.1)
+    lines = [json.loads(line) for line in written.splitlines()]
     assert [(line["path"], line["upstream_status"]) for line in lines] == [("/gone", "502")]
     assert "the-code" not in (tmp_path / "stderr").read_text(encoding="utf-8")
 
@@ -312,6 +317,16 @@ def test_no_service_is_a_router_between_tenants() -> None:
     assert attached == set(docker_names.SERVICES)
     for name in attached:
         assert SERVICES[name]["sysctls"] == {"net.ipv4.ip_forward": "0"}, f"{name} would route from network to network"
+
+
+def test_no_source_is_on_the_platforms_networks_whatever_the_operator_allows() -> None:
+    told = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", SERVICES["api"]["environment"]["DATAPILOT_OWN_SERVICES"])
+    names = {"dp-hub": ["10.213.4.2"]}
+    wall = NetworkWall(["10.0.0.0/8"], told.split(), resolver=lambda host: names.get(host, []))
+    assert wall.addresses("10.8.0.3", 5432) == ("10.8.0.3",)
+    for host, port in (("10.213.4.66", 8081), ("10.213.9.70", 8888), ("10.212.0.75", 8099), ("dp-hub", 5432)):
+        with pytest.raises(HostRefused):
+            wall.addresses(host, port)
 
 
 def test_no_secret_stands_in_what_is_committed() -> None:
