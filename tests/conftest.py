@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
             _running.append(server)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together under xdist what shares something dear: Docker's engine and its firewall, the platform of processes.
 

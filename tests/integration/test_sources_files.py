@@ -52,7 +52,14 @@ def source(database: Path) -> Iterator[FilesSource]:
 
 
 def _children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children(recursive=True) if "files_worker.py" in " ".join(p.cmdline())]
+    return [p for p in psutil.Process().children(recursive=True) if "files_worker.py" in _command(p)]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):  # another test's, that has just ended
+        return ""
 
 
 def _until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:

@@ -89,6 +89,8 @@ class PersonSpawner(LoggingConfigurable):
 
     user: Any
     user_options: dict[str, Any]
+    start_polling: Any
+    _poll_callback: Any
     cmd: Any
     args: Any
 
@@ -140,6 +142,18 @@ class PersonSpawner(LoggingConfigurable):
             # The one secret of a rendering besides its hub token: it opens this rendering's routes for some minutes.
             env["DATAPILOT_GRANT"] = str(self.user_options.get("grant", ""))
         return env
+
+    # ── death ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def add_poll_callback(self, callback: Any, *args: Any, **kwargs: Any) -> None:
+        """Have the hub told of the server's end, also of one that came before this.
+
+        The hub looks for a server's end as soon as it starts, and says whom to tell only once the proxy has its route: an
+        end that is seen between the two stops the looking and is told to nobody (JupyterHub 6.1, ``poll_and_notify``).
+        """
+        super().add_poll_callback(callback, *args, **kwargs)
+        if self._poll_callback is None:
+            self.start_polling()
 
     # ── progress ──────────────────────────────────────────────────────────────────────────────────────────────────
 

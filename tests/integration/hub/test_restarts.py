@@ -155,5 +155,6 @@ def test_what_is_a_persons_is_theirs_alone_and_their_process_holds_no_secret_but
     assert Path(environment["JUPYTER_RUNTIME_DIR"]).is_relative_to(folder)
     secrets = {hub_world.hub_key, hub_world.hub_token, hub_world.hub.environment["DATAPILOT_HUB_PROXY_API_PASSWORD"]}
     assert not [name for name, value in environment.items() if any(secret in value for secret in secrets)]
-    assert {name for name in environment if name.startswith("DATAPILOT_")} == {"DATAPILOT_API_URL", "DATAPILOT_LANGUAGE"}
+    own = {"DATAPILOT_API_URL", "DATAPILOT_LANGUAGE", "DATAPILOT_PAGES_URL"}
+    assert {name for name in environment if name.startswith("DATAPILOT_")} == own
     assert not set(environment) & {name for name in os.environ if "KEY" in name or "SECRET" in name}

@@ -347,7 +347,9 @@ def test_the_start_of_a_server_is_told_in_french(platform: HubWorld) -> None:
 
 
 def test_a_restart_keeps_sessions_and_forgets_a_token_that_was_replaced(platform: HubWorld) -> None:
-    old, browser = platform.hub_token, platform.sign_in("analyst")
+    # Somebody of this test alone: nobody has started their server before.
+    person = hub_user_name(platform.world.tenant_id(), platform.world.add_user("t1", "nouvelle@t1.example", "analyst"))
+    old, browser = platform.hub_token, platform.sign_in("analyst", email="nouvelle@t1.example")
     assert platform.hub_api("GET", "users").status_code == 200
     new = "b" * 64
     for part, name in ((platform.hub, "DATAPILOT_HUB_API_TOKEN"), (platform.api, "DATAPILOT_HUB_API_TOKEN")):
@@ -365,12 +367,12 @@ def test_a_restart_keeps_sessions_and_forgets_a_token_that_was_replaced(platform
     browser.get("/hub/spawn")
 
     def failed() -> httpx.Response | None:
-        page = browser.get(f"/hub/spawn-pending/{platform.name('analyst')}")
+        page = browser.get(f"/hub/spawn-pending/{person}")
         if "Votre notebook est fermé" in page.text:
             browser.get("/hub/spawn")  # the hub was busy with its own start: as a person, press again
         return page if "n’a pas pu s’ouvrir" in page.text and "data-events" not in page.text else None
 
-    until(failed, 60, lambda: f"{_plain(browser.get('/hub/spawn-pending'))} {platform.hub.last_words()}")
+    until(failed, 60, lambda: f"{_plain(browser.get(f'/hub/spawn-pending/{person}'))} {platform.hub.last_words()}")
     page = failed()
     assert page is not None
     assert re.search(r"numéro d’incident [0-9a-f]{8}", page.text), _plain(page)

@@ -57,7 +57,11 @@ def talk(port: int, *pieces: bytes) -> bytes:
 
 def endless(port: int, begun: bytes, more: bytes) -> int:
     """Send ``more`` again and again; return how many bytes were sent until the server would have no more."""
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=3)) as connection:
+    with closing(socket.socket()) as connection:
+        connection.settimeout(3)
+        # Set, it no longer grows by itself: what is sent and not read stays little.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST_HEAD)
+        connection.connect(("127.0.0.1", port))
         connection.sendall(begun)
         sent = 0
         with suppress(ConnectionError):
