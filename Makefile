@@ -39,7 +39,7 @@ demo: install
 # Two workers: much of the time is waiting for containers and browsers. `make test WORKERS=0`: one after the other.
 WORKERS ?= 2
 test: install
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 # For every commit: lint, types, the tests that need no server.
 check: install lint types

@@ -6,8 +6,10 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _ENV = {"postgres": "DATAPILOT_TEST_POSTGRES_PORT", "mysql": "DATAPILOT_TEST_MARIADB_PORT"}
 _running: list[servers.Server] = []
+_ROOT = Path(__file__).parents[1]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,24 +42,38 @@ def pytest_configure(config: pytest.Config) -> None:
             _running.append(server)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together under xdist what shares something dear: Docker's engine and its firewall, the platform of processes.
+@cache
+def _group(path: str) -> str:
+    """Name what the tests of a file are kept together with: those that share Docker's engine, or the platform of processes.
 
-    Everything else is kept by file. The longest come first, so that the two workers end together.
+    Everything else is kept by file.
     """
-    groups: dict[pytest.Item, str] = {}
-    for item in items:
-        path = item.path.relative_to(item.config.rootpath).as_posix()
-        if item.get_closest_marker("docker") is not None or "/docker/" in path:
-            groups[item] = "docker"
-        elif "hub_world" in getattr(item, "fixturenames", ()) or "integration/hub/" in path:
-            groups[item] = "hub"
-        else:
-            groups[item] = path
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
-    order = {"docker": 0, "hub": 1}
-    items.sort(key=lambda item: order.get(groups[item], 2))
+    if path.startswith("tests/integration/docker/"):
+        return "docker"
+    if path.startswith("tests/integration/hub/") or "hub_world" in (_ROOT / path).read_text(encoding="utf-8"):
+        return "hub"
+    return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest groups first, so that the two workers end together."""
+
+    def turn(item: pytest.Item) -> int:
+        group = _group(item.path.relative_to(_ROOT).as_posix())
+        return {"docker": 0, "hub": 1}.get(group, 3 if group.startswith("tests/unit/") else 2)
+
+    items.sort(key=turn)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    # xdist 3.8's own « loadgroup » writes a private attribute that pytest 9.2 no longer reads, and then spreads test by test.
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid.partition("::")[0])
+
+    return ByGroup(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -84,7 +101,7 @@ def _shared(dialect: str, config: pytest.Config) -> servers.Server:
     if port is None:
         pytest.skip("--no-servers" if config.option.no_servers else str(servers.missing(dialect)))
     gone: object = SimpleNamespace()
-    return servers.Server(dialect, int(port), servers.Path(), gone)  # type: ignore[arg-type]
+    return servers.Server(dialect, int(port), Path(), gone)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")

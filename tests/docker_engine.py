@@ -15,6 +15,7 @@ import fcntl
 import io
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
@@ -55,12 +56,29 @@ def missing() -> str | None:
 
 
 def _running(url: str | None = None) -> docker.DockerClient | None:
+    if not _listens(url or os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")):
+        return None
+    client = None
     try:
         client = docker.DockerClient(base_url=url, timeout=60) if url else docker.from_env(timeout=60)
         client.ping()
     except (DockerException, OSError):
+        if client is not None:
+            client.close()
         return None
     return client
+
+
+def _listens(url: str) -> bool:
+    # docker-py leaves its socket open when nobody answers, and a warning about that fails whichever test runs then.
+    if not url.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as line:
+        try:
+            line.connect(url.removeprefix("unix://"))
+        except OSError:
+            return False
+    return True
 
 
 @dataclass
@@ -71,12 +89,12 @@ class Engine:
     ----------
     run
         Value of :data:`LABEL` on everything this run makes (``engine.labels``).
-    process
-        Its process, when this run started it.
+    private
+        Ends the engine, when this run started it.
     """
 
     client: docker.DockerClient
-    process: subprocess.Popen[bytes] | None = None
+    private: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     run: str = field(default_factory=lambda: uuid4().hex[:8])
 
     @property
@@ -171,13 +189,7 @@ class Engine:
         """Clean up; end the private engine if this run started it."""
         self.clean()
         self.client.close()
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait(5)
+        self.private.close()
 
 
 def start() -> Engine:
@@ -187,27 +199,40 @@ def start() -> Engine:
 
 
 def _start_private() -> Engine:
-    _CACHE.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder = Path(tempfile.mkdtemp(prefix="dp-dockerd-"))
-    url = f"unix://{folder}/docker.sock"
-    with (_CACHE / "dockerd.log").open("wb") as log:
+    """Start an engine of our own; another run's on the same data root is waited for: two would wait for each other in vain."""
+    with contextlib.ExitStack() as private:
+        _CACHE.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = private.enter_context((_CACHE / "lock").open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder = Path(private.enter_context(tempfile.TemporaryDirectory(prefix="dp-dockerd-", ignore_cleanup_errors=True)))
+        url = f"unix://{folder}/docker.sock"
+        log = private.enter_context((_CACHE / "dockerd.log").open("wb"))
         process = subprocess.Popen(
             ["dockerd", "--host", url, "--data-root", str(_CACHE / "root"), "--exec-root", str(folder / "exec"),
              "--pidfile", str(folder / "pid")],
             stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
-    for _ in range(300):
-        client = _running(url)
-        if client is not None:
-            os.environ["DOCKER_HOST"] = url
-            return Engine(client, process)
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
-    said = (_CACHE / "dockerd.log").read_text(errors="replace")[-1500:]
-    raise RuntimeError(f"dockerd did not start:\n{said}")
+        private.callback(_end, process)
+        for _ in range(300):
+            client = _running(url)
+            if client is not None:
+                os.environ["DOCKER_HOST"] = url
+                private.callback(os.environ.pop, "DOCKER_HOST", None)
+                return Engine(client, private.pop_all())
+            if process.poll() is not None:
+                break
+            time.sleep(0.1)
+        said = (_CACHE / "dockerd.log").read_text(errors="replace")[-1500:]
+        raise RuntimeError(f"dockerd did not start:\n{said}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
 
 
 def pip_build_args() -> dict[str, str]:
@@ -231,9 +256,8 @@ def pip_build_args() -> dict[str, str]:
     if _AUTHORITIES.exists():
         args["PIP_CERT"] = str(_AUTHORITIES)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"):
-        value = os.environ.get(name) or os.environ.get(name.lower())
-        if value:
-            args[name] = value
+        if proxy := os.environ.get(name) or os.environ.get(name.lower()):
+            args[name] = proxy
     return args
 
 
