@@ -19,12 +19,17 @@ from starlette.responses import HTMLResponse
 
 from datapilot_kernel.messages import current_language, text
 from hub_config import face
+from hub_config.access import Permission
 from hub_config.operations.base_path import base_of
 from hub_config.people.passwords import MIN_LENGTH
 from hub_config.settings import Settings
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+_SECTIONS: tuple[tuple[str, str, Permission], ...] = ()
+"""What the navigation leads to beside the home: path, word of the catalogue and ``current`` of its pages, who sees it."""
 
 
 @cache
@@ -42,7 +47,9 @@ def _environment() -> Environment:
     environment = Environment(
         loader=Packaged(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals |= {"t": text, "language": current_language, "face": face.version, "minimum": MIN_LENGTH}
+    environment.globals |= {
+        "sections": _SECTIONS, "t": text, "language": current_language, "face": face.version, "minimum": MIN_LENGTH,
+    }  # fmt: skip
     environment.filters |= {"day": day, "moment": moment, "browser": browser}
     return environment
 

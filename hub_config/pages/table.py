@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from hub_config.pages import account, dashboards, door, home, links, static
+from hub_config.pages import (
+    account,
+    approvals,
+    connect,
+    dashboards,
+    door,
+    home,
+    interactive,
+    journal,
+    layers,
+    links,
+    publications,
+    spend,
+    static,
+    team,
+)
 from hub_config.pages.serving import Page
 
 _BOARD = "/tableaux/{dashboard_id}"
@@ -34,4 +49,12 @@ TABLE: tuple[Page, ...] = (
         "POST", f"{_BOARD}/tuiles/{{tile_id}}/{{kind}}", "dashboards.read", dashboards.file, problem=dashboards.file_problem
     ),
     Page("GET", "/static/{name}", None, static.static, why="the face, the charts' library"),
+    *connect.PAGES,
+    *layers.PAGES,
+    *team.PAGES,
+    *spend.PAGES,
+    *journal.PAGES,
+    *approvals.PAGES,
+    *publications.PAGES,
+    *interactive.PAGES,
 )

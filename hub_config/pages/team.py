@@ -1,0 +1,7 @@
+"""People and invitations."""
+
+from __future__ import annotations
+
+from hub_config.pages.serving import Page
+
+PAGES: tuple[Page, ...] = ()
