@@ -126,6 +126,20 @@ ROUND_THE_WALL = {
 }  # fmt: skip
 
 
+# dockerspawner's own class is what the container spawner derives from; the client behind it is docker_line's.
+OUTSIDE = {"docker": PLATFORM / "hub/spawning/docker_line.py"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for room in ("hub_config", "dashboards", "extension/datapilot_lab") for p in sorted((ROOT / room).rglob("*.py"))],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_one_vendor_one_adapter_outside_the_kernel(path: Path) -> None:
+    vendors = {module.split(".")[0] for module in _imports(path)} & (VENDORS.keys() - {"sqlalchemy"})
+    assert not {vendor for vendor in vendors if OUTSIDE.get(vendor) != path}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_the_kernel_never_imports_the_platform(path: Path) -> None:
     assert not {m for m in _imports(path) if m.split(".")[0] in {"hub_config", "migrations", "dashboards", "extension"}}

@@ -28,10 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-import docker
 import requests
-from docker.errors import APIError, DockerException, NotFound
-from docker.utils import version_lt
 from dockerspawner import DockerSpawner
 from traitlets import Instance, observe
 
@@ -40,6 +37,7 @@ from hub_config import docker_names as names
 from hub_config.hub.settings import HubSettings
 from hub_config.hub.spawning.base import PersonSpawner, StartFailed, failure
 from hub_config.hub.spawning.container_settings import ContainerSettings, load_container_settings
+from hub_config.hub.spawning.docker_line import APIError, DockerException, DockerLine, NotFound, line_to_docker
 from hub_config.hub.spawning.leftovers import Containers
 from hub_config.hub.spawning.networks import NoAddresses, NoService, TenantNetworks
 from hub_config.hub.spawning.storage import StorageWatch, Taken
@@ -49,7 +47,6 @@ SHARED = f"{HOME}/partage"
 _CPU_PERIOD_US = 100_000
 _TO_LISTEN_S = 1.0
 _CALLS_AT_ONCE = 4
-_PROTOCOL = "1.41"
 _UNTOUCHED = "rw,nosuid,nodev"
 
 
@@ -100,7 +97,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
     _networks: ClassVar[TenantNetworks | None] = None
     _storage: ClassVar[StorageWatch | None] = None
     _calls: ClassVar[ThreadPoolExecutor | None] = None
-    _line: ClassVar[docker.APIClient | None] = None
+    _line: ClassVar[DockerLine | None] = None
 
     # ── the line to Docker ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -112,7 +109,7 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
         return ContainerSpawner._calls
 
     @property
-    def client(self) -> docker.APIClient:
+    def client(self) -> DockerLine:
         """Return the line to Docker, made at the first call."""
         if ContainerSpawner._line is None:
             ContainerSpawner._line = line_to_docker(self.given)
@@ -431,21 +428,6 @@ class ContainerSpawner(PersonSpawner, DockerSpawner):
                 raise
             self.log.error("incident %s: %s: %s", incident, self.object_name, problem)
             raise failure(key, log=f"incident {incident}", language=self._lang, incident=incident) from problem
-
-
-def line_to_docker(given: ContainerSettings) -> docker.APIClient:
-    """Return a client that speaks the oldest protocol that both sides know: what was tried, on engines of any age."""
-
-    def line(version: str) -> docker.APIClient:
-        made = docker.APIClient(base_url=given.url, version=version, timeout=120)
-        made.trust_env = False  # the gate is ours: no proxy of the environment is between
-        if given.token is not None:
-            made.headers["Authorization"] = f"Bearer {given.token.get_secret_value()}"
-        return made
-
-    oldest = line(_PROTOCOL)
-    least = str(oldest.version(api_version=False).get("MinAPIVersion") or _PROTOCOL)
-    return line(least) if version_lt(_PROTOCOL, least) else oldest
 
 
 def _log_of(taken: Taken) -> str:

@@ -16,11 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import docker
-from docker.errors import NotFound
-
 from hub_config import docker_names as names
 from hub_config.hub.spawning.container_settings import ContainerSettings
+from hub_config.hub.spawning.docker_line import DockerLine, NotFound
 from hub_config.hub.spawning.networks import TenantNetworks
 from hub_config.hub_names import hub_user_name, person_of, rendering_of
 
@@ -68,11 +66,11 @@ class Containers:
     """Containers, networks and volumes with this installation's label."""
 
     def __init__(
-        self, given: ContainerSettings, line: Callable[[], docker.APIClient], *, clock: Callable[[], float] = time.monotonic
+        self, given: ContainerSettings, line: Callable[[], DockerLine], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._given = given
         self._line = line
-        self._client: docker.APIClient | None = None
+        self._client: DockerLine | None = None
         # One thread: its line to Docker is its own, and nothing here is in a hurry.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="leftovers")
         self._networks = TenantNetworks(given, self._call)

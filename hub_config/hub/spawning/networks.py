@@ -29,10 +29,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from docker.errors import APIError, NotFound
-
 from hub_config import docker_names as names
 from hub_config.hub.spawning.container_settings import ContainerSettings
+from hub_config.hub.spawning.docker_line import APIError, NotFound
 
 _KEPT_S = 20.0
 """For so long a network is believed to have its services attached."""

@@ -13,7 +13,7 @@ import pytest
 from hub_config import docker_names as names
 from hub_config.hub.janitor import Janitor
 from hub_config.hub.platform_api import Departed
-from hub_config.hub.spawning.containers import line_to_docker
+from hub_config.hub.spawning.docker_line import line_to_docker
 from hub_config.hub.spawning.leftovers import Containers
 from hub_config.hub_names import hub_user_name
 from tests.integration.docker.test_starts import Ground, gate_settings, ground
