@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,10 @@ from starlette.testclient import TestClient
 from tests.platform_support import PASSWORD, World
 
 FETCHED = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+
+SAMPLES: dict[str, Callable[[World], str]] = {"user_id": lambda world: world.user_id("viewer")}
+"""What stands in an address, by the name of its placeholder: the id of something of tenant t1 that an administrator may open.
+Each piece adds its own; the tests that enumerate the pages' table fill the addresses from here."""
 
 
 class Browser:

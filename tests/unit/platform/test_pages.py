@@ -17,7 +17,7 @@ from hub_config.database import AuditEvent, RefreshToken, utc_now
 from hub_config.pages import forms
 from hub_config.pages.table import TABLE
 from tests.mail_server import mail_server
-from tests.pages_support import FETCHED, Browser, field
+from tests.pages_support import FETCHED, SAMPLES, Browser, field
 from tests.platform_support import PASSWORD, ROLES, World, make_world
 
 LINK = re.compile(r"#(\S+)")
@@ -31,9 +31,17 @@ def browser(world: World) -> Browser:
 NOBODYS = "0" * 32
 
 
-def _path(page: Any, dashboard: str = NOBODYS) -> str:
-    path = page.path.replace("{name}", "datapilot.css").replace("{dashboard_id}", dashboard)
-    return path.replace("{tile_id}", NOBODYS).replace("{kind}", "csv")
+def _path(page: Any, dashboard: str = NOBODYS, world: World | None = None) -> str:
+    """The page's address; with a world, of things that are there (:data:`tests.pages_support.SAMPLES`)."""
+    known = {"name": "datapilot.css", "dashboard_id": dashboard, "tile_id": NOBODYS, "kind": "csv"}
+
+    def filled(found: re.Match[str]) -> str:
+        made = known.get(found[1])
+        if made is None and world is not None and found[1] in SAMPLES:
+            made = SAMPLES[found[1]](world)
+        return made or NOBODYS
+
+    return re.sub(r"{(\w+)}", filled, page.path)
 
 
 # ── who may ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -66,7 +74,7 @@ def test_every_page_of_a_person_opens_as_the_matrix_says(world: World, role: Any
         browser = Browser(world)
         browser.sign_in(f"{role}@t1.example")
         granted = role in MATRIX[page.permission].session
-        assert browser.get(_path(page, dashboard)).status_code == (200 if granted else 403), page.path
+        assert browser.get(_path(page, dashboard, world)).status_code == (200 if granted else 403), page.path
 
 
 def test_no_token_of_any_kind_opens_a_page(world: World) -> None:
@@ -357,7 +365,7 @@ def test_the_policy_of_every_page(world: World, browser: Browser) -> None:
     seen = set()
     browser.sign_in("administrator@t1.example")
     dashboard = _dashboard(world, "Ventes", roles=ROLES)
-    pages = [_path(page, dashboard) for page in TABLE if page.method == "GET" and not page.path.startswith("/static")]
+    pages = [_path(page, dashboard, world) for page in TABLE if page.method == "GET" and not page.path.startswith("/static")]
     for path in [path for path in pages if not path.endswith("/etat")] + ["/rien"]:
         answer = browser.get(path, Sec_Fetch_Site="cross-site")
         policy = answer.headers["content-security-policy"]
