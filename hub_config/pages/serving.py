@@ -126,6 +126,8 @@ class Page:
         None only with ``why``: the reason for which it needs nobody.
     problem
         Makes the answer of an error; None: a page.
+    form_bytes, form_fields
+        How large its form may be.
     """
 
     method: str
@@ -134,6 +136,8 @@ class Page:
     handler: Handler
     why: str = ""
     problem: Callable[[Visit, DataPilotError], Response] | None = None
+    form_bytes: int = _FORM_BYTES
+    form_fields: int = _FORM_FIELDS
 
     def __post_init__(self) -> None:
         if (self.permission is None) == (not self.why):
@@ -199,7 +203,7 @@ async def _serve(visit: Visit, page: Page) -> Response:
         if not permitted(visit.visitor.principal, page.permission):
             raise Forbidden(log=f"{visit.visitor.principal.role} lacks {page.permission} (page)")
     if page.method == "POST":
-        await _read_form(visit)
+        await _read_form(visit, page)
     return await page.handler(visit)
 
 
@@ -231,7 +235,7 @@ def _to_the_door(visit: Visit) -> Response:
     return visit.go("/sign-in" if wanted == "/" else f"/sign-in?next={quote(wanted, safe='')}")
 
 
-async def _read_form(visit: Visit) -> None:
+async def _read_form(visit: Visit, page: Page) -> None:
     """Read the fields, and refuse what another page sent.
 
     Raises
@@ -247,10 +251,10 @@ async def _read_form(visit: Visit) -> None:
     body = b""
     async for part in request.stream():
         body += part
-        if len(body) > _FORM_BYTES:
-            raise TooLarge("hub.too_large", limit=f"{_FORM_BYTES // 1024} Kio")
+        if len(body) > page.form_bytes:
+            raise TooLarge("hub.too_large", limit=f"{page.form_bytes // 1024} Kio")
     try:
-        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_FORM_FIELDS))
+        fields = dict(parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=page.form_fields))
     except ValueError:
         raise Forbidden("pages.form_foreign", log="a form that cannot be read") from None
     if visit.new_door or not forms.is_good(fields.pop("csrf", ""), visit.secret):
