@@ -43,6 +43,8 @@ class AuditFilter:
     action: str | None = None
     outcome: str | None = None
     text: str | None = None
+    object_type: str | None = None
+    object_id: str | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions, to be joined by AND."""
@@ -51,6 +53,8 @@ class AuditFilter:
             AuditEvent.data_source_id: self.data_source_id,
             AuditEvent.action: self.action,
             AuditEvent.outcome: self.outcome,
+            AuditEvent.object_type: self.object_type,
+            AuditEvent.object_id: self.object_id,
         }
         found: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
         if self.since is not None:

@@ -17,12 +17,13 @@ from datapilot_kernel.errors import DataPilotError
 from datapilot_kernel.plan.compiler import compile_plan
 from datapilot_kernel.plan.model import Plan
 from hub_config.content.paging import Before, newest_first
-from hub_config.data_sources.visibility import reached
-from hub_config.database import Database, ScopedSession, VerifiedQuestion, utc_now
+from hub_config.data_sources.visibility import reached, visible
+from hub_config.database import Database, DataSource, ScopedSession, VerifiedQuestion, utc_now
 from hub_config.errors import Conflict, NotFound
 from hub_config.principal import Principal
 
 if TYPE_CHECKING:
+    from datapilot_kernel.answers.model import ReadingPart
     from hub_config.audit import Audit
     from hub_config.data_sources import DataSources
     from hub_config.queries import QueryService
@@ -34,6 +35,25 @@ class VerifiedView:
 
     row: VerifiedQuestion
     problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a verified question's plan comes to over the layer in force.
+
+    Attributes
+    ----------
+    reading
+        Its parts in words; empty where it does not hold.
+    sql
+        The statement before the guard adds rows' filters; None where it does not hold.
+    problem
+        Why it does not hold; None: it does.
+    """
+
+    reading: tuple[ReadingPart, ...]
+    sql: str | None
+    problem: str | None
 
 
 class VerifiedQuestions:
@@ -60,6 +80,55 @@ class VerifiedQuestions:
             return []
         check = self._checker(principal, source_id)
         return [VerifiedView(row, check(row.plan_json)) for row in rows]
+
+    def across(self, principal: Principal, *, status: str, limit: int, before: Before = None) -> list[VerifiedQuestion]:
+        """Return the questions of every source that the person reaches, newest first, unexamined: no source is opened."""
+        statement = select(VerifiedQuestion).where(
+            VerifiedQuestion.status == status,
+            VerifiedQuestion.data_source_id.in_(visible(principal).with_only_columns(DataSource.id)),
+        )
+        at, row_id = VerifiedQuestion.created_at, VerifiedQuestion.id
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            return list(session.scalars(newest_first(statement, at, row_id, limit=limit, before=before)))
+
+    def read(self, principal: Principal, question_id: str) -> VerifiedQuestion:
+        """Return one of a source that the person reaches. Raises NotFound."""
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            row = _row(session, question_id)
+            reached(session, principal, row.data_source_id)
+            return row
+
+    def examine(self, principal: Principal, question_id: str) -> Examined:
+        """Return what a question's plan says and compiles to, over the layer in force now.
+
+        Raises
+        ------
+        SourceProblem
+            The source cannot be read now.
+        """
+        from datapilot_kernel.answers.formats import Formatter
+        from datapilot_kernel.answers.reading import read_plan
+        from datapilot_kernel.engine import today
+        from datapilot_kernel.messages import current_language
+        from datapilot_kernel.semantic import draft_layer
+
+        row = self.read(principal, question_id)
+        with (
+            self._sources.turns.taken(principal.tenant_id),
+            self._sources.open(principal, row.data_source_id) as opened,
+        ):
+            layer = opened.layer or draft_layer(opened.catalog)
+            dialect = opened.source.dialect
+        formatter = Formatter(language=current_language(), currency=layer.currency, calendar=layer.calendar)
+        try:
+            plan = Plan.model_validate(row.plan_json)
+        except ValidationError:
+            return Examined((), None, "plan")
+        try:
+            compiled = compile_plan(plan, layer, dialect=dialect, today=today(layer.calendar.timezone))
+        except DataPilotError as error:
+            return Examined((), None, error.message)
+        return Examined(read_plan(plan, layer, compiled, formatter), compiled.sql, None)
 
     def decide(self, principal: Principal, question_id: str, *, approve: bool) -> VerifiedView:
         """Approve or reject one; a rejected one can be approved later, and the other way round.

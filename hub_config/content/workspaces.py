@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from hub_config.content.paging import Before, newest_first
 from hub_config.database import Dashboard, Database, DataSource, ScopedSession, User, Workspace, WorkspaceMember
@@ -13,6 +14,16 @@ from hub_config.principal import Principal
 
 if TYPE_CHECKING:
     from hub_config.audit import Audit
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A workspace as it is administered: what it groups, and how many see it."""
+
+    row: Workspace
+    members: int
+    sources: int
+    dashboards: int
 
 
 class Workspaces:
@@ -31,6 +42,31 @@ class Workspaces:
         statement = newest_first(statement, Workspace.created_at, Workspace.id, limit=limit, before=before)
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
             return list(session.scalars(statement))
+
+    def corners(self, principal: Principal, *, limit: int) -> list[Corner]:
+        """Return the workspaces that the person sees, by name, with what they group."""
+        statement = select(Workspace).order_by(Workspace.name, Workspace.id).limit(limit)
+        if not principal.is_administrator:
+            mine = select(WorkspaceMember.workspace_id).where(WorkspaceMember.user_id == principal.user_id)
+            statement = statement.where(Workspace.id.in_(mine))
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            rows = list(session.scalars(statement))
+            members, sources, dashboards = (
+                _counted(session, column)
+                for column in (WorkspaceMember.workspace_id, DataSource.workspace_id, Dashboard.workspace_id)
+            )
+        return [Corner(row, members.get(row.id, 0), sources.get(row.id, 0), dashboards.get(row.id, 0)) for row in rows]
+
+    def memberships(self, principal: Principal) -> dict[str, list[Workspace]]:
+        """Return the workspaces of each of the tenant's people, by name; only for administrators' pages."""
+        statement = select(WorkspaceMember.user_id, Workspace).join(
+            Workspace, (Workspace.tenant_id == WorkspaceMember.tenant_id) & (Workspace.id == WorkspaceMember.workspace_id)
+        )
+        found: dict[str, list[Workspace]] = {}
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            for user_id, row in session.execute(statement.order_by(Workspace.name, Workspace.id)):
+                found.setdefault(user_id, []).append(row)
+        return found
 
     def read(self, principal: Principal, workspace_id: str) -> Workspace:
         """Return one. Raises NotFound."""
@@ -111,6 +147,31 @@ class Workspaces:
             self._record(session, principal, "workspace.members", workspace_id, {"members": len(wanted)})
         return wanted
 
+    def admit(self, principal: Principal, workspace_id: str, user_id: str) -> None:
+        """Make one more person a member; without effect on one who is.
+
+        Raises
+        ------
+        NotFound
+            No such workspace, or nobody of this tenant.
+        """
+        with self._database.tenant(principal.tenant_id) as session:
+            seen(session, principal, workspace_id)
+            if session.get(User, user_id) is None:
+                raise NotFound(log="member")
+            if session.get(WorkspaceMember, (workspace_id, user_id)) is None:
+                session.add(WorkspaceMember(workspace_id=workspace_id, user_id=user_id))
+                self._record(session, principal, "workspace.admit", workspace_id, {"user_id": user_id})
+
+    def dismiss(self, principal: Principal, workspace_id: str, user_id: str) -> None:
+        """Make a member none any more; without effect on one who is none. Raises NotFound."""
+        with self._database.tenant(principal.tenant_id) as session:
+            seen(session, principal, workspace_id)
+            row = session.get(WorkspaceMember, (workspace_id, user_id))
+            if row is not None:
+                session.delete(row)
+                self._record(session, principal, "workspace.dismiss", workspace_id, {"user_id": user_id})
+
     def _free(self, session: ScopedSession, name: str) -> None:
         if session.scalars(select(Workspace.id).where(Workspace.name == name)).first() is not None:
             raise Conflict("content.name_taken")
@@ -137,3 +198,9 @@ def seen(session: ScopedSession, principal: Principal, workspace_id: str) -> Wor
 def is_member(session: ScopedSession, principal: Principal, workspace_id: str) -> bool:
     """Tell whether the person is a member."""
     return session.get(WorkspaceMember, (workspace_id, principal.user_id)) is not None
+
+
+def _counted(session: ScopedSession, column: Any) -> dict[str, int]:
+    """Return how many rows stand in each workspace."""
+    rows = session.execute(select(column, func.count()).where(column.is_not(None)).group_by(column))
+    return {workspace_id: int(number) for workspace_id, number in rows}

@@ -53,10 +53,10 @@ class Gate:
             answer = await self._decide(scope, receive, method, path)
         except Denied as no:
             level = logging.DEBUG if no.status == 404 else logging.WARNING
-            log.log(level, "refused: %s %s: %s", method, path[:200], no.message)
+            log.log(level, "refused: %s %r: %r", method, path[:200], no.message)  # as written: no line of the caller's own
             answer = _message(no.status, f"docker gate: {no.message}")
         except EngineAway as away:
-            log.error("engine away: %s %s: %s", method, path[:200], away)
+            log.error("engine away: %s %r: %s", method, path[:200], away)
             answer = _message(502, f"docker gate: {away}")
         await send(
             {

@@ -118,6 +118,22 @@ class Invitations:
         with self._ground.database.tenant(principal.tenant_id, read_only=True) as session:
             return session.scalars(statement).all()
 
+    def again(self, principal: Principal, invitation_id: str) -> tuple[str, Link]:
+        """Invite the same person anew, as the same; return their address and the new link. The earlier link is worthless.
+
+        Raises
+        ------
+        NotFound
+            There is no such open invitation.
+        """
+        with self._ground.database.tenant(principal.tenant_id, read_only=True) as session:
+            row = session.scalars(select(Invitation).where(Invitation.id == invitation_id, *_open())).one_or_none()
+            if row is None:
+                raise NotFound(log="no such open invitation")
+            still = _existing(session, row.workspace_ids)
+        link = self.create(principal, email=row.email, role=row.role, attributes=row.attributes, workspace_ids=still)
+        return row.email, link
+
     def revoke(self, principal: Principal, invitation_id: str) -> None:
         """Make an invitation worthless, or raise :class:`~hub_config.errors.NotFound`."""
         with self._ground.database.tenant(principal.tenant_id) as session:

@@ -13,6 +13,7 @@ import json
 import logging
 import tempfile
 import zipfile
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -119,4 +120,6 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Decimal):
         return str(value)
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     raise TypeError(type(value).__name__)

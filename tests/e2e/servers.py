@@ -46,7 +46,7 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     install(str(root / "prefix"))
     settings = root / "settings" / "@jupyterlab"
     for plugin, values in {
-        "translation-extension/translation": {"locale": "fr_FR"},
+        "translation-extension/plugin": {"locale": more.pop("locale", "fr_FR")},
         "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
         "apputils-extension/themes": {"theme": more.pop("theme", "JupyterLab Light")},
     }.items():

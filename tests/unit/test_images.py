@@ -77,7 +77,7 @@ def test_the_certificate_holds_every_name_and_each_once(given: dict[str, str], n
     "given",
     [
         {"domain": ""}, {"domain": "a b.fr"}, {"domain": "x.fr; return 200"}, {"certificate": "maybe"},
-        {"certificate": "letsencrypt-http"}, {"upload_max_bytes": "much"}, {"api_domain": "-x.fr"},
+        {"certificate": "letsencrypt-http"}, {"upload_max_bytes": "much"}, {"url_port": "https"}, {"api_domain": "-x.fr"},
     ],
 )  # fmt: skip
 def test_what_cannot_be_served_is_said(given: dict[str, str]) -> None:
@@ -105,6 +105,11 @@ def test_nginx_is_told_everything(given: dict[str, str]) -> None:
         if "proxy_pass" in place:
             assert "proxy_buffering off" in place, "streams are not held back"
     assert "/(hub/|metrics)" in found
+
+
+def test_who_comes_without_tls_is_sent_to_the_port_that_is_served() -> None:
+    assert "return 301 https://$host$request_uri;" in _configuration()
+    assert "return 301 https://$host:8443$request_uri;" in _configuration(url_port="8443")
 
 
 def test_the_api_has_its_own_server_or_its_own_path() -> None:

@@ -1,6 +1,13 @@
 """Every table of the platform, one module a subject."""
 
-from hub_config.database.tables.dashboards import Dashboard, DashboardRight, DashboardVersion, PublicationRequest, Widget
+from hub_config.database.tables.dashboards import (
+    Dashboard,
+    DashboardRight,
+    DashboardSnapshot,
+    DashboardVersion,
+    PublicationRequest,
+    Widget,
+)
 from hub_config.database.tables.data import DataSource, Job, SemanticLayer, SourceFile, VerifiedQuestion
 from hub_config.database.tables.history import (
     AuditEvent,
@@ -30,6 +37,7 @@ __all__ = [
     "ConversationTurn",
     "Dashboard",
     "DashboardRight",
+    "DashboardSnapshot",
     "DashboardVersion",
     "DataSource",
     "Erasure",

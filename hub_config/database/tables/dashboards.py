@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from hub_config.database.base import ID_LENGTH, Base, Identified, belongs_to, one_of
+from hub_config.database.base import ID_LENGTH, Base, Identified, belongs_to, one_of, secret
 from hub_config.database.tables.people import ROLES
 from hub_config.database.types import utc_now
 
@@ -26,6 +26,7 @@ class Dashboard(Identified, Base):
     created_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now, onupdate=utc_now)
+    refresh_json: Mapped[dict[str, Any] | None]
     widgets: Mapped[list[Widget]] = relationship(
         back_populates="dashboard", order_by="Widget.position", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -59,6 +60,42 @@ class DashboardVersion(Identified, Base):
     created_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     __table_args__ = (belongs_to("dashboards", "dashboard_id"), UniqueConstraint("tenant_id", "dashboard_id", "number"))
+
+
+class DashboardSnapshot(Identified, Base):
+    """A version's page made for one set of rights (:mod:`hub_config.snapshots`), and how far its next one is.
+
+    ``attributes_key``: whose attributes; ``rights_key``: those, and the sources as they stood. ``attempt``: who makes it now,
+    until ``leased_until``.
+    """
+
+    __tablename__ = "dashboard_snapshots"
+    dashboard_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    version: Mapped[int]
+    attributes_key: Mapped[str]
+    rights_key: Mapped[str]
+    state: Mapped[str] = mapped_column(default="queued")
+    asked_by: Mapped[str | None]
+    asked_at: Mapped[datetime] = mapped_column(default=utc_now)
+    not_before: Mapped[datetime | None]
+    attempt: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    leased_until: Mapped[datetime | None]
+    cells_done: Mapped[int] = mapped_column(default=0)
+    cells: Mapped[int] = mapped_column(default=0)
+    content_encrypted: Mapped[str | None] = secret()
+    size_bytes: Mapped[int] = mapped_column(default=0)
+    made_at: Mapped[datetime | None]
+    failed_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    cell: Mapped[int | None]
+    trace_encrypted: Mapped[str | None] = secret()
+    __table_args__ = (
+        one_of("state", "idle", "queued", "running"),
+        belongs_to("dashboards", "dashboard_id"),
+        UniqueConstraint("tenant_id", "dashboard_id", "version", "rights_key"),
+        Index(None, "tenant_id", "state"),
+    )
 
 
 class DashboardRight(Identified, Base):

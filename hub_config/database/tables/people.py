@@ -6,7 +6,7 @@ import unicodedata
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub_config.database.base import ID_LENGTH, Base, Identified, Tenanted, belongs_to, new_id, one_of, secret
@@ -35,6 +35,9 @@ class Tenant(Tenanted, Base):
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     deleting_at: Mapped[datetime | None]
+    # Up to 200 KiB: read only by whoever shows it.
+    logo: Mapped[bytes | None] = mapped_column(LargeBinary(), deferred=True)
+    logo_type: Mapped[str | None]
     __table_args__ = (
         CheckConstraint("tenant_id = id", name="own_tenant"),
         CheckConstraint("tenant_id <> ''", name="named"),

@@ -67,7 +67,7 @@ class BadConfiguration(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """What is served. Names are hosts; ``hsts_seconds`` 0: browsers are told nothing to remember."""
+    """What is served. Names are hosts; ``hsts_seconds`` 0: browsers are told nothing to remember; ``url_port`` "": 443."""
 
     domain: str
     api_domain: str
@@ -75,6 +75,7 @@ class Site:
     certificate: str
     upload_bytes: int
     hsts_seconds: int
+    url_port: str = ""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Site:
@@ -101,8 +102,11 @@ class Site:
             hsts = int(environment.get("DATAPILOT_HSTS_SECONDS", "").strip() or 31_536_000)
         except ValueError:
             raise BadConfiguration("DATAPILOT_UPLOAD_MAX_BYTES and DATAPILOT_HSTS_SECONDS are whole numbers") from None
+        port = environment.get("DATAPILOT_URL_PORT", "").strip()
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+            raise BadConfiguration("DATAPILOT_URL_PORT is a port, or empty for 443")
         # A browser that remembers « only https » cannot be let past a self-signed certificate any more.
-        return cls(domain, api_domain, wildcard, mode, upload, 0 if mode == "self-signed" else hsts)
+        return cls(domain, api_domain, wildcard, mode, upload, 0 if mode == "self-signed" else hsts, port)
 
     @property
     def hub_names(self) -> tuple[str, ...]:
@@ -142,6 +146,7 @@ def configuration(
         "PROXY": proxy,
         "ALL_NAMES": " ".join(names),
         "HUB_NAMES": " ".join(site.hub_names),
+        "URL_PORT": f":{site.url_port}" if site.url_port else "",
         "HSTS": f"max-age={site.hsts_seconds}",
         "UPLOAD": str(site.upload_bytes + 1024**2),
         "RESOLVER": resolver,
