@@ -349,6 +349,13 @@ def test_every_variable_of_compose_is_explained() -> None:
     assert used - explained == {"DATAPILOT_POSTGRES_IMAGE", "DATAPILOT_DOCKER_SOCKET"}, "these two are the tests' own"
 
 
+def test_no_service_can_take_the_whole_machine() -> None:
+    unbound = [
+        n for n, service in COMPOSE["services"].items() if not service.get("mem_limit") or not service.get("pids_limit")
+    ]
+    assert unbound == []
+
+
 @pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
 def test_the_old_compose_reads_it_too(tmp_path: Path) -> None:
     shutil.copy(ROOT / "docker-compose.yml", tmp_path)
