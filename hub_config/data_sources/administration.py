@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from datapilot_kernel.errors import BadInput, SourceProblem
@@ -21,7 +21,20 @@ from hub_config.data_sources.connection import ConnectionConfig
 from hub_config.data_sources.manager import DataSources
 from hub_config.data_sources.storage import Upload
 from hub_config.data_sources.visibility import reached, visible
-from hub_config.database import DataSource, Job, ScopedSession, SourceFile, Workspace, WorkspaceMember, utc_now
+from hub_config.database import (
+    Dashboard,
+    DashboardVersion,
+    DataSource,
+    Job,
+    ScopedSession,
+    SemanticLayer,
+    SourceFile,
+    VerifiedQuestion,
+    Widget,
+    Workspace,
+    WorkspaceMember,
+    utc_now,
+)
 from hub_config.errors import Conflict, Forbidden, NotFound
 from hub_config.principal import Principal
 
@@ -63,6 +76,16 @@ class TestReport:
     problem: SourceProblem | None
     findings: tuple[RoleFinding, ...] = ()
     host_key: HostKey | None = None
+
+
+@dataclass(frozen=True)
+class Dependents:
+    """What goes, or stops working, with a source: dashboards by name, and how many of the rest."""
+
+    dashboards: tuple[str, ...]
+    layers: int
+    verified: int
+    files: int
 
 
 class Administration:
@@ -270,6 +293,36 @@ class Administration:
         except SourceProblem as problem:
             return TestReport(False, problem)
 
+    def test_change(self, principal: Principal, source_id: str, connection: dict[str, Any]) -> TestReport:
+        """Test a kept source as it would be with these changes; the kept password goes where :meth:`update` lets it go.
+
+        Raises
+        ------
+        BadInput
+            The connection is not right, or its password must be given again.
+        """
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            config = self._merged(session, reached(session, principal, source_id), connection)
+        return self.test(principal, config)
+
+    def dependents(self, principal: Principal, source_id: str) -> Dependents:
+        """Return what stands on a source, for whoever is about to delete it."""
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            reached(session, principal, source_id)
+
+            def count(model: type[SemanticLayer | VerifiedQuestion | SourceFile]) -> int:
+                found = session.scalar(select(func.count()).select_from(model).where(model.data_source_id == source_id))
+                return int(found or 0)
+
+            asking = {w.dashboard_id for w in session.scalars(select(Widget)) if w.query_json.get("source_id") == source_id}
+            names: set[str] = set()
+            for board in session.scalars(select(Dashboard)):
+                shown = session.get(DashboardVersion, board.published_version_id) if board.published_version_id else None
+                tiles = shown.content_json.get("tiles", ()) if shown is not None else ()
+                if board.id in asking or any(tile.get("source_id") == source_id for tile in tiles):
+                    names.add(board.name)
+            return Dependents(tuple(sorted(names)), count(SemanticLayer), count(VerifiedQuestion), count(SourceFile))
+
     # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def create_files(
@@ -410,6 +463,13 @@ class Administration:
             if found is None:
                 raise NotFound(log="job")
             return found
+
+    def last_job(self, principal: Principal, source_id: str) -> Job | None:
+        """Return the job that read the catalog last, or reads it now; None: none is remembered."""
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            reached(session, principal, source_id)
+            mine = select(Job).where(Job.data_source_id == source_id, Job.kind == "catalog.refresh")
+            return session.scalars(mine.order_by(Job.created_at.desc(), Job.id.desc()).limit(1)).one_or_none()
 
     def _queued(self, session: ScopedSession, principal: Principal, row: DataSource) -> str:
         session.flush()

@@ -50,6 +50,12 @@ class Circuit:
         self._closed_until: float | None = None
         self._probing = False
 
+    @property
+    def retry_in_s(self) -> int | None:
+        """Seconds until the source is tried again; None: it is not held to be down."""
+        with self._lock:
+            return None if self._closed_until is None else max(1, round(self._closed_until - self._clock()))
+
     @contextmanager
     def passing(self) -> Iterator[None]:
         """Let one use of the source through, and learn from it.

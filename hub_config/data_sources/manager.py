@@ -25,6 +25,7 @@ from datapilot_kernel.sources.files_import.report import FileOptions
 from hub_config.data_sources.catalogs import CatalogCache, pack
 from hub_config.data_sources.circuit import Circuit, CircuitSource
 from hub_config.data_sources.connection import ConnectionConfig
+from hub_config.data_sources.drafts import Drafts
 from hub_config.data_sources.jobs import Jobs
 from hub_config.data_sources.network import NetworkWall
 from hub_config.data_sources.pool import IDLE_S, PoolKey, SourcePool
@@ -109,6 +110,7 @@ class DataSources:
         self.pool = SourcePool()
         self.turns = Turns()
         self.readers = Turns(per_tenant=READERS_PER_TENANT, together=READERS_TOGETHER)
+        self.drafts = Drafts()
         self._catalogs = CatalogCache()
         self._remembered = Remembered()
         self._lock = threading.Lock()
@@ -149,6 +151,7 @@ class DataSources:
         while not self._stopping.wait(_TIDY_EVERY_S):
             self.pool.close_idle()
             self._remembered.forget_idle(IDLE_S)
+            self.drafts.forget_old()
             if time.monotonic() - swept_at >= _SWEEP_EVERY_S:
                 swept_at = time.monotonic()
                 self.sweep_uploads()
@@ -192,10 +195,17 @@ class DataSources:
         self.pool.drop(tenant_id, source_id, keep=keep)
         self._catalogs.forget(tenant_id, source_id)
         self._remembered.forget(tenant_id, source_id)
+        self.drafts.forget(tenant_id, source_id)
         with self._lock:
             for key in [k for k in self._circuits if k.tenant_id == tenant_id and source_id in (None, k.source_id)]:
                 if key.revision != keep:
                     del self._circuits[key]
+
+    def down_for_s(self, tenant_id: str, source_id: str) -> int | None:
+        """Return after how many seconds a source that was found down is tried again; None: it was not."""
+        with self._lock:
+            found = [c for k, c in self._circuits.items() if (k.tenant_id, k.source_id) == (tenant_id, source_id)]
+        return max((s for c in found if (s := c.retry_in_s) is not None), default=None)
 
     # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────
 

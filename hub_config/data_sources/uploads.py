@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 from datapilot_kernel.sources import open_source
 from datapilot_kernel.sources.files_import.report import FileOptions, ImportReport
 from hub_config.data_sources.manager import DataSources
-from hub_config.data_sources.receiving import Receiver
+from hub_config.data_sources.receiving import FormReceiver, Receiver
 from hub_config.data_sources.storage import TenantStorage, Upload
 from hub_config.database import Quota
 from hub_config.principal import Principal
@@ -40,6 +40,23 @@ class Uploads:
             storage, principal.user_id, limit_bytes=self._sources.settings.upload_max_bytes, quota_bytes=quota_bytes
         )
         return await receiver.receive(stream, content_type=content_type, file_name=file_name, content_length=content_length)
+
+    async def receive_form(
+        self,
+        principal: Principal,
+        stream: AsyncIterator[bytes],
+        *,
+        content_type: str,
+        content_length: int | None,
+        quota_bytes: int,
+        admit: Callable[[dict[str, str]], None],
+    ) -> tuple[dict[str, str], list[Upload], list[str]]:
+        """Take a page's form with several files in; see :class:`~hub_config.data_sources.receiving.FormReceiver`."""
+        storage = self._sources.storage(principal.tenant_id)
+        receiver = FormReceiver(
+            storage, principal.user_id, limit_bytes=self._sources.settings.upload_max_bytes, quota_bytes=quota_bytes
+        )
+        return await receiver.receive(stream, content_type=content_type, content_length=content_length, admit=admit)
 
     def quota_bytes(self, principal: Principal) -> int:
         """Return how much the tenant may keep."""

@@ -25,6 +25,7 @@ from datapilot_kernel.errors import DataPilotError, Fault
 from datapilot_kernel.messages import has_text, text
 from hub_config.access import Permission, permitted
 from hub_config.api.errors import fault_of
+from hub_config.data_sources.storage import Upload
 from hub_config.errors import Forbidden, NotFound, PlatformUnavailable, TooLarge, TooMany, Unauthenticated, status_of
 from hub_config.pages import forms
 from hub_config.pages.cookies import DOOR_SECONDS, Cookies, given
@@ -35,6 +36,8 @@ from hub_config.settings import Settings
 
 _FORM_BYTES = 64 * 1024
 _FORM_FIELDS = 50
+_FIELD_BYTES = 128
+"""What a page of very many fields may send for each of them, on the average."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Visit:
         What forms are bound to: the session's cookie, or the door's.
     form
         The fields that were sent; empty for a GET.
+    uploads, refused
+        On a page that takes files: those that came in, and what is said of the others.
     """
 
     request: Request
@@ -67,6 +72,8 @@ class Visit:
     secret: str
     new_door: bool = False
     form: dict[str, str] = field(default_factory=dict)
+    uploads: list[Upload] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     @property
     def platform(self) -> Platform:
@@ -248,7 +255,7 @@ async def _read_form(visit: Visit, page: Page) -> None:
         raise Forbidden("pages.form_foreign", log="a form from another origin")
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise Forbidden("pages.form_foreign", log="a form of another type")
-    body = b""
+    body, most_bytes = b"", max(_FORM_BYTES, most_fields * _FIELD_BYTES)
     async for part in request.stream():
         body += part
         if len(body) > page.form_bytes:
@@ -261,6 +268,41 @@ async def _read_form(visit: Visit, page: Page) -> None:
         raise Forbidden("pages.form_expired", log="a form without this browser's token")
     # No NUL and no half of a pair: nobody's text, and no database keeps them.
     visit.form = {name: value.replace("\x00", "") for name, value in fields.items()}
+
+
+async def _read_files(visit: Visit) -> None:
+    """Read a form that brings files. The token is judged before the first of them: what another page sends is not kept.
+
+    Raises
+    ------
+    Forbidden
+        From another origin, or without this browser's token.
+    TooLarge, BadInput
+        It is too much, or no such form.
+    """
+    request = visit.request
+    if not forms.is_own(request, visit.pages.settings.public_url):
+        raise Forbidden("pages.form_foreign", log="a form from another origin")
+    content_type = request.headers.get("content-type", "")
+    if not content_type.startswith("multipart/form-data"):
+        raise Forbidden("pages.form_foreign", log="a form of another type")
+
+    def admit(fields: dict[str, str]) -> None:
+        if visit.new_door or not forms.is_good(fields.get("csrf", ""), visit.secret):
+            raise Forbidden("pages.form_expired", log="a form without this browser's token")
+
+    uploads, principal = visit.platform.sources.uploads, visit.person.principal
+    length = request.headers.get("content-length", "")
+    fields, visit.uploads, visit.refused = await uploads.receive_form(
+        principal,
+        request.stream(),
+        content_type=content_type,
+        content_length=int(length) if length.isdecimal() else None,
+        quota_bytes=await run(uploads.quota_bytes, principal),
+        admit=admit,
+    )
+    fields.pop("csrf", None)
+    visit.form = fields
 
 
 def problem_page(visit: Visit, error: DataPilotError) -> Response:
