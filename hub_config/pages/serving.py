@@ -36,8 +36,6 @@ from hub_config.settings import Settings
 
 _FORM_BYTES = 64 * 1024
 _FORM_FIELDS = 50
-_FIELD_BYTES = 128
-"""What a page of very many fields may send for each of them, on the average."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +133,8 @@ class Page:
         Makes the answer of an error; None: a page.
     form_bytes, form_fields
         How large its form may be.
+    uploads
+        Its form brings files, and is multipart (how much: the setting of uploads); every other form is not.
     """
 
     method: str
@@ -145,6 +145,7 @@ class Page:
     problem: Callable[[Visit, DataPilotError], Response] | None = None
     form_bytes: int = _FORM_BYTES
     form_fields: int = _FORM_FIELDS
+    uploads: bool = False
 
     def __post_init__(self) -> None:
         if (self.permission is None) == (not self.why):
@@ -210,7 +211,7 @@ async def _serve(visit: Visit, page: Page) -> Response:
         if not permitted(visit.visitor.principal, page.permission):
             raise Forbidden(log=f"{visit.visitor.principal.role} lacks {page.permission} (page)")
     if page.method == "POST":
-        await _read_form(visit, page)
+        await (_read_files(visit) if page.uploads else _read_form(visit, page))
     return await page.handler(visit)
 
 
@@ -255,7 +256,7 @@ async def _read_form(visit: Visit, page: Page) -> None:
         raise Forbidden("pages.form_foreign", log="a form from another origin")
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise Forbidden("pages.form_foreign", log="a form of another type")
-    body, most_bytes = b"", max(_FORM_BYTES, most_fields * _FIELD_BYTES)
+    body = b""
     async for part in request.stream():
         body += part
         if len(body) > page.form_bytes:
