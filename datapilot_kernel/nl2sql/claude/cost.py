@@ -79,8 +79,16 @@ def _price(input: str, output: str) -> Price:
 
 
 DEFAULT_PRICES = PriceTable(
-    models={"claude-haiku": _price("1", "5"), "claude-sonnet": _price("3", "15"), "claude-opus": _price("5", "25")}
+    models={
+        "claude-haiku": _price("1", "5"),
+        "claude-sonnet": _price("3", "15"),
+        "claude-sonnet-5": _price("2", "10"),
+        "claude-opus": _price("5", "25"),
+        "claude-opus-5-5": _price("4", "20"),
+        "claude-fable": _price("10", "50"),
+    }
 )
+"""The vendor's list (platform.claude.com, models overview, read 2026-11-23), a dollar counted as a euro."""
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from datapilot_kernel.errors import BadInput
 from datapilot_kernel.nl2sql.claude.cost import DEFAULT_PRICES, PriceTable
 
-DEFAULT_MODEL = "claude-sonnet-4-5-20250929"
+DEFAULT_MODEL = "claude-sonnet-4-6"
 
 Openness = Literal["metadata", "values"]
 """``metadata``: no stored value leaves, but those that an accepted layer itself names. ``values``: also values of columns

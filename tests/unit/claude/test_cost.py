@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from datapilot_kernel.errors import BadInput
+from datapilot_kernel.nl2sql.claude.adapter import retirement
 from datapilot_kernel.nl2sql.claude.cost import DEFAULT_PRICES, Budgets, LimitBudget, OverBudget, Price, PriceTable, Usage
 from datapilot_kernel.nl2sql.claude.settings import DEFAULT_MODEL, ENVIRONMENT, ModelSettings, settings_from_environment
 from tests.model_server import KEY
@@ -25,6 +26,16 @@ def test_the_longest_name_that_fits_has_the_price() -> None:
     assert table.price("something-else") == dear, "what is not known costs as much as the dearest"
     assert not table.knows("something-else")
     assert DEFAULT_PRICES.knows(DEFAULT_MODEL)
+    assert DEFAULT_PRICES.price("claude-sonnet-5-5").output == 10 < DEFAULT_PRICES.price("claude-sonnet-4-6").output
+
+
+def test_the_default_is_a_model_that_the_vendor_knows_and_keeps() -> None:
+    from typing import get_args
+
+    from anthropic.types import Model
+
+    assert retirement(DEFAULT_MODEL) is None
+    assert any(DEFAULT_MODEL in get_args(part) for part in get_args(Model))
 
 
 def test_costs_are_whole_microeuros_rounded_up() -> None:

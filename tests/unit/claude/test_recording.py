@@ -10,6 +10,7 @@ import pytest
 
 from datapilot_kernel.cli import main
 from datapilot_kernel.messages import text as say
+from datapilot_kernel.nl2sql.claude.settings import DEFAULT_MODEL
 from tests.model_server import KEY, ModelServer, error, text, tool
 from tests.unit.claude.conftest import FILES, LAYER, by_city
 
@@ -154,6 +155,8 @@ def test_doctor_knows_the_model(
         check = next(c for c in json.loads(capsys.readouterr().out) if c["name"] == "model")
         return check["ok"], check["message"]
 
+    assert said() == (True, say("cli.doctor.model", model=DEFAULT_MODEL))
+    monkeypatch.setenv("DATAPILOT_MODEL", "claude-sonnet-4-5-20250929")
     assert said() == (False, say("cli.doctor.model_retired", model="claude-sonnet-4-5-20250929", date="November 30th, 2026"))
     monkeypatch.setenv("DATAPILOT_MODEL", "claude-sonnet-5-5")
     assert said() == (True, say("cli.doctor.model", model="claude-sonnet-5-5"))
