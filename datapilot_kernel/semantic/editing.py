@@ -1,9 +1,9 @@
 """One thing of a layer's text changed, and not a character of the rest.
 
 A layer is kept as its author wrote it: comments, order, quotes, blank lines. A form that changes a label must not rewrite
-the file. So a change is a splice: the text's node tree says where the old value begins and ends, and only that span is written
-anew. What comes out is read again and compared with what was meant; where the two differ (an exotic way of writing), nothing
-is changed and :class:`~datapilot_kernel.errors.LayerProblem` ``semantic.not_editable`` says so.
+the file. So a change is a splice: the text's node tree says where the old value begins and ends, and only that span is
+written anew. What comes out is read again and compared with what was meant; where the two differ (an exotic way of
+writing), nothing is changed and :class:`~datapilot_kernel.errors.LayerProblem` ``semantic.not_editable`` says so.
 
 Changes name a path and a value; ``None`` removes the key. Parents have to be there: what is new is written whole.
 

@@ -16,6 +16,20 @@ EngineChoice = Literal["auto", "local", "claude"]
 
 
 @dataclass(frozen=True)
+class Trial:
+    """A layer that is being written, to ask a question over before it is kept.
+
+    Attributes
+    ----------
+    attributes
+        Values that its row filters are tried with. The rights in force hold on top, with the person's own.
+    """
+
+    layer: Layer
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Asked:
     """One request: a question, a plan (with the question it is a reading of, or none), or a statement.
 
@@ -27,6 +41,11 @@ class Asked:
         None: a question begins a new conversation.
     fresh
         Do not answer from the cache.
+    trial
+        Ask over this layer instead of the one in force, within the rights in force: always exploratory, without a model and
+        without approved questions.
+    alone
+        Belongs to no conversation and begins none.
     """
 
     source_id: str
@@ -37,6 +56,8 @@ class Asked:
     today: date | None = None
     conversation_id: str | None = None
     fresh: bool = False
+    trial: Trial | None = None
+    alone: bool = False
 
     @property
     def kind(self) -> Kind:

@@ -136,7 +136,7 @@ class Record:
                 conversation = None
                 if asked.conversation_id is not None:
                     conversation = conversations.load(session, principal, asked.conversation_id, asked.source_id)
-                elif kind in ("ask", "plan"):
+                elif kind in ("ask", "plan") and not asked.alone:
                     conversation = Conversation()
                 parallel = self._quotas.admit(session)
                 if at_once is not None and known is not None:
@@ -244,6 +244,8 @@ class Record:
         self, session: ScopedSession, principal: Principal, asked: Asked, query_id: str, kind: Kind, ending: Ending
     ) -> None:
         details = {"status": ending.status, "reason": ending.reason, "trust": ending.trust, "engine": ending.engine}
+        if asked.trial is not None:
+            details["layer"] = "trial"
         self._audit.record(
             session,
             principal,
