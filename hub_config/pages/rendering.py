@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-_SECTIONS: tuple[tuple[str, str, Permission], ...] = ()
+_SECTIONS: tuple[tuple[str, str, Permission], ...] = (("/personnes", "team", "people.manage"),)
 """What the navigation leads to beside the home: path, word of the catalogue and ``current`` of its pages, who sees it."""
 
 
@@ -50,7 +50,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "sections": _SECTIONS, "t": text, "language": current_language, "face": face.version, "minimum": MIN_LENGTH,
     }  # fmt: skip
-    environment.filters |= {"day": day, "moment": moment, "browser": browser}
+    environment.filters |= {"day": day, "moment": moment, "clock": clock, "browser": browser}
     return environment
 
 
@@ -71,6 +71,21 @@ def moment(value: datetime) -> str:
     """Return a day and the time, in Paris."""
     here = value.astimezone(ZoneInfo("Europe/Paris"))
     return text("pages.moment", day=day(value), time=f"{here:%H:%M}")
+
+
+def clock(value: datetime) -> str:
+    """Return a day and the time in figures, in Paris: what stands beside figures.
+
+    >>> from datetime import UTC
+    >>> clock(datetime(2026, 9, 12, 6, 0, tzinfo=UTC))
+    '12/09/2026 à 08:00'
+    """
+    here = value.astimezone(ZoneInfo("Europe/Paris"))
+    return text(
+        "pages.moment",
+        day=text("pages.day_in_figures", day=f"{here:%d}", month=f"{here:%m}", year=f"{here:%Y}"),
+        time=f"{here:%H:%M}",
+    )
 
 
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
