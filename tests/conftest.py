@@ -44,7 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @cache
 def _group(path: str) -> str:
-    """Name what the tests of a file are kept together with: those that share Docker's engine, or the platform of processes.
+    """Name what the tests of a file are kept together with: those that share Docker's engine, the platform of processes, or
+    the JupyterLab with the panel.
 
     Everything else is kept by file.
     """
@@ -52,6 +53,8 @@ def _group(path: str) -> str:
         return "docker"
     if path.startswith("tests/integration/hub/") or "hub_world" in (_ROOT / path).read_text(encoding="utf-8"):
         return "hub"
+    if path.startswith("tests/e2e/test_lab_"):
+        return "lab"
     return path
 
 

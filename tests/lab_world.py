@@ -66,7 +66,9 @@ def lab_world(folder: Path, *, demo: bool = True, database: str | None = None, r
         hub = stack.enter_context(hub_server())
         # A question that is made to wait waits for its test, however busy the machine is.
         limits = {"query_timeout_ms": 110_000}
-        world = make_world(folder, hub_api_url=hub.url, hub_cache_seconds=0, source_networks_allowed=("127.0.0.1",), **limits)
+        world = make_world(
+            folder, hub_api_url=hub.url, hub_cache_seconds=0, source_networks_allowed=("127.0.0.1",), **limits
+        )
         tenant_id, user_id = world.tenant_id(), world.user_id(role)
         token = hub.add("t" * 40, hub_user_name(tenant_id, user_id))
         service = stack.enter_context(Service(world.settings))

@@ -3,106 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import nbformat
-import pytest
 
 from tests.e2e import servers
-from tests.lab_world import LabWorld, lab_world
+from tests.e2e.lab_panel import CSV, DROP, MARKS, Panel
+from tests.lab_world import LabWorld
 
-PANEL = servers.ROOT / "extension"
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
-    pytest.mark.skipif(
-        not (PANEL / "datapilot_lab" / "labextension" / "package.json").is_file(),
-        reason="the panel is not built (no node): make install says how",
-    ),
-]
-ARTEFACTS = servers.ROOT / "artefacts"
-SETTLED = """n => {
-  const turns = [...document.querySelectorAll('.dp-Turn')];
-  return turns.length > n && turns.every(turn => turn.getAttribute('aria-busy') === 'false');
-}"""
-# As Excel in France writes it: semicolons, decimal commas, days first, no UTF-8. No day is above 12: which of the two
-# numbers is the month cannot be told, and a person is to say it.
-CSV = "\r\n".join(
-    [
-        "Date de vente;Région;Vendeur;Montant",
-        *(
-            f"{1 + n % 12:02d}/{1 + n % 6:02d}/2026;{('Île-de-France', 'Bretagne', 'Occitanie')[n % 3]};{('Zoé', 'Anaïs')[n % 2]};"
-            f"{1000 + n * 7},{n % 100:02d}"
-            for n in range(120)
-        ),
-    ]
-).encode("cp1252")
-DROP = """async ({ name, bytes }) => {
-  const data = new DataTransfer();
-  data.items.add(new File([new Uint8Array(bytes)], name, { type: 'text/csv' }));
-  const target = document.querySelector('.dp-Drop');
-  for (const type of ['dragenter', 'dragover', 'drop']) {
-    target.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
-    await new Promise(resolve => setTimeout(resolve, 100));
-    if (type === 'dragover' && !document.querySelector('.dp-mod-over')) { throw new Error('nothing shows that it may be dropped'); }
-  }
-}"""
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabWorld]:
-    ARTEFACTS.mkdir(exist_ok=True)
-    with lab_world(tmp_path_factory.mktemp("lab")) as made:
-        yield made
-
-
-class Panel:
-    """The panel of a page, as a person handles it."""
-
-    def __init__(self, page: Any, world: LabWorld) -> None:
-        self.page, self.world = page, world
-        self.problems: list[str] = []
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.set_default_timeout(30_000)
-
-    def open(self, path: str = "", query: str = "?reset") -> Panel:
-        self.page.goto(f"{self.world.lab_url}{path}{query}")
-        self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('datapilot:open')", timeout=90_000)
-        self.page.evaluate("() => window.jupyterapp.restored")
-        self.page.evaluate("() => window.jupyterapp.commands.execute('datapilot:open', { panel: 'chat' })")
-        self.page.wait_for_selector(".dp-Composer-text:not([disabled])", timeout=90_000)
-        self.page.wait_for_selector(".dp-Source option:not([value=''])", state="attached", timeout=30_000)
-        return self
-
-    def tab(self, name: str) -> None:
-        self.page.locator("[role=tab].dp-Tab", has_text=name).click()
-
-    def settled(self, before: int = 0) -> Any:
-        self.page.wait_for_function(SETTLED, arg=before, timeout=60_000)
-        return self.page.locator(".dp-Turn").last
-
-    def shot(self, name: str) -> None:
-        self.page.screenshot(path=str(ARTEFACTS / f"panel_{name}.png"))
-
-    def check(self) -> None:
-        """No serious fault of accessibility in what is shown now."""
-        self.page.add_script_tag(path=str(PANEL / "node_modules" / "axe-core" / "axe.min.js"))
-        found = self.page.evaluate("() => axe.run('.dp-Sidebar', { resultTypes: ['violations'] })")
-        bad = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
-        assert [(v["id"], [n["html"][:200] for n in v["nodes"]][:4]) for v in bad] == []
-
-
-@pytest.fixture
-def panel(world: LabWorld) -> Iterator[Panel]:
-    with servers.page(width=1280, height=720) as (page, outside):
-        made = Panel(page, world)
-        yield made
-        assert outside == [], "the panel asked for something that is not on this machine"
-        assert made.problems == []
+pytestmark = MARKS
 
 
 def test_from_a_dropped_csv_to_an_answer_in_a_notebook(panel: Panel, world: LabWorld) -> None:
@@ -141,8 +49,7 @@ def test_from_a_dropped_csv_to_an_answer_in_a_notebook(panel: Panel, world: LabW
     turn = panel.settled()
     assert turn.locator(".dp-Sentence").count() == 1
     assert page.locator(".dp-Source").evaluate("s => s.selectedOptions[0].text") == "ventes printemps"
-    turn.locator(".dp-Views .dp-Menu-host > button").click()
-    page.locator(".dp-Menu [role=menuitem]", has_text="%ask").click()
+    panel.insert(turn, "%ask")
     page.wait_for_selector(".jp-Notebook .dp-sentence", timeout=90_000)
     panel.shot("data_notebook")
     sources = {s["name"]: s for s in world.api().get("/data-sources").json()["items"]}
@@ -213,7 +120,9 @@ def test_a_notebook_is_checked_and_its_publication_asked_for(panel: Panel, world
     assert content["tiles"][1]["plan"]["measures"] == content["tiles"][0]["plan"]["measures"]
     # An administrator accepts it; a tile runs.
     api = world.api("administrator")
-    made = api.post(f"/dashboards/publication-requests/{asked[0]['id']}/decision", json={"accept": True}).json()
+    made = api.post(
+        f"/dashboards/publication-requests/{asked[0]['id']}/decision", json={"accept": True, "exploratory": True}
+    ).json()
     tile = api.get(f"/dashboards/{made['dashboard_id']}/published").json()["tiles"][1]
     shown = api.post(f"/dashboards/{made['dashboard_id']}/tiles/{tile['id']}/data", json={"filters": {}}).json()
     assert shown["outcome"] == "answer", shown
@@ -260,8 +169,7 @@ def test_history_is_searched_asked_again_and_opened_again(panel: Panel, world: L
 
 def test_sections_in_the_dark(panel: Panel) -> None:
     page = panel.open().page
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
-    page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
+    panel.theme("Dark")
     for name, section in (("data", "Données"), ("publish", "Publier"), ("history", "Historique")):
         panel.tab(section)
         page.wait_for_selector(f"#dp-section-{name}:not(.lm-mod-hidden) .dp-Pane-body")
@@ -270,4 +178,4 @@ def test_sections_in_the_dark(panel: Panel) -> None:
         page.wait_for_timeout(800)
         panel.shot(f"dark_{name}")
         panel.check()
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
+    panel.theme("Light")

@@ -6,20 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.lab_panel import CSV, DROP, MARKS
 from tests.e2e.test_hub_browser import ARTEFACTS, sign_in, visit
-from tests.e2e.test_lab_data_browser import CSV, DROP
-from tests.e2e.test_lab_panel import PANEL
 from tests.hub_world import HubWorld
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not (PANEL / "datapilot_lab" / "labextension" / "package.json").is_file(),
-        reason="the panel is not built (no node): make install says how",
-    ),
-]
+pytestmark = MARKS
 OWN = {"t1": ("300,25", "7\u202f777,77"), "t2": ("7\u202f777,77", "300,25")}
 
 
