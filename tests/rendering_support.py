@@ -29,7 +29,7 @@ def published(world: HubWorld, tenant: str = "t1") -> tuple[str, str]:
         dashboard = str(_good(author.post("/dashboards", json={"name": "Ventes"}))["id"])
         query = {"source_id": world.sources[tenant], "question": "montant par région", "plan": PLAN}
         tile = str(_good(author.post(f"/dashboards/{dashboard}/widgets", json={"title": "CA", "query": query}))["id"])
-        _good(author.post(f"/dashboards/{dashboard}/publish", json={}))
+        _good(author.post(f"/dashboards/{dashboard}/publish", json={"exploratory": True}))
         _good(author.put(f"/dashboards/{dashboard}/rights", json={"items": [{"role": "viewer"}]}))
     return dashboard, tile
 

@@ -14,6 +14,7 @@ from hub_config.api.fields import IdField, Name, bounded_json
 from hub_config.api.paging import Cursor, Limit, next_of, read_cursor
 from hub_config.api.routing import Caller, Id, Routes, ThePlatform, Wire
 from hub_config.content.dashboards import Right
+from hub_config.content.publishing import Decision
 from hub_config.database import Dashboard, DashboardVersion, PublicationRequest, Widget
 from hub_config.principal import Role
 from hub_config.queries import Ended
@@ -28,6 +29,7 @@ _Ref = Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z_]\w*\
 _Title = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Layout = Annotated[dict[Annotated[str, StringConstraints(max_length=64)], Any], Field(max_length=200)]
 _Value = str | int | float | bool
+_LONGEST_TILES = 256 * 1024
 
 
 class DashboardIn(Wire):
@@ -135,6 +137,7 @@ class ListedFilter(Wire):
     field: _Ref
     label: _Title
     values: Annotated[list[_Value], Field(max_length=1000)] | None = Field(None, description="null: any value")
+    kind: Literal["values", "period"] = Field("values", description="period: viewers choose one, it replaces the plan's")
 
 
 class PublishIn(Wire):
@@ -142,6 +145,8 @@ class PublishIn(Wire):
 
     version_id: IdField | None = Field(None, description="an older version to put in force again; null: what is edited now")
     filters: Annotated[list[ListedFilter], Field(max_length=20)] = Field(default_factory=list)
+    exploratory: bool = Field(False, description="tiles that no accepted layer stands behind are accepted")
+    mode: Literal["page", "interactive"] | None = Field(None, description="null: as the version in force")
 
 
 class VersionOut(Wire):
@@ -197,16 +202,35 @@ class RequestedTile(Wire):
     question: Annotated[str, StringConstraints(max_length=10_000)] | None = None
     plan: Plan
     chart_type: ChartType = "auto"
+    cell: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
+        None, description="the notebook's cell whose question it is, counted from 0 among all; null: none"
+    )
 
 
 class RequestIn(Wire):
     """What a notebook asks to have published."""
 
-    name: Name
+    name: Name | None = Field(None, description="of the dashboard; null: as the one named by dashboard_id")
     dashboard_id: IdField | None = Field(None, description="the dashboard that it becomes a version of; null: a new one")
+    add_tiles: bool = Field(
+        False, description="with dashboard_id: the tiles come beside those of its version in force instead of replacing them"
+    )
     layout: _Layout = Field(default_factory=dict)
     filters: Annotated[list[ListedFilter], Field(max_length=20)] = Field(default_factory=list)
     tiles: Annotated[list[RequestedTile], Field(min_length=1, max_length=60)]
+    notebook: dict[str, Any] | None = Field(
+        None, description="nbformat 4; outputs, execution counts, attachments and metadata are not kept; null: tiles alone"
+    )
+    mode: Literal["page", "interactive"] = "page"
+    exploratory: bool = Field(False, description="the author knows that something of it is exploratory")
+
+    @model_validator(mode="after")
+    def _whole(self) -> RequestIn:
+        if self.dashboard_id is None and (self.name is None or self.add_tiles):
+            raise ValueError("name, or the dashboard_id that it is for")
+        if self.add_tiles and self.notebook is not None:
+            raise ValueError("add_tiles, or a notebook")
+        return self
 
 
 class RequestOut(Wire):
@@ -221,6 +245,22 @@ class RequestOut(Wire):
     decided_by: str | None
     decided_at: AwareDatetime | None
     content: dict[str, Any]
+    url: str = Field(description="the page where it is looked at and decided, for a browser")
+    reason: str | None = Field(description="why it was rejected, as the one who decided says; null: nothing was said")
+
+
+class PublishableOut(Wire):
+    """A dashboard that one may ask to add to."""
+
+    id: str
+    name: str
+    published: bool
+
+
+class PublishablesOut(Wire):
+    """The dashboards that one may ask to add to, by name."""
+
+    items: list[PublishableOut]
 
 
 class RequestsOut(Wire):
@@ -234,6 +274,8 @@ class DecisionIn(Wire):
     """What an administrator decides."""
 
     accept: bool
+    exploratory: bool = Field(False, description="tiles that no accepted layer stands behind are accepted")
+    reason: Annotated[str, StringConstraints(max_length=1000)] = Field("", description="said to the one who asked")
 
 
 def _dashboard(row: Dashboard, *, edited: bool) -> DashboardOut:
@@ -264,7 +306,8 @@ def _version(row: DashboardVersion, *, whole: bool) -> VersionOut:
     )  # fmt: skip
 
 
-def _request(row: PublicationRequest) -> RequestOut:
+def _request(row: PublicationRequest, platform: ThePlatform) -> RequestOut:
+    content = {k: v for k, v in row.content_json.items() if k not in ("decision", "add")}
     return RequestOut.model_validate(
         {
             "id": row.id,
@@ -275,7 +318,9 @@ def _request(row: PublicationRequest) -> RequestOut:
             "requested_at": row.requested_at,
             "decided_by": row.decided_by,
             "decided_at": row.decided_at,
-            "content": row.content_json,
+            "content": content,
+            "url": f"{platform.settings.public_url.rstrip('/')}/publications/{row.id}",
+            "reason": row.content_json.get("decision", {}).get("reason"),
         }
     )
 
@@ -283,11 +328,26 @@ def _request(row: PublicationRequest) -> RequestOut:
 # ── requests (before /{dashboard_id}: their path is no id) ────────────────────────────────────────────────────────────
 
 
+@routes.get("/publishable", permission="publication.request", summary="The dashboards one may ask to add to")
+def list_publishable(caller: Caller, platform: ThePlatform, limit: Limit = 200) -> PublishablesOut:
+    """Return them by name."""
+    rows = platform.content.publishing.publishable(caller, limit=limit)
+    items = [PublishableOut(id=row.id, name=row.name, published=row.status == "published") for row in rows]
+    return PublishablesOut(items=items)
+
+
 @routes.post("/publication-requests", permission="publication.request", status_code=201, summary="Ask for publication")
 def request_publication(body: RequestIn, caller: Caller, platform: ThePlatform) -> RequestOut:
-    """Ask; an administrator decides on the API's pages."""
-    content = bounded_json(body.model_dump(mode="json", exclude={"dashboard_id"}))
-    return _request(platform.content.publishing.request(caller, content, dashboard_id=body.dashboard_id))
+    """Ask; an administrator decides on the page that the answer names."""
+    content = body.model_dump(mode="json", exclude={"dashboard_id", "add_tiles", "notebook"})
+    if body.name is None and body.dashboard_id is not None:
+        # Bounded without the notebook, which has bounds of its own.
+        content["name"] = platform.content.publishing.name_of(caller, body.dashboard_id)
+    bounded_json(content, most=_LONGEST_TILES)
+    if body.notebook is not None:
+        content["notebook"] = body.notebook
+    asked = platform.content.publishing.request(caller, content, dashboard_id=body.dashboard_id, add=body.add_tiles)
+    return _request(asked, platform)
 
 
 @routes.get("/publication-requests", permission="dashboards.publish", summary="What is asked to be published")
@@ -300,13 +360,14 @@ def list_requests(
 ) -> RequestsOut:
     """Return the requests, newest first."""
     rows = platform.content.publishing.requests(caller, status=status, limit=limit, before=read_cursor(cursor))
-    return RequestsOut(items=[_request(row) for row in rows], next=next_of(rows, limit, "requested_at"))
+    return RequestsOut(items=[_request(row, platform) for row in rows], next=next_of(rows, limit, "requested_at"))
 
 
 @routes.post("/publication-requests/{request_id}/decision", permission="dashboards.publish", summary="Decide a request")
 def decide_request(request_id: Id, body: DecisionIn, caller: Caller, platform: ThePlatform) -> RequestOut:
     """Accept (it becomes the version in force of its dashboard) or reject."""
-    return _request(platform.content.publishing.decide(caller, request_id, accept=body.accept))
+    decision = Decision(accept=body.accept, exploratory=body.exploratory, reason=body.reason.strip())
+    return _request(platform.content.publishing.decide(caller, request_id, decision), platform)
 
 
 # ── dashboards ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -429,7 +490,8 @@ def publish(dashboard_id: Id, body: PublishIn, caller: Caller, platform: ThePlat
     if body.version_id is not None:
         return _version(publishing.roll_back(caller, dashboard_id, body.version_id), whole=True)
     filters = [listed.model_dump(mode="json") for listed in body.filters]
-    return _version(publishing.publish(caller, dashboard_id, filters=filters), whole=True)
+    made = publishing.publish(caller, dashboard_id, filters=filters, exploratory=body.exploratory, mode=body.mode)
+    return _version(made, whole=True)
 
 
 @routes.post("/{dashboard_id}/unpublish", permission="dashboards.publish", summary="Take it off the gallery")

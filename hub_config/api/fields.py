@@ -15,14 +15,14 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 _LONGEST_JSON = 64 * 1024
 
 
-def bounded_json(value: dict[str, Any]) -> dict[str, Any]:
+def bounded_json(value: dict[str, Any], *, most: int = _LONGEST_JSON) -> dict[str, Any]:
     """Return a free document, if it is small enough to keep.
 
     Raises
     ------
     TooLarge
-        It is longer than 64 KiB of JSON.
+        It is longer than ``most`` bytes of JSON.
     """
-    if len(json.dumps(value)) > _LONGEST_JSON:
-        raise TooLarge("hub.too_large", limit=f"{_LONGEST_JSON // 1024} Kio")
+    if len(json.dumps(value)) > most:
+        raise TooLarge("hub.too_large", limit=f"{most // 1024} Kio")
     return value

@@ -221,15 +221,11 @@ class Dashboards:
             One of the people is nobody of this tenant.
         """
         wanted = list(dict.fromkeys(rights))
-        people = {right.user_id for right in wanted if right.user_id is not None}
         with self._database.tenant(principal.tenant_id) as session:
             edited(session, principal, dashboard_id)
-            if set(session.scalars(select(User.id).where(User.id.in_(people)))) != people:
-                raise NotFound(log="person of a right")
-            session.execute(delete(DashboardRight).where(DashboardRight.dashboard_id == dashboard_id))
-            session.flush()
-            session.add_all(DashboardRight(dashboard_id=dashboard_id, user_id=r.user_id, role=r.role) for r in wanted)
-            details = {"people": len(people), "roles": sorted(r.role for r in wanted if r.role)}
+            put_rights(session, dashboard_id, wanted)
+            people = sum(1 for r in wanted if r.user_id is not None)
+            details = {"people": people, "roles": sorted(r.role for r in wanted if r.role)}
             self._record(session, principal, "dashboard.rights", dashboard_id, details)
         return self.rights(principal, dashboard_id)
 
@@ -242,6 +238,18 @@ class Dashboards:
         details: dict[str, Any] | None = None,
     ) -> None:
         self._audit.record(session, principal, action=action, object_type="dashboard", object_id=object_id, details=details)
+
+
+def put_rights(session: ScopedSession, dashboard_id: str, rights: list[Right]) -> None:
+    """Let these people and roles, and nobody else, open it. Raises NotFound: one of the people is nobody of this tenant."""
+    wanted = list(dict.fromkeys(rights))
+    people = {right.user_id for right in wanted if right.user_id is not None}
+    if set(session.scalars(select(User.id).where(User.id.in_(people)))) != people:
+        raise NotFound(log="person of a right")
+    session.execute(delete(DashboardRight).where(DashboardRight.dashboard_id == dashboard_id))
+    session.flush()
+    session.add_all(DashboardRight(dashboard_id=dashboard_id, user_id=r.user_id, role=r.role) for r in wanted)
+    session.flush()
 
 
 def _not_of_the_gallery(principal: Principal, row: Dashboard) -> None:
@@ -258,6 +266,13 @@ def _widgets(session: ScopedSession, dashboard_id: str) -> list[Widget]:
 def _in_reach_of_authors(principal: Principal) -> ColumnElement[bool]:
     mine = select(WorkspaceMember.workspace_id).where(WorkspaceMember.user_id == principal.user_id)
     return or_(Dashboard.workspace_id.is_(None), Dashboard.workspace_id.in_(mine))
+
+
+def reach_of_authors(principal: Principal) -> ColumnElement[bool]:
+    """Return the condition that a dashboard is the person's to edit: an administrator's all, a viewer's none."""
+    if principal.is_administrator:
+        return Dashboard.id.is_not(None)
+    return _in_reach_of_authors(principal) if principal.role == "analyst" else Dashboard.id.is_(None)
 
 
 def named_by(principal: Principal) -> ColumnElement[bool]:

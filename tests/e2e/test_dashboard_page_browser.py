@@ -73,7 +73,12 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
             tile = {"title": title, "position": position, "query": {"source_id": source, "plan": plan}}
             assert _call(world, "POST", f"/dashboards/{dashboard}/widgets", json=tile).status_code == 201
         filters = [{"field": "ventes.ville", "label": "Ville", "values": ["Amiens", "Lille", "Nice", "Toulon"]}]
-        assert _call(world, "POST", f"/dashboards/{dashboard}/publish", json={"filters": filters}).status_code == 200
+        assert (
+            _call(
+                world, "POST", f"/dashboards/{dashboard}/publish", json={"filters": filters, "exploratory": True}
+            ).status_code
+            == 200
+        )
         _call(world, "PUT", f"/dashboards/{dashboard}/rights", json={"items": [{"role": "viewer"}]})
         for name, region in (("Nadia", "Nord"), ("Simon", "Sud")):
             world.add_user("t1", f"{name.lower()}@t1.example", "viewer", full_name=name, attributes={"region": region})

@@ -93,13 +93,14 @@ REQUESTS: dict[str, Body] = {
     "DELETE /conversations/{conversation_id}": _nothing,
     "GET /dashboards": _nothing,
     "POST /dashboards": _json(name="Autre", workspace_id="$workspace_id"),
+    "GET /dashboards/publishable": _nothing,
     "GET /dashboards/publication-requests": _nothing,
     "POST /dashboards/publication-requests": _json(name="Autre", tiles=[TILE]),
     "POST /dashboards/publication-requests/{request_id}/decision": _json(accept=False),
     "GET /dashboards/{dashboard_id}": _nothing,
     "PATCH /dashboards/{dashboard_id}": _json(name="Autre"),
     "DELETE /dashboards/{dashboard_id}": _nothing,
-    "POST /dashboards/{dashboard_id}/publish": _json(),
+    "POST /dashboards/{dashboard_id}/publish": _json(exploratory=True),
     "GET /dashboards/{dashboard_id}/published": _nothing,
     "POST /dashboards/{dashboard_id}/renderings": _nothing,
     "GET /renderings/{rendering_id}": _nothing,
@@ -213,7 +214,7 @@ def things(world: World) -> Things:
     ids["dashboard_id"] = call("POST", "/dashboards", json={"name": "Ventes"})["id"]
     tile = {"title": "CA", "query": {"source_id": ids["source_id"], "plan": PLAN}}
     ids["widget_id"] = ids["tile_id"] = call("POST", f"/dashboards/{ids['dashboard_id']}/widgets", json=tile)["id"]
-    ids["version_id"] = call("POST", f"/dashboards/{ids['dashboard_id']}/publish", json={})["id"]
+    ids["version_id"] = call("POST", f"/dashboards/{ids['dashboard_id']}/publish", json={"exploratory": True})["id"]
     rights = {"items": [{"role": role} for role in ROLES]}
     call("PUT", f"/dashboards/{ids['dashboard_id']}/rights", json=rights)
     analyst = world.principal("analyst")

@@ -19,7 +19,7 @@ def _made(client: httpx.Client, tile_source: str) -> tuple[str, str]:
     dashboard = client.post("/dashboards", json={"name": "Ventes"}).json()["id"]
     query = {"source_id": tile_source, "question": "CA par région", "plan": PLAN}
     tile = client.post(f"/dashboards/{dashboard}/widgets", json={"title": "CA", "query": query}).json()["id"]
-    assert client.post(f"/dashboards/{dashboard}/publish", json={}).status_code == 200
+    assert client.post(f"/dashboards/{dashboard}/publish", json={"exploratory": True}).status_code == 200
     client.put(f"/dashboards/{dashboard}/rights", json={"items": [{"role": "viewer"}]})
     return dashboard, tile
 

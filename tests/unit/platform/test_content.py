@@ -53,7 +53,7 @@ def _dashboard(world: World, source_id: str, role: str = "administrator", **more
 
 
 def _publish(world: World, dashboard: str, **body: Any) -> Any:
-    return _call(world, "POST", f"/dashboards/{dashboard}/publish", json=body)
+    return _call(world, "POST", f"/dashboards/{dashboard}/publish", json={"exploratory": True} | body)
 
 
 def test_a_dashboard_from_draft_to_viewers_and_back(world: World, source_id: str) -> None:
@@ -153,7 +153,7 @@ def test_a_notebook_asks_and_an_administrator_decides(world: World, source_id: s
     path = f"/dashboards/publication-requests/{asked.json()['id']}/decision"
     assert _call(world, "POST", path, headers=notebook, json={"accept": True}).status_code == 403
     assert _call(world, "POST", path, "analyst", json={"accept": True}).status_code == 403
-    decided = _call(world, "POST", path, json={"accept": True}).json()
+    decided = _call(world, "POST", path, json={"accept": True, "exploratory": True}).json()
     assert decided["status"] == "accepted"
     published = _call(world, "GET", f"/dashboards/{decided['dashboard_id']}/published").json()
     assert [tile["title"] for tile in published["tiles"]] == ["CA"]
