@@ -54,6 +54,9 @@ class Layers:
     def __init__(self, sources: DataSources) -> None:
         self._sources = sources
         self._database = sources.database
+        from hub_config.data_sources.layer_drafts import LayerDrafts
+
+        self.drafts = LayerDrafts(sources, self)
 
     def listed(
         self, principal: Principal, source_id: str, *, limit: int, before: tuple[datetime, str] | None = None
@@ -68,19 +71,19 @@ class Layers:
                 statement = statement.where(or_(older, and_(SemanticLayer.created_at == at, SemanticLayer.id < seen)))
             newest = (SemanticLayer.created_at.desc(), SemanticLayer.id.desc())
             rows = session.scalars(statement.order_by(*newest).limit(limit))
-            return [_view(row) for row in rows]
+            return [view_of(row) for row in rows]
 
     def read(self, principal: Principal, layer_id: str) -> LayerView:
         """Return one version with its text."""
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
-            return _view(self._reached(session, principal, layer_id), whole=True)
+            return view_of(self.row(session, principal, layer_id), whole=True)
 
     def in_force(self, principal: Principal, source_id: str) -> LayerView | None:
         """Return the accepted version; None: answers are over an automatic draft."""
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
             reached(session, principal, source_id)
             row = self._accepted(session, source_id)
-            return _view(row, whole=True) if row is not None else None
+            return view_of(row, whole=True) if row is not None else None
 
     def automatic(self, principal: Principal, source_id: str) -> str:
         """Return an automatic draft's text, made from the catalog as it is known. Keeps nothing."""
@@ -106,41 +109,50 @@ class Layers:
         LayerProblem
             It is no layer at all: there is nothing that could be kept as data.
         """
-        layer, _ = self._parsed(layer_text)
+        layer, _ = self.parsed(layer_text)
         findings = self.check(principal, source_id, layer_text)
         with self._database.tenant(principal.tenant_id) as session:
             reached(session, principal, source_id)
             row = SemanticLayer(
                 data_source_id=source_id,
-                number=self._next_number(session, source_id),
+                number=self.next_number(session, source_id),
                 definitions_json={"text": layer_text, "layer": layer.model_dump(mode="json")},
                 created_by=principal.user_id,
             )
             session.add(row)
             session.flush()
-            self._record(session, principal, "layer.save", row)
-            return _view(row, whole=True), findings
+            self.record(session, principal, "layer.save", row)
+            return view_of(row, whole=True), findings
 
-    def accept(self, principal: Principal, layer_id: str) -> LayerView:
+    def accept(self, principal: Principal, layer_id: str, *, text_seen: str | None = None) -> LayerView:
         """Put a version in force.
+
+        Parameters
+        ----------
+        text_seen
+            What whoever accepts has read; None: whatever it says now.
 
         Raises
         ------
+        Conflict
+            It was rejected, or is no longer what was read and checked.
         LayerProblem
             It does not fit the source's present catalog; says the lines.
         """
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
-            row = self._reached(session, principal, layer_id)
+            row = self.row(session, principal, layer_id)
             source_id, layer_text = row.data_source_id, row.definitions_json["text"]
+        if text_seen is not None and text_seen != layer_text:
+            raise Conflict("layer_pages.changed", log="the version was changed since it was read")
         errors = [f for f in self.check(principal, source_id, layer_text) if f.severity == "error"]
         if errors:
             raise _problem(errors)
-        layer, _ = self._parsed(layer_text)
+        layer, _ = self.parsed(layer_text)
         accepted = layer.model_copy(update={"status": "accepted"})
         with self._database.tenant(principal.tenant_id) as session:
             # The row of the source is the lock: of two acceptances at once one waits for the other.
             session.scalars(select(DataSource).where(DataSource.id == source_id).with_for_update()).one()
-            row = self._reached(session, principal, layer_id)
+            row = self.row(session, principal, layer_id)
             if row.status == "rejected":
                 raise Conflict("data_sources.layer_rejected")
             session.execute(
@@ -149,24 +161,27 @@ class Layers:
                 .values(status="superseded")
             )
             session.refresh(row)
+            if row.definitions_json["text"] != layer_text:
+                # Its author went on writing while it was checked: what is accepted is what was read.
+                raise Conflict("layer_pages.changed", log="the draft was changed while it was accepted")
             row.status = "accepted"
             row.accepted_by, row.accepted_at = principal.user_id, utc_now()
             row.definitions_json = {"text": layer_text, "layer": accepted.model_dump(mode="json")}
             session.flush()
-            self._record(session, principal, "layer.accept", row)
-            view = _view(row, whole=True)
+            self.record(session, principal, "layer.accept", row)
+            view = view_of(row, whole=True)
         return view
 
     def reject(self, principal: Principal, layer_id: str) -> LayerView:
         """Put a draft aside for good."""
         with self._database.tenant(principal.tenant_id) as session:
-            row = self._reached(session, principal, layer_id)
+            row = self.row(session, principal, layer_id)
             if row.status != "draft":
                 raise Conflict("data_sources.layer_not_a_draft")
             row.status = "rejected"
-            self._record(session, principal, "layer.reject", row)
+            self.record(session, principal, "layer.reject", row)
             session.flush()
-            return _view(row)
+            return view_of(row)
 
     def catalog(self, principal: Principal, source_id: str) -> Catalog:
         """Return the catalog as this person may see it: masked columns and counts of filtered rows for administrators."""
@@ -214,14 +229,16 @@ class Layers:
                 row_count=len(outcome.table.rows) if isinstance(outcome, Answer) else None,
             )  # fmt: skip
 
-    def _parsed(self, layer_text: str) -> tuple[Layer, list[Finding]]:
+    def parsed(self, layer_text: str) -> tuple[Layer, list[Finding]]:
+        """Return the layer that a text is, and what is wrong with its form; raises LayerProblem when it is none."""
         _bounded(layer_text)
         layer, findings = parse_layer(layer_text)
         if layer is None:
             raise _problem([f for f in findings if f.severity == "error"])
         return layer, findings
 
-    def _reached(self, session: ScopedSession, principal: Principal, layer_id: str) -> SemanticLayer:
+    def row(self, session: ScopedSession, principal: Principal, layer_id: str) -> SemanticLayer:
+        """Return a version's row, of a source that the person reaches; raises NotFound."""
         row: SemanticLayer | None = session.get(SemanticLayer, layer_id)
         if row is None:
             raise NotFound(log="semantic layer")
@@ -233,12 +250,14 @@ class Layers:
             select(SemanticLayer).where(SemanticLayer.data_source_id == source_id, SemanticLayer.status == "accepted")
         ).one_or_none()
 
-    def _next_number(self, session: ScopedSession, source_id: str) -> int:
+    def next_number(self, session: ScopedSession, source_id: str) -> int:
+        """Return the number of a source's next version; holds the source until the transaction ends."""
         session.scalars(select(DataSource).where(DataSource.id == source_id).with_for_update()).one()
         highest = session.scalar(select(func.max(SemanticLayer.number)).where(SemanticLayer.data_source_id == source_id))
         return int(highest or 0) + 1
 
-    def _record(self, session: ScopedSession, principal: Principal, action: str, row: SemanticLayer) -> None:
+    def record(self, session: ScopedSession, principal: Principal, action: str, row: SemanticLayer) -> None:
+        """Write down what was done with a version."""
         self._sources.audit.record(
             session, principal, action=action, object_type="semantic_layer", object_id=row.id,
             details={"number": row.number}, data_source_id=row.data_source_id,
@@ -304,8 +323,9 @@ def _problem(errors: list[Finding]) -> LayerProblem:
     )
 
 
-def _view(row: SemanticLayer, *, whole: bool = False) -> LayerView:
+def view_of(row: SemanticLayer, *, whole: bool = False, words: str | None = None) -> LayerView:
+    """Return what a row says; ``whole``: with its text, or the one given."""
     return LayerView(
         row.id, row.data_source_id, row.number, row.status, row.created_by, row.created_at, row.accepted_by, row.accepted_at,
-        row.definitions_json["text"] if whole else None,
+        row.definitions_json["text"] if whole else words,
     )  # fmt: skip
