@@ -363,6 +363,13 @@ def list_requests(
     return RequestsOut(items=[_request(row, platform) for row in rows], next=next_of(rows, limit, "requested_at"))
 
 
+@routes.get("/publication-requests/mine", permission="publication.request", summary="What one asked to have published")
+def list_own_requests(caller: Caller, platform: ThePlatform, limit: Limit = 50, cursor: Cursor = None) -> RequestsOut:
+    """Return one's own requests with what became of them, newest first; an administrator's own too."""
+    rows = platform.content.publishing.requests(caller, status=None, limit=limit, before=read_cursor(cursor), mine=True)
+    return RequestsOut(items=[_request(row, platform) for row in rows], next=next_of(rows, limit, "requested_at"))
+
+
 @routes.post("/publication-requests/{request_id}/decision", permission="dashboards.publish", summary="Decide a request")
 def decide_request(request_id: Id, body: DecisionIn, caller: Caller, platform: ThePlatform) -> RequestOut:
     """Accept (it becomes the version in force of its dashboard) or reject."""

@@ -95,6 +95,7 @@ REQUESTS: dict[str, Body] = {
     "POST /dashboards": _json(name="Autre", workspace_id="$workspace_id"),
     "GET /dashboards/publishable": _nothing,
     "GET /dashboards/publication-requests": _nothing,
+    "GET /dashboards/publication-requests/mine": _nothing,
     "POST /dashboards/publication-requests": _json(name="Autre", tiles=[TILE]),
     "POST /dashboards/publication-requests/{request_id}/decision": _json(accept=False),
     "GET /dashboards/{dashboard_id}": _nothing,
