@@ -134,7 +134,7 @@ class _Drawing:
         name = self.formatter.cell(row[column], self.columns[column]) or text(
             "answers.chart.empty", language=self.formatter.language
         )
-        return _safe(name if len(name) <= _LABEL_CHARACTERS else name[: _LABEL_CHARACTERS - 1] + "…")
+        return point_label(name)
 
     def _tick(self, row: tuple[Any, ...], column: int) -> str:
         short = self.formatter.short(row[column], self.columns[column].grain)
@@ -373,6 +373,11 @@ class _Drawing:
         figure["yaxis"] = {**_names_axis(list(rows.values()), row_labels[: len(rows)]), "autorange": "reversed"}
         figure["annotations"] = self._note(len(row_labels), len(rows))
         return {"data": [trace], "layout": figure}
+
+
+def point_label(name: str) -> str:
+    """Return how a chart writes the name of a point or a series: its hover text says which row a point is of."""
+    return _safe(name if len(name) <= _LABEL_CHARACTERS else name[: _LABEL_CHARACTERS - 1] + "…")
 
 
 def _names_axis(positions: list[Any], labels: list[str]) -> dict[str, Any]:

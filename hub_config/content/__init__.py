@@ -5,6 +5,7 @@
     content.workspaces      groups of sources and dashboards, and their members
     content.dashboards      a dashboard as it is edited: layout, widgets, who may open it
     content.publishing      versions, requests, and the tiles of a version run with the viewer's rights (wall 6)
+    content.viewing         what a reader chose, as the plan of a tile
     content.snapshots       versions rendered ahead for each set of rights (:mod:`hub_config.snapshots`)
     content.verified        what is proposed as verified, decided by administrators
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from hub_config.content.dashboards import Dashboards
 from hub_config.content.publishing import Publishing
 from hub_config.content.verified import VerifiedQuestions
+from hub_config.content.viewing import Viewing
 from hub_config.content.workspaces import Workspaces
 from hub_config.snapshots import Snapshots
 
@@ -38,5 +40,6 @@ class Content:
         self.workspaces = Workspaces(database, audit)
         self.dashboards = Dashboards(database, audit)
         self.publishing = Publishing(database, audit, queries)
+        self.viewing = Viewing(database, sources)
         self.snapshots = Snapshots()
         self.verified = VerifiedQuestions(database, audit, sources, queries)

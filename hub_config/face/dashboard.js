@@ -1,15 +1,33 @@
-// The page of a dashboard: fetches the tiles, a few at a time and in their order, puts what the server wrote into its place and
-// lets the charts' library draw. It formats nothing, keeps nothing, and asks nobody but its own origin.
+// The page of a dashboard. What was made ahead stands in it already: this draws its charts. What is chosen afterwards (filters,
+// a period, a step into a tile) the server computes, tile by tile: this puts what it wrote into its place. It formats nothing,
+// keeps nothing, and asks nobody but its own origin.
+//
+// For whoever waits: a chart's place says data-painted="1" once the library drew it (plotly_afterplot), #dp-board says
+// data-painted="1" once every chart of the page is drawn, and data-busy while tiles are computed.
 (() => {
   'use strict';
-  const AT_ONCE = 2;
+  const AT_ONCE = 3;
+  const AT_FIRST = 12;
   const STILL_OPEN_MS = 20000;
-  const nonce = document.currentScript.nonce;
+  const PAPER_PX = 640;
   const board = document.getElementById('dp-board');
   const form = document.getElementById('dp-filters');
   const content = document.getElementById('content');
   const words = board.dataset;
-  const tiles = Array.from(board.querySelectorAll('.dp-tile'));
+  const nonce = document.currentScript.nonce;
+  const made = JSON.parse(document.getElementById('dp-data').textContent);
+  const part = (element, name) => element.querySelector(`.dp-tile-${name}`);
+  const tiles = Array.from(board.querySelectorAll('.dp-tile'), element => ({
+    element,
+    url: element.dataset.url,
+    host: element.querySelector('.dp-chart'),
+    steps: [],
+    // What was made ahead, to come back to without asking anybody; null: nothing was.
+    made: 'made' in element.dataset
+      ? { head: part(element, 'head').innerHTML, body: part(element, 'body').innerHTML, way: '', ...made[element.dataset.tile] }
+      : null,
+    now: made[element.dataset.tile] || {},
+  }));
   let round = 0;
   let stopping = new AbortController();
   let closed = false;
@@ -19,73 +37,185 @@
   let library = null;
   const plotly = () => {
     library = library || new Promise((done, failed) => {
+      if (window.Plotly) {
+        done(window.Plotly);
+        return;
+      }
       if (!words.plotly) {
         failed(new Error('no library'));
         return;
       }
+      const listen = script => {
+        script.addEventListener('load', () => done(window.Plotly));
+        script.addEventListener('error', () => {
+          library = null;
+          script.remove();
+          failed(new Error('not loaded'));
+        });
+      };
+      const coming = document.getElementById('dp-library');
+      const here = performance.getEntriesByName(new URL(words.plotly, location.href).href);
+      if (coming && !here.length) {
+        listen(coming);
+        return;
+      }
+      // Not asked for by the page itself, or it may have failed before this could listen: asked for again, from the cache.
       const script = document.createElement('script');
       script.nonce = nonce;
       script.src = words.plotly;
-      script.onload = () => done(window.Plotly);
-      script.onerror = () => {
-        library = null;
-        script.remove();
-        failed(new Error('not loaded'));
-      };
+      listen(script);
       document.head.append(script);
     });
     return library;
   };
-  const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, showTips: false };
+  const CONFIG = { displayModeBar: false, displaylogo: false, responsive: true, showTips: false, scrollZoom: false };
+  const pause = () => (window.scheduler && window.scheduler.yield ? window.scheduler.yield() : new Promise(go => setTimeout(go)));
 
-  // The charts' words in the page's own colour, whichever theme is on.
+  // The charts' words in the page's own colour, whichever theme is on; black on paper.
   const ink = () => getComputedStyle(board).getPropertyValue('--dp-soft').trim();
-  const recolour = () => {
-    for (const host of board.querySelectorAll('.dp-chart.js-plotly-plot')) {
-      window.Plotly.relayout(host, { 'font.color': ink() });
-    }
-  };
+  const drawnOnes = () => Array.from(board.querySelectorAll('.dp-chart.js-plotly-plot:not([hidden])'));
+  const recolour = () => drawnOnes().forEach(host => window.Plotly.relayout(host, { 'font.color': ink() }));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', recolour);
 
-  const draw = async (tile, chart, sentence, mine) => {
-    const host = tile.querySelector('.dp-chart');
-    if (!chart) {
-      if (window.Plotly) {
-        window.Plotly.purge(host);
-      }
-      host.hidden = true;
+  const painted = host => {
+    host.dataset.painted = '1';
+    if (tiles.every(tile => tile.host.hidden || tile.host.dataset.painted === '1')) {
+      board.dataset.painted = '1';
+    }
+  };
+
+  const draw = async (tile, Plotly) => {
+    const { host } = tile;
+    const { chart } = tile.now;
+    const sentence = tile.element.querySelector('.dp-sentence');
+    const first = !host.classList.contains('js-plotly-plot');
+    host.hidden = false;
+    delete host.dataset.painted;
+    host.style.minHeight = `${chart.layout.height || 340}px`;
+    if (first) {
+      host.replaceChildren();
+    }
+    host.setAttribute('role', 'img');
+    host.setAttribute('aria-label', sentence ? sentence.textContent : '');
+    const layout = { ...chart.layout, autosize: true, font: { ...chart.layout.font, color: ink() } };
+    const drawing = (first ? Plotly.newPlot : Plotly.react)(host, chart.data, layout, CONFIG);
+    if (first) {
+      host.on('plotly_afterplot', () => painted(host));
+      host.on('plotly_click', event => {
+        const point = event.points[0];
+        const index = Array.isArray(point.pointNumbers) ? point.pointNumbers[0] : point.pointNumber;
+        const row = ((tile.now.points || [])[point.curveNumber] || [])[index];
+        if (row !== undefined && row >= 0) {
+          openRow(tile, row);
+        }
+      });
+    }
+    host.classList.toggle('dp-opens', Boolean((tile.now.points || []).length));
+    await drawing;
+    painted(host);
+  };
+
+  const noChart = tile => {
+    if (tile.host.classList.contains('js-plotly-plot')) {
+      window.Plotly.purge(tile.host);
+      tile.host.classList.remove('js-plotly-plot');
+    }
+    tile.host.replaceChildren();
+    tile.host.style.minHeight = '';
+    tile.host.hidden = true;
+  };
+
+  const show = async (tile, mine) => {
+    if (!tile.now.chart) {
+      noChart(tile);
       return;
     }
     try {
-      const drawn = await plotly();
-      if (mine !== round || closed) {
-        return;
+      const Plotly = await plotly();
+      if (mine === round && !closed) {
+        await draw(tile, Plotly);
       }
-      host.hidden = false;
-      host.setAttribute('role', 'img');
-      host.setAttribute('aria-label', sentence);
-      await drawn.react(host, chart.data, { ...chart.layout, autosize: true, font: { ...chart.layout.font, color: ink() } }, CONFIG);
     } catch {
-      host.hidden = true;
+      noChart(tile);
       const said = document.createElement('p');
       said.className = 'dp-meta';
       said.textContent = words.noCharts;
-      tile.querySelector('.dp-tile-body').prepend(said);
+      part(tile.element, 'body').prepend(said);
     }
   };
 
-  // On paper a chart is as wide as the paper, not as the window.
-  const onPaper = width => {
-    for (const host of board.querySelectorAll('.dp-chart.js-plotly-plot')) {
-      if (width) {
-        window.Plotly.relayout(host, { width, autosize: false });
-      } else {
-        window.Plotly.relayout(host, { width: null, autosize: true });
+  // What is in sight first; of a long page the rest when it comes near, and all of it before it is printed.
+  const later = new Set();
+  const near = new IntersectionObserver(seen => {
+    for (const one of seen.filter(entry => entry.isIntersecting)) {
+      near.unobserve(one.target);
+      const tile = tiles.find(other => other.host === one.target);
+      if (later.delete(tile)) {
+        show(tile, round);
       }
     }
+  }, { rootMargin: '600px' });
+  const drawAll = async () => {
+    const waiting = tiles.filter(tile => tile.made && tile.now.chart);
+    const inSight = tile => {
+      const { top, bottom } = tile.host.getBoundingClientRect();
+      return bottom > 0 && top < innerHeight ? 0 : 1;
+    };
+    waiting.sort((a, b) => inSight(a) - inSight(b));
+    for (const tile of waiting.slice(AT_FIRST)) {
+      later.add(tile);
+      near.observe(tile.host);
+    }
+    for (const tile of waiting.slice(0, AT_FIRST)) {
+      if (!tile.host.dataset.painted) {
+        await show(tile, round);
+        await pause();
+      }
+    }
+    if (!waiting.length) {
+      board.dataset.painted = '1';
+    }
   };
-  window.addEventListener('beforeprint', () => onPaper(640));
-  window.addEventListener('afterprint', () => onPaper(0));
+
+  // On paper a chart is as wide as the paper, not as the window, and black on white.
+  window.addEventListener('beforeprint', () => {
+    for (const tile of later) {
+      show(tile, round);
+    }
+    later.clear();
+    for (const host of drawnOnes()) {
+      window.Plotly.relayout(host, { width: PAPER_PX, autosize: false, 'font.color': '#333333' });
+    }
+  });
+  window.addEventListener('afterprint', () => {
+    for (const host of drawnOnes()) {
+      window.Plotly.relayout(host, { width: null, autosize: true, 'font.color': ink() });
+    }
+  });
+
+  // ── small things to build ────────────────────────────────────────────────────────────────────────────────────────
+
+  const build = (name, className, text) => {
+    const element = document.createElement(name);
+    element.className = className;
+    element.textContent = text;
+    return element;
+  };
+  const button = (text, action, className = 'dp-button dp-quiet dp-small') => {
+    const element = build('button', className, text);
+    element.type = 'button';
+    element.addEventListener('click', action);
+    return element;
+  };
+  const note = (message, label, action) => {
+    const said = build('div', 'dp-note dp-bad', '');
+    said.setAttribute('role', 'alert');
+    said.append(build('p', '', message));
+    if (label) {
+      said.append(button(label, action));
+    }
+    return said;
+  };
 
   // ── tiles ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -98,50 +228,27 @@
     return answer.json();
   };
 
-  const note = (message, label, action) => {
-    const said = document.createElement('div');
-    said.className = 'dp-note dp-bad';
-    said.setAttribute('role', 'alert');
-    const paragraph = document.createElement('p');
-    paragraph.textContent = message;
-    said.append(paragraph);
-    if (label) {
-      const button = document.createElement('button');
-      button.type = 'button';
-      button.className = 'dp-button dp-quiet dp-small';
-      button.textContent = label;
-      button.addEventListener('click', action);
-      said.append(button);
-    }
-    return said;
-  };
-
   /** Show nothing more, and say why. */
   const close = said => {
     closed = true;
     round += 1;
     stopping.abort();
     clearInterval(watching);
-    if (window.Plotly) {
-      board.querySelectorAll('.dp-chart').forEach(host => window.Plotly.purge(host));
-    }
-    const box = document.createElement('div');
-    box.className = 'dp-empty';
+    tiles.forEach(noChart);
+    tiles.length = 0;
+    const box = build('div', 'dp-empty', '');
     box.id = 'dp-closed';
     box.setAttribute('role', 'alert');
-    const title = document.createElement('h1');
-    title.textContent = said.signIn ? words.signIn : said.title;
-    const why = document.createElement('p');
-    why.textContent = said.message;
-    const link = document.createElement('a');
-    link.className = 'dp-button';
+    const link = build('a', 'dp-button', said.signIn ? words.signIn : words.home);
     link.href = said.signIn ? location.href : words.homeUrl;
-    link.textContent = said.signIn ? words.signIn : words.home;
-    box.append(title, why, link);
+    box.append(build('h1', '', said.signIn ? words.signIn : said.title), build('p', '', said.message), link);
+    for (const name of Object.keys(made)) {
+      delete made[name];
+    }
     content.replaceChildren(box);
   };
 
-  const renewed = () => {
+  const renewed = message => {
     const news = document.getElementById('dp-news');
     if (!news || !news.hidden) {
       return;
@@ -149,30 +256,79 @@
     const link = document.createElement('a');
     link.href = location.pathname;
     link.textContent = words.reload;
-    news.append(words.news + ' ', link);
+    news.append(`${message} `, link);
     news.hidden = false;
   };
-
-  const told = number => {
-    if (number !== undefined && String(number) !== words.number) {
-      renewed();
+  const told = found => {
+    if (found.number !== undefined && String(found.number) !== words.number) {
+      renewed(words.news);
+    } else if (found.made && words.made && found.made !== words.made) {
+      renewed(words.fresh);
     }
   };
 
+  const fields = tile => {
+    const sent = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) {
+      if (value !== '') {
+        sent.append(name, value);
+      }
+    }
+    if (tile.steps.length) {
+      sent.set('pas', JSON.stringify(tile.steps));
+    }
+    return sent;
+  };
+  const chosen = () => Array.from(form.elements).some(field => field.name.startsWith('filter:') && field.value.trim());
+
+  /** Make what the server wrote answer to clicks. */
+  const wire = tile => {
+    const { element } = tile;
+    const again = element.querySelector('[data-again]');
+    if (again) {
+      again.addEventListener('click', () => load(tile, round));
+    }
+    for (const row of part(element, 'body').querySelectorAll('tr[data-row]')) {
+      const cell = row.firstElementChild;
+      const open = button(cell.textContent, () => openRow(tile, Number(row.dataset.row)), 'dp-link');
+      open.setAttribute('aria-label', words.open.replace('{name}', cell.textContent));
+      cell.replaceChildren(open);
+    }
+    for (const open of part(element, 'head').querySelectorAll('button[data-row]')) {
+      open.hidden = false;
+      open.addEventListener('click', () => openRow(tile, Number(open.dataset.row)));
+    }
+    for (const back of part(element, 'way').querySelectorAll('button[data-depth]')) {
+      back.addEventListener('click', () => {
+        tile.steps = tile.steps.slice(0, Number(back.dataset.depth));
+        refresh(tile);
+      });
+    }
+  };
+
+  /** Put pieces into a tile; written by the server, with everything escaped, and the policy lets no script of it run. */
+  const put = async (tile, found, mine) => {
+    tile.now = found;
+    part(tile.element, 'head').innerHTML = found.head || '';
+    part(tile.element, 'body').innerHTML = found.body || '';
+    part(tile.element, 'way').innerHTML = found.way || '';
+    wire(tile);
+    await show(tile, mine);
+  };
+
   const load = async (tile, mine) => {
-    tile.setAttribute('aria-busy', 'true');
-    const head = tile.querySelector('.dp-tile-head');
-    const body = tile.querySelector('.dp-tile-body');
+    const { element } = tile;
+    // As high as it was: what stands below does not move while this is computed, nor after.
+    element.style.minHeight = `${Math.max(element.offsetHeight, parseInt(element.style.minHeight, 10) || 0)}px`;
+    element.setAttribute('aria-busy', 'true');
     let found;
     try {
-      const sent = new URLSearchParams(new FormData(form));
-      found = await ask(tile.dataset.url, { method: 'POST', body: sent, signal: stopping.signal });
+      found = await ask(tile.url, { method: 'POST', body: fields(tile), signal: stopping.signal });
     } catch {
       if (mine === round && !closed) {
-        head.replaceChildren();
-        body.replaceChildren(note(words.offline, words.again, () => load(tile, round)));
-        draw(tile, null, '', mine);
-        tile.removeAttribute('aria-busy');
+        element.removeAttribute('aria-busy');
+        await put(tile, {}, mine);
+        part(element, 'body').replaceChildren(note(words.offline, words.again, () => load(tile, round)));
       }
       return;
     }
@@ -183,58 +339,123 @@
       close(found);
       return;
     }
-    tile.removeAttribute('aria-busy');
+    element.removeAttribute('aria-busy');
     if (found.state === 'stale') {
-      head.replaceChildren();
-      body.replaceChildren();
-      draw(tile, null, '', mine);
-      renewed();
+      await put(tile, {}, mine);
+      renewed(words.news);
       return;
     }
-    told(found.number);
-    // Written by the server, with everything escaped; the policy lets no script of it run.
-    head.innerHTML = found.head;
-    body.innerHTML = found.body;
-    const again = body.querySelector('[data-again]');
-    if (again) {
-      again.addEventListener('click', () => load(tile, round));
-    }
-    const sentence = head.querySelector('.dp-sentence');
-    await draw(tile, found.chart, sentence ? sentence.textContent : '', mine);
+    told(found);
+    await put(tile, found, mine);
   };
 
-  const loadAll = () => {
+  /** One tile as it is chosen now: from what was made ahead where nothing is chosen. */
+  const refresh = async (tile, mine = round) => {
+    if (tile.made && !tile.steps.length && !chosen()) {
+      tile.element.removeAttribute('aria-busy');
+      await put(tile, tile.made, mine);
+    } else {
+      await load(tile, mine);
+    }
+  };
+
+  const refreshAll = async () => {
     round += 1;
     const mine = round;
     stopping.abort();
     stopping = new AbortController();
     const waiting = tiles.slice();
-    tiles.forEach(tile => tile.setAttribute('aria-busy', 'true'));
+    later.clear();
+    board.dataset.busy = '1';
+    waiting.forEach(tile => tile.element.setAttribute('aria-busy', 'true'));
     const worker = async () => {
       while (waiting.length && mine === round && !closed) {
-        await load(waiting.shift(), mine);
+        await refresh(waiting.shift(), mine);
       }
     };
-    for (let i = 0; i < AT_ONCE; i += 1) {
-      worker();
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    if (mine === round) {
+      delete board.dataset.busy;
     }
+  };
+
+  // ── a step into a tile ───────────────────────────────────────────────────────────────────────────────────────────
+
+  const openRow = async (tile, row) => {
+    const at = (tile.now.rows || [])[row];
+    if (!at || closed) {
+      return;
+    }
+    const way = part(tile.element, 'way');
+    const sent = fields(tile);
+    sent.set('ouvrir', JSON.stringify(at));
+    let found;
+    try {
+      found = await ask(tile.url, { method: 'POST', body: sent });
+    } catch {
+      return;
+    }
+    if (found.state === 'closed') {
+      close(found);
+      return;
+    }
+    const old = way.querySelector('.dp-levels');
+    if (old) {
+      old.remove();
+    }
+    const box = build('div', 'dp-levels', '');
+    box.setAttribute('role', 'group');
+    const said = found.state === 'levels' ? [found.said, found.levels.length ? words.by : words.noLevels].filter(Boolean).join(' · ') : found.message;
+    box.setAttribute('aria-label', said || '');
+    box.append(build('span', 'dp-levels-said', said || ''));
+    for (const level of found.levels || []) {
+      box.append(button(level.label, () => {
+        tile.steps = [...tile.steps, { at, by: level.key }];
+        box.remove();
+        load(tile, round);
+      }));
+    }
+    box.append(button(words.close, () => box.remove(), 'dp-link'));
+    way.append(box);
+    box.querySelector('button').focus({ preventScroll: true });
   };
 
   // ── the reader ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+  const steps = document.createElement('input');
+  steps.type = 'hidden';
+  steps.name = 'pas';
   form.addEventListener('submit', event => {
     if (event.submitter && event.submitter.hasAttribute('formaction')) {
-      return; // a file
+      // A file: of what this tile shows now.
+      const tile = tiles.find(one => one.element.contains(event.submitter));
+      steps.value = tile && tile.steps.length ? JSON.stringify(tile.steps) : '';
+      form.append(steps);
+      setTimeout(() => steps.remove());
+      return;
     }
     event.preventDefault();
-    loadAll();
+    refreshAll();
   });
+  const days = select => {
+    const box = select.parentElement.querySelector('.dp-days');
+    if (box) {
+      box.hidden = select.value !== 'jours';
+    }
+  };
+  form.querySelectorAll('select').forEach(days);
   form.addEventListener('change', event => {
     if (event.target instanceof HTMLSelectElement) {
-      loadAll();
+      days(event.target);
+      if (event.target.value !== 'jours') {
+        refreshAll();
+      }
     }
   });
-  form.addEventListener('reset', () => setTimeout(loadAll));
+  form.addEventListener('reset', () => setTimeout(() => {
+    form.querySelectorAll('select').forEach(days);
+    refreshAll();
+  }));
 
   const look = async () => {
     if (closed || document.hidden) {
@@ -245,7 +466,7 @@
       if (found.state === 'closed') {
         close(found);
       } else {
-        told(found.number);
+        told(found);
       }
     } catch {
       // Away for a moment: the next look tells.
@@ -263,5 +484,10 @@
     element.hidden = false;
     element.disabled = false;
   });
-  loadAll();
+  tiles.forEach(wire);
+  if (tiles.some(tile => !tile.made)) {
+    refreshAll();
+  } else {
+    drawAll();
+  }
 })();

@@ -1,15 +1,17 @@
-"""A published dashboard: its page, and what the page's script asks for: each tile by itself, with the viewer's own rights.
+"""A published dashboard: its page, made ahead for the reader's rights; and its tiles, one by one, for the page's script.
 
-The page itself holds no figure. It says what is on it; each tile is then run for whoever looks, under the session's cookie
-and the form's token, at every request anew: the right to the dashboard, the rows of the person, the filters that the
-publisher listed. Files go the same road; they need no script.
+The page comes from the last good snapshot for these rights (:mod:`hub_config.snapshots`): text, sentences, tables and the
+data of the charts at once, with how old they are and what failed since. Where there is none yet the page says so, and its
+script runs the tiles one by one. Filters, a period and steps into a tile (:mod:`hub_config.content.viewing`) always run:
+the version's plan with what was chosen, under the session's cookie and the form's token, with the reader's rights of that
+very moment. Files go the same road; they need no script.
 
-A script is answered by JSON with a ``state``: ``shown``, ``problem`` (this tile), ``stale`` (another version is in force) or
-``closed`` (not, or no longer, this person's to see: the page then shows nothing more). A page that lies open asks now and
-then whether it still may.
+A script is answered by JSON with a ``state``: ``shown``, ``levels`` (what a row can be broken down by), ``problem`` (this
+tile), ``stale`` (another version is in force) or ``closed`` (not, or no longer, this person's to see: the page then shows
+nothing more). A page that lies open asks now and then whether it still may, and whether there is anything newer.
 
-Rejected: figures in the page itself (one slow source would hold all of them), an event stream for each page (a connection
-for each reader). What remains: between two such questions an open page shows what it has.
+Rejected: an event stream for each page (a connection for each reader), a plan from the browser. What remains: between two
+such questions an open page shows what it has.
 """
 
 from __future__ import annotations
@@ -18,70 +20,213 @@ import functools
 import json
 import re
 import unicodedata
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 from starlette.responses import Response
 
+from datapilot_kernel.answers.formats import Formatter
 from datapilot_kernel.engine.outcome import Answer
 from datapilot_kernel.errors import BadInput, DataPilotError, Fault
-from datapilot_kernel.messages import has_text, text
+from datapilot_kernel.messages import current_language, has_text, text
 from hub_config.api.ai import ask, dumps, stopped_when_gone
+from hub_config.content.drilling import cells_of, steps_of
 from hub_config.content.publishing import Published
+from hub_config.content.viewing import Choice, Ground, Seen
 from hub_config.errors import NotFound, status_of
-from hub_config.pages import static, tiles
+from hub_config.pages import boards, sketches, static, tiles
+from hub_config.pages.rendering import clock
 from hub_config.pages.serving import Visit, problem_page, run
 from hub_config.queries import Ended
-from hub_config.queries.renderings import MEDIA_TYPES, Format, render
+from hub_config.queries.renderings import MEDIA_TYPES, Format, formatter_of, render
+from hub_config.snapshots import why
+
+if TYPE_CHECKING:
+    from hub_config.content.dashboards import Shown
+    from hub_config.snapshots import Snapshot
 
 _ID = re.compile("[0-9a-f]{32}")
-_FILTER = "filter:"
-_MOST_TYPED = 300
+_FILTER, _STEPS, _OPEN, _DAYS = "filter:", "pas", "ouvrir", "jours"
 _FILES: tuple[Format, ...] = ("csv", "xlsx")
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A dashboard as this person may see it; ``board`` None: nothing was made ahead for their rights yet."""
+
+    published: Published
+    shown: Shown
+    snapshot: Snapshot | None
+    board: boards.Board | None
+    filters: list[dict[str, Any]]
+
+
 async def dashboard(visit: Visit) -> Response:
-    """Show what is on it; the script fetches the figures."""
-    found = await _published(visit)
-    shown = await run(visit.platform.content.dashboards.shown, visit.person.principal, found.dashboard_id)
+    """Show it as it was made ahead; without that, its script fetches the figures."""
+    found: _Found = await run(_found, visit)
     plotly = await anyio.to_thread.run_sync(static.plotly_version)
+    board, snapshot, published = found.board, found.snapshot, found.published
+    if board is None:
+        entries = sorted(published.content["tiles"], key=lambda tile: int(tile.get("position", 0)))
+        cards = [
+            boards.article(visit.pages.render, published.dashboard_id, tile, n, None) for n, tile in enumerate(entries, 1)
+        ]
+        body, data = '<div class="dp-tiles">' + "\n".join(cards) + "</div>", "{}"
+    else:
+        body, data = board.body, board.data
     return visit.page(
         "dashboard.html",
         connects=True,
         current="dashboard",
-        board=found,
-        workspace=shown.workspace,
-        published_at=shown.published_at,
-        tiles=sorted(found.content["tiles"], key=lambda tile: int(tile.get("position", 0))),
-        filters=[_choices(entry) for entry in found.content.get("filters", ())],
+        board=published,
+        workspace=found.shown.workspace,
+        published_at=found.shown.published_at,
+        made_at=snapshot.made_at if snapshot is not None else None,
+        made=_made(snapshot),
+        notes=_notes(found),
+        body=body,
+        data=data,
+        charts=board is None or '"chart"' in board.data,
+        filters=found.filters,
+        interactive=published.content.get("mode") == "interactive",
         plotly=f"{visit.pages.render.url('/static/' + static.PLOTLY)}?v={plotly}" if plotly is not None else "",
     )
 
 
 async def state(visit: Visit) -> Response:
-    """Say whether the page is still the person's to see, and which version of it is in force."""
-    return _json({"state": "open", "number": (await _published(visit)).number})
+    """Say whether the page is still the person's to see, which version of it is in force, and how old its figures are."""
+    found = await _published(visit)
+    snapshot = await run(visit.platform.content.snapshots.of, visit.person.principal, found)
+    return _json({"state": "open", "number": found.number, "made": _made(snapshot)})
+
+
+async def picture(visit: Visit) -> Response:
+    """Return a small picture of what this person sees on it; of nothing in particular where nothing was made ahead."""
+    found: _Found = await run(_found, visit)
+    drawn = found.board.sketch if found.board is not None else ""
+    headers = {
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        "Cache-Control": "private, max-age=60",
+        "Vary": "Cookie",
+    }
+    return Response(drawn or sketches.nothing(), media_type="image/svg+xml", headers=headers)
+
+
+def _found(visit: Visit) -> _Found:
+    """Read everything that a page needs, in one thread."""
+    principal, platform, pages = visit.person.principal, visit.platform, visit.pages
+    published: Published = platform.content.publishing.published(principal, _dashboard_id(visit))
+    shown = platform.content.dashboards.shown(principal, published.dashboard_id)
+    snapshot = platform.content.snapshots.of(principal, published)
+    board = None
+    if snapshot is not None:
+        author = principal.role != "viewer"
+        content = snapshot.content or published.content
+        board = pages.boards.get(
+            boards.key_of(snapshot, principal.tenant_id, current_language(), author=author),
+            lambda: boards.board_of(snapshot, content, _grounds(visit), pages.render, author=author),
+        )
+    return _Found(published, shown, snapshot, board, _filters(visit, published))
+
+
+def _grounds(visit: Visit) -> Any:
+    @functools.cache
+    def ground(source_id: str) -> Ground | None:
+        try:
+            found: Ground = visit.platform.content.viewing.ground(visit.person.principal, source_id)
+        except NotFound:
+            return None
+        return found
+
+    return ground
+
+
+def _filters(visit: Visit, published: Published) -> list[dict[str, Any]]:
+    offered = visit.platform.content.viewing.offered
+    return [
+        {
+            "name": _FILTER + entry["field"],
+            "field": entry["field"],
+            "label": entry.get("label") or entry["field"].rpartition(".")[2],
+            "period": entry.get("kind") == "period",
+            "choices": offered(visit.person.principal, published.content, entry),
+        }
+        for entry in published.content.get("filters", ())
+    ]
+
+
+def _made(snapshot: Snapshot | None) -> str:
+    return snapshot.made_at.isoformat() if snapshot is not None else ""
+
+
+def _notes(found: _Found) -> list[dict[str, Any]]:
+    """Return what is to be said before anything is shown: what failed, what is older than it should be, what is coming."""
+    snapshot, board = found.snapshot, found.board
+    if snapshot is None or board is None:
+        return [{"words": text("pages.dashboard.preparing"), "bad": False, "id": "dp-preparing"}]
+    notes = []
+    if snapshot.failed_at is not None:
+        reason = why(snapshot.failure) if snapshot.failure else text("pages.dashboard.failed_reason")
+        said = text(
+            "pages.dashboard.refresh_failed", moment=clock(snapshot.failed_at), why=reason, made=clock(snapshot.made_at)
+        )
+        notes.append({"words": said, "bad": True, "id": "dp-refresh-failed"})
+    if board.failed:
+        names = ", ".join(f"«\u202f{name}\u202f»" for name in board.failed)
+        notes.append(
+            {"words": text("pages.dashboard.tiles_failed", count=len(board.failed), names=names), "bad": True, "id": ""}
+        )
+    if snapshot.version != found.published.number:
+        notes.append({"words": text("pages.dashboard.older_version"), "bad": False, "id": "dp-older"})
+    return notes
 
 
 async def tile(visit: Visit) -> Response:
-    """Run a tile with what was chosen, and return its pieces."""
+    """Run a tile with what was chosen, and return its pieces; or say what a row of it can be broken down by."""
     found = await _published(visit)
     entry = _tile(visit, found)
     if entry is None:
         return _json({"state": "stale"})
     author = visit.person.principal.role != "viewer"
     pages, tenant_id = visit.pages, visit.person.principal.tenant_id
-
-    def shape(ended: Ended) -> bytes:
-        result = visit.platform.queries.results.get(tenant_id, ended.query_id)
-        return dumps(tiles.pieces(ended.outcome, result, entry, pages.render, author=author) | {"number": found.number})
-
+    accepted = bool(found.content.get("exploratory"))
     try:
-        ended = await _asked(visit, found, entry, shape=shape)
+        if _OPEN in visit.form:
+            return await _levels(visit, found, entry)
+        seen = await _seen(visit, found, entry)
+        source = (
+            (await run(visit.platform.content.viewing.ground, visit.person.principal, entry["source_id"])).name
+            if author
+            else ""
+        )
+
+        def shape(ended: Ended) -> bytes:
+            result = visit.platform.queries.results.get(tenant_id, ended.query_id)
+            around = tiles.Around(
+                formatter_of(result) if result is not None else Formatter(language=current_language()),
+                read_at=tiles.moment_of(result),
+                source=source,
+                accepted=accepted,
+                plan=seen.asked.plan,
+                without=seen.without,
+                crumbs=seen.crumbs,
+            )
+            return dumps(tiles.pieces(ended.outcome, entry, around, pages.render, author=author) | {"number": found.number})
+
+        ended = await _asked(visit, seen, shape=shape)
     except DataPilotError as error:
         # The dashboard is this person's to see: what went wrong is the tile's affair.
         return _json(_pieces_of(visit, error) | {"state": "problem", "number": found.number}, status_of(error))
     return Response(ended.body, media_type="application/json")
+
+
+async def _levels(visit: Visit, found: Published, entry: Mapping[str, Any]) -> Response:
+    at = cells_of(_decoded(visit.form[_OPEN]))
+    viewing = visit.platform.content.viewing
+    said, levels = await run(viewing.levels, visit.person.principal, found, entry, _choice(visit), at)
+    return _json({"state": "levels", "said": said, "levels": [{"key": one.key, "label": one.label} for one in levels]})
 
 
 async def file(visit: Visit) -> Response:
@@ -91,11 +236,14 @@ async def file(visit: Visit) -> Response:
     entry = _tile(visit, found)
     if kind is None or entry is None:
         raise NotFound(log="tile, or form of a file")
-    ended = await _asked(visit, found, entry)
+    ended = await _asked(visit, await _seen(visit, found, entry))
     result = visit.platform.queries.results.get(visit.person.principal.tenant_id, ended.query_id)
-    if not isinstance(ended.outcome, Answer) or result is None:
+    accepted = bool(found.content.get("exploratory"))
+    hidden = isinstance(ended.outcome, Answer) and ended.outcome.trust == "exploratory" and not accepted
+    if not isinstance(ended.outcome, Answer) or result is None or hidden:
         author = visit.person.principal.role != "viewer"
-        said = tiles.pieces(ended.outcome, None, entry, visit.pages.render, author=author)
+        around = tiles.Around(Formatter(language=current_language()), accepted=accepted)
+        said = tiles.pieces(ended.outcome, entry, around, visit.pages.render, author=author)
         return _not_done(visit, 424, said.get("message") or text("pages.dashboard.failed"), said.get("incident"))
     body = await anyio.to_thread.run_sync(lambda: render(result, kind))
     name = _file_name(entry.get("title") or found.name)
@@ -152,11 +300,15 @@ def _json(value: dict[str, Any], status: int = 200) -> Response:
 # ── what is asked ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def _published(visit: Visit) -> Published:
-    dashboard_id = visit.request.path_params["dashboard_id"]
+def _dashboard_id(visit: Visit) -> str:
+    dashboard_id: str = visit.request.path_params["dashboard_id"]
     if _ID.fullmatch(dashboard_id) is None:
         raise NotFound(log="malformed id")
-    found: Published = await run(visit.platform.content.publishing.published, visit.person.principal, dashboard_id)
+    return dashboard_id
+
+
+async def _published(visit: Visit) -> Published:
+    found: Published = await run(visit.platform.content.publishing.published, visit.person.principal, _dashboard_id(visit))
     return found
 
 
@@ -165,59 +317,41 @@ def _tile(visit: Visit, found: Published) -> dict[str, Any] | None:
     return next((tile for tile in found.content["tiles"] if tile["id"] == wanted), None)
 
 
-async def _asked(visit: Visit, found: Published, entry: dict[str, Any], **options: Any) -> Ended:
+async def _seen(visit: Visit, found: Published, entry: Mapping[str, Any]) -> Seen:
+    viewing = visit.platform.content.viewing
+    seen: Seen = await run(viewing.tile, visit.person.principal, found, entry, _choice(visit))
+    return seen
+
+
+async def _asked(visit: Visit, seen: Seen, **options: Any) -> Ended:
     """Run a tile; a reader who goes away stops it."""
-    principal, platform = visit.person.principal, visit.platform
-    chosen = _chosen(found.content.get("filters", ()), visit.form)
-    publishing = platform.content.publishing
-    asked, reach = await run(functools.partial(publishing.tile, principal, found.dashboard_id, entry["id"], chosen))
-    running = await ask(platform, principal, asked, reach=reach, **options)
+    running = await ask(visit.platform, visit.person.principal, seen.asked, reach=seen.reach, **options)
     async with stopped_when_gone(visit.request, running.cancel):
         ended = await running.wait()
     return ended
 
 
-def _chosen(listed: Any, form: dict[str, str]) -> dict[str, list[Any]]:
-    """Return what was chosen, by field: of listed values the value itself, as the publisher listed it.
-
-    >>> listed = [{"field": "a.b", "values": [1, 2]}, {"field": "a.c", "values": None}]
-    >>> _chosen(listed, {"filter:a.b": "2", "filter:a.c": " x "})
-    {'a.b': [2], 'a.c': ['x']}
-    """
-    by_field = {entry["field"]: entry for entry in listed}
-    found: dict[str, list[Any]] = {}
-    for name, given in form.items():
-        if not name.startswith(_FILTER) or not given.strip():
-            continue
+def _choice(visit: Visit) -> Choice:
+    """Return what was chosen, as the form has it."""
+    chosen = {}
+    for name, given in visit.form.items():
         field = name.removeprefix(_FILTER)
-        entry = by_field.get(field)
-        if entry is None or len(given) > _MOST_TYPED:
-            raise BadInput("content.filter_not_listed")
-        values = entry.get("values")
-        if values is None:
-            found[field] = [given.strip()]
+        if field == name or not given.strip():
             continue
-        # By what it is written as: of 1, 1.0 and true only the one that was listed.
-        known = {json.dumps(value): value for value in values}
-        if given not in known:
-            raise BadInput("content.filter_not_listed")
-        found[field] = [known[given]]
-    return found
+        if given == _DAYS:
+            given = "/".join(visit.form.get(f"{side}:{field}", "").strip() for side in ("du", "au"))
+            if given == "/":
+                continue  # no day was given: as the tile has it
+        chosen[field] = given
+    steps = visit.form.get(_STEPS, "")
+    return Choice(chosen, steps_of(_decoded(steps)) if steps else ())
 
 
-def _choices(entry: dict[str, Any]) -> dict[str, Any]:
-    values = entry.get("values")
-    return {
-        "name": _FILTER + entry["field"],
-        "label": entry.get("label") or entry["field"].rpartition(".")[2],
-        "values": None if values is None else [(json.dumps(value), _in_words(value)) for value in values],
-    }
-
-
-def _in_words(value: Any) -> str:
-    if isinstance(value, bool):
-        return text("pages.dashboard.yes" if value else "pages.dashboard.no")
-    return str(value).replace(".", ",") if isinstance(value, float) else str(value)
+def _decoded(given: str) -> Any:
+    try:
+        return json.loads(given)
+    except ValueError:
+        raise BadInput("content.drill_not_possible") from None
 
 
 def _file_name(title: str) -> str:

@@ -132,7 +132,7 @@ def test_what_is_withdrawn_while_it_lies_open(world: World, source_id: str, how:
     board = Board(world, source_id)
     browser, _ = board.opened()
     assert board.shown(browser).json()["state"] == "shown"
-    assert browser.get(f"{board.path}/etat").json() == {"state": "open", "number": 1}
+    assert browser.get(f"{board.path}/etat").json() == {"state": "open", "number": 1, "made": ""}
     if how == "right":
         _call(world, "PUT", f"/dashboards/{board.id}/rights", json={"items": []})
     elif how == "unpublished":
