@@ -155,7 +155,9 @@ class Requests(Versions):
                 row.content_json = row.content_json | {"decision": {"reason": decision.reason}}
             self._record(session, principal, f"publication.{row.status}", row.id, kind="publication_request")
             session.flush()
-            return row
+        if row.status == "accepted" and row.dashboard_id is not None:
+            self._changed(principal, row.dashboard_id)
+        return row
 
     def _published_from(
         self, session: ScopedSession, principal: Principal, request: PublicationRequest, decision: Decision

@@ -9,7 +9,7 @@ What is exploratory (no accepted layer stands behind it) is published when whoev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -44,6 +44,15 @@ class Versions:
         self._database = database
         self._audit = audit
         self._queries = queries
+        self._listeners: list[Callable[[str, str | None], None]] = []
+
+    def on_change(self, told: Callable[[str, str | None], None]) -> None:
+        """Have somebody told ``(tenant, dashboard)`` when another version came into force, or none stands any more."""
+        self._listeners.append(told)
+
+    def _changed(self, principal: Principal, dashboard_id: str) -> None:
+        for told in self._listeners:
+            told(principal.tenant_id, dashboard_id)
 
     def versions(
         self, principal: Principal, dashboard_id: str, *, limit: int, before: Before = None
@@ -108,7 +117,9 @@ class Versions:
                 content["filters"] = filters[:MOST_FILTERS]
             if mode is not None:
                 content["mode"] = mode
-            return self._in_force(session, principal, row, content, exploratory=exploratory)
+            made = self._in_force(session, principal, row, content, exploratory=exploratory)
+        self._changed(principal, dashboard_id)
+        return made
 
     def roll_back(self, principal: Principal, dashboard_id: str, version_id: str) -> DashboardVersion:
         """Put an older version in force again; what is edited starts from it."""
@@ -118,7 +129,8 @@ class Versions:
             row.status, row.published_version_id = "published", version.id
             self._put_widgets(session, row.id, version.content_json["tiles"], keep_ids=True)
             self._record(session, principal, "dashboard.publish", row.id, {"number": version.number, "again": True})
-            return version
+        self._changed(principal, dashboard_id)
+        return version
 
     def unpublish(self, principal: Principal, dashboard_id: str) -> Dashboard:
         """Take it off the gallery; its versions stay."""
@@ -127,7 +139,8 @@ class Versions:
             row.status, row.published_version_id = "draft", None
             self._record(session, principal, "dashboard.unpublish", row.id)
             session.flush()
-            return row
+        self._changed(principal, dashboard_id)
+        return row
 
     # ── the parts of it ───────────────────────────────────────────────────────────────────────────────────────────────
 
