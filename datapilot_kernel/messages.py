@@ -89,3 +89,14 @@ def has_text(key: str, /) -> bool:
     """Tell whether the French catalogue knows ``key``."""
     room, _, name = key.partition(".")
     return name in _room("fr", room)
+
+
+def keys_below(prefix: str, /) -> list[str]:
+    """Return the names of the French catalogue below a key, without it, in the catalogue's order.
+
+    >>> "bad_today" in keys_below("engine")
+    True
+    """
+    room, _, rest = prefix.partition(".")
+    start = f"{rest}." if rest else ""
+    return [name.removeprefix(start) for name in _room("fr", room) if name.startswith(start)]

@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-_SECTIONS: tuple[tuple[str, str, Permission], ...] = (("/personnes", "team", "people.manage"),)
+_SECTIONS: tuple[tuple[str, str, Permission], ...] = (
+    ("/approbations", "approvals", "verified.decide"),
+    ("/personnes", "team", "people.manage"),
+    ("/quotas", "spend", "quotas.manage"),
+    ("/journal", "journal", "audit.read"),
+    ("/organisation", "organisation", "tenant.manage"),
+)
 """What the navigation leads to beside the home: path, word of the catalogue and ``current`` of its pages, who sees it."""
 
 
