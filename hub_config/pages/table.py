@@ -15,6 +15,7 @@ from hub_config.pages import (
     journal,
     layers,
     links,
+    organisation,
     publications,
     spend,
     static,
@@ -60,6 +61,7 @@ TABLE: tuple[Page, ...] = (
     *spend.PAGES,
     *journal.PAGES,
     *approvals.PAGES,
+    *organisation.PAGES,
     *publications.PAGES,
     *interactive.PAGES,
 )
