@@ -42,7 +42,8 @@ def models() -> list[tuple[type[BaseModel], Mode]]:
         ai.AnswerOut, ai.ClarificationOut, ai.RefusalOut, ai.FailureOut, queries.QueryPage, queries.QueryDetail,
         queries.Cancelling, queries.FeedbackOut, queries.ResultPage, conversations.ConversationPage,
         conversations.ConversationDetail, data_sources.SourcesOut, data_sources.CreatedOut, data_sources.JobOut,
-        data_sources.UploadOut, dashboards.RequestOut, workspaces.WorkspacesOut, auth.MeOut, wire.Status, wire.About,
+        data_sources.UploadOut, dashboards.RequestOut, dashboards.RequestsOut, dashboards.PublishablesOut,
+        workspaces.WorkspacesOut, auth.MeOut, wire.Status, wire.About,
         wire.AnswerShown, wire.Rows, wire.Editor, wire.EditOut, wire.ChartOut, wire_data.Browsed, wire_data.Understood,
     ]  # fmt: skip
     return [(m, "validation") for m in sent] + [(m, "serialization") for m in got]

@@ -70,6 +70,8 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", f"data-sources/{_ID}/files", most_bytes=4 * MIB),
     # Publishing is asked for here, and decided on the API's pages.
     Rule("POST", "dashboards/publication-requests", most_bytes=4 * MIB),
+    Rule("GET", "dashboards/publication-requests/mine", _PAGE),
+    Rule("GET", "dashboards/publishable", frozenset({"limit"})),
 )
 
 

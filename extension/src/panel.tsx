@@ -2,8 +2,9 @@ import * as React from 'react';
 import { ReactWidget } from '@jupyterlab/apputils';
 import { LabIcon } from '@jupyterlab/ui-components';
 
-import { ApiError } from './api/errors';
 import { IDataPilot } from './tokens';
+
+export { sentenceOfError } from './api/sentence';
 
 /** A section of the sidebar that is one React component; what it is made with stays the same. */
 export class SectionWidget extends ReactWidget {
@@ -19,15 +20,6 @@ export class SectionWidget extends ReactWidget {
   protected render(): JSX.Element {
     return this._body();
   }
-}
-
-/** Return the sentence of an error for the person; what it says of the connection is told to the session. */
-export function sentenceOfError(datapilot: IDataPilot, error: unknown): string {
-  datapilot.noticed(error);
-  if (error instanceof ApiError) {
-    return error.incident ? `${error.message} (${error.incident})` : error.message;
-  }
-  return datapilot.trans.__('DataPilot does not answer at the moment.');
 }
 
 /** A short form of a failure, read aloud. */

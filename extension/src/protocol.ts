@@ -368,6 +368,8 @@ export interface ListedFilter {
   label: string;
   /** null: any value */
   values?: (string | number | boolean)[] | null;
+  /** period: viewers choose one, it replaces the plan's */
+  kind?: 'values' | 'period';
 }
 
 /** Who the caller is and what they may do with this token. */
@@ -450,6 +452,18 @@ export interface Plan {
   rollup?: Rollup | null;
   /** Entities whose default filters are left out */
   ignored_defaults?: string[];
+}
+
+/** A dashboard that one may ask to add to. */
+export interface PublishableOut {
+  id: string;
+  name: string;
+  published: boolean;
+}
+
+/** The dashboards that one may ask to add to, by name. */
+export interface PublishablesOut {
+  items: PublishableOut[];
 }
 
 /** A query with what ran. */
@@ -577,12 +591,20 @@ export interface Renamed {
 
 /** What a notebook asks to have published. */
 export interface RequestIn {
-  name: string;
+  /** of the dashboard; null: as the one named by dashboard_id */
+  name?: string | null;
   /** the dashboard that it becomes a version of; null: a new one */
   dashboard_id?: string | null;
+  /** with dashboard_id: the tiles come beside those of its version in force instead of replacing them */
+  add_tiles?: boolean;
   layout?: Record<string, unknown>;
   filters?: ListedFilter[];
   tiles: RequestedTile[];
+  /** nbformat 4; outputs, execution counts, attachments and metadata are not kept; null: tiles alone */
+  notebook?: Record<string, unknown> | null;
+  mode?: 'page' | 'interactive';
+  /** the author knows that something of it is exploratory */
+  exploratory?: boolean;
 }
 
 /** A request and what was decided. */
@@ -596,6 +618,10 @@ export interface RequestOut {
   decided_by: string | null;
   decided_at: string | null;
   content: Record<string, unknown>;
+  /** the page where it is looked at and decided, for a browser */
+  url: string;
+  /** why it was rejected, as the one who decided says; null: nothing was said */
+  reason: string | null;
 }
 
 /** A tile of what a notebook asks to have published. */
@@ -605,6 +631,14 @@ export interface RequestedTile {
   question?: string | null;
   plan: Plan;
   chart_type?: 'auto' | 'table' | 'number' | 'bar' | 'horizontal_bar' | 'line' | 'area' | 'pie' | 'scatter' | 'stacked_bar' | 'grouped_bar' | 'histogram';
+  /** the notebook's cell whose question it is, counted from 0 among all; null: none */
+  cell?: number | null;
+}
+
+/** A page of requests. */
+export interface RequestsOut {
+  items: RequestOut[];
+  next: string | null;
 }
 
 /** Rows of a result. */

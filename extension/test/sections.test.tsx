@@ -9,7 +9,8 @@ import { readable, sourceNameOf } from '../src/data/upload';
 import { BrowsedTable, JobOut, QueryDetail, QueryOut, UnderstoodColumn } from '../src/protocol';
 import { Pins } from '../src/publish/pins';
 import { secretsIn } from '../src/publish/secrets';
-import { fieldsOf, ITile, matched, requestOf, tileOf } from '../src/publish/tiles';
+import { dashboardUrl } from '../src/publish/pages';
+import { dateOf, fieldsOf, ITile, matched, requestOf, sourcesOnly, tileOf } from '../src/publish/tiles';
 
 const column = (more: Partial<UnderstoodColumn> = {}): UnderstoodColumn => ({
   name: 'date_de_vente', header: 'Date de vente', type: 'date', format: 'dmy', nulls: 0, doubts: ['Jour ou mois ?'],
@@ -156,16 +157,44 @@ test('an answer with a plan is a tile; SQL and refusals are none', () => {
   assert.equal(tileOf('k', 't', { ...detail, outcome: 'refusal' }), null);
 });
 
-test('filters are the fields of the answers, each once; a request has what the API takes', () => {
-  const tile: ITile = { key: 'k', title: 'CA', sourceId: 's', question: 'ca', trust: 'governed', plan: PLAN };
+const tile: ITile = { key: 'cell-2', title: 'CA', sourceId: 's', question: 'ca', trust: 'governed', plan: PLAN, cell: 2 };
+const asked = { name: ' Ventes ', tiles: [tile], filters: [], notebook: null, interactive: true, exploratory: false } as const;
+
+test('filters are the fields of the answers, each once; the period goes by the date that cuts them', () => {
   assert.deepEqual(fieldsOf([tile, tile]), ['clients.region', 'ventes.canal']);
-  const made = requestOf(' Ventes ', [tile], [{ field: 'clients.region', label: 'région' }]);
-  assert.deepEqual(made, {
-    name: 'Ventes',
-    dashboard_id: null,
-    filters: [{ field: 'clients.region', label: 'région', values: null }],
-    tiles: [{ title: 'CA', source_id: 's', question: 'ca', plan: PLAN, chart_type: 'auto' }]
+  assert.equal(dateOf([tile], []), 'ventes.date');
+  assert.equal(dateOf([{ ...tile, plan: { ...PLAN, time: 'commandes.le' } }], []), 'commandes.le');
+  const day = { name: 'le', label: 'Jour', type: 'date', description: null, personal: false, field: 'factures.le' };
+  const table: BrowsedTable = { name: 't', label: null, description: null, row_estimate: null, measures: [], questions: [], columns: [day] };
+  assert.equal(dateOf([{ ...tile, plan: { ...PLAN, dimensions: [] } }], [table]), 'factures.le');
+  assert.equal(dateOf([{ ...tile, plan: { ...PLAN, dimensions: [] } }], []), null);
+});
+
+test('a notebook is sent as it was written, without what it showed', () => {
+  const sent = sourcesOnly([{ type: 'markdown', source: '# Ventes' }, { type: 'raw', source: 'x' }, { type: 'code', source: '%ask ca' }]);
+  assert.deepEqual(sent.cells.map(cell => [cell['cell_type'], cell['source']]), [['markdown', '# Ventes'], ['raw', 'x'], ['code', '%ask ca']]);
+  assert.deepEqual(sent.cells[2], { id: 'cell-2', cell_type: 'code', metadata: {}, source: '%ask ca', execution_count: null, outputs: [] });
+  assert.ok(!('outputs' in sent.cells[0]));
+});
+
+test('a request has what the API takes: a new dashboard, a version of one, more tiles of one', () => {
+  const one = { title: 'CA', source_id: 's', question: 'ca', plan: PLAN, chart_type: 'auto' };
+  const filters = [{ field: 'clients.region', label: 'région', values: null, kind: 'values' as const }];
+  // Answers alone make a page: there is nothing that could be interactive, and no cell that a tile stands for.
+  assert.deepEqual(requestOf({ ...asked, filters, target: { kind: 'new' } }), {
+    name: 'Ventes', dashboard_id: null, add_tiles: false, filters, tiles: [{ ...one, cell: null }], notebook: null, mode: 'page', exploratory: false
   });
+  const notebook = sourcesOnly([{ type: 'code', source: '%ask ca' }]);
+  const version = requestOf({ ...asked, notebook, target: { kind: 'version', dashboardId: 'd' } });
+  assert.deepEqual([version.name, version.dashboard_id, version.add_tiles, version.mode, version.tiles[0].cell], [null, 'd', false, 'interactive', 2]);
+  assert.equal(version.notebook, notebook);
+  const added = requestOf({ ...asked, target: { kind: 'add', dashboardId: 'd' } });
+  assert.deepEqual([added.name, added.dashboard_id, added.add_tiles, added.notebook], [null, 'd', true, null]);
+});
+
+test('the page of a dashboard stands beside the page of its request', () => {
+  const request = { url: 'https://datapilot.example/base/publications/abc', dashboard_id: 'd1' };
+  assert.equal(dashboardUrl(request), 'https://datapilot.example/base/tableaux/d1');
 });
 
 test('pins stay over a reload, without rows and plans', () => {

@@ -8,7 +8,7 @@ import { Chips } from './chips';
 import { useChat } from './context';
 import { Feedback } from './feedback';
 import { IconButton, Menu } from './parts';
-import { Pin } from '../publish/pin';
+import { Pin, Pinned } from '../publish/pin';
 import { Sql } from './sql';
 import { Table } from './table';
 import { Trust } from './trust';
@@ -22,8 +22,10 @@ export function AnswerView(props: { turn: Turn; answer: Answer; busy: boolean; o
   const { trans } = datapilot;
   const usual: View = answer.chart ? 'chart' : 'table';
   const [view, setView] = React.useState<View>(usual);
+  const [pinned, setPinned] = React.useState<Pinned | null>(null);
   React.useEffect(() => {
     setView(now => (now === 'chart' && !answer.chart ? 'table' : now));
+    setPinned(null);
   }, [answer]);
   const source = datapilot.sources.list?.find(one => one.id === turn.sourceId)?.name ?? '';
   const what = { answer, question: turn.question, source };
@@ -61,7 +63,7 @@ export function AnswerView(props: { turn: Turn; answer: Answer; busy: boolean; o
             ))}
         </div>
         <span className="dp-Spacer" />
-        <Pin answer={answer} question={turn.question} />
+        <Pin answer={answer} question={turn.question} sourceId={turn.sourceId} onDone={setPinned} />
         <Menu
           icon={insertIcon}
           label={trans.__('Insert into the notebook')}
@@ -85,6 +87,19 @@ export function AnswerView(props: { turn: Turn; answer: Answer; busy: boolean; o
           ]}
         />
       </div>
+      {pinned && 'problem' in pinned ? (
+        <p className="dp-Note dp-mod-bad" role="alert">
+          {pinned.problem}
+        </p>
+      ) : null}
+      {pinned && 'request' in pinned ? (
+        <p className="dp-Note" role="status">
+          {trans.__('It is asked to be added to “%1”.', pinned.request.name)}{' '}
+          <a className="dp-Link" href={pinned.request.url} target="_blank" rel="noreferrer">
+            {datapilot.me?.role === 'administrator' ? trans.__('Confirm the publication') : trans.__('See the request')}
+          </a>
+        </p>
+      ) : null}
       {view === 'chart' ? <Chart answer={answer} /> : null}
       {view === 'table' && answer.row_count > 0 && !answer.single ? <Table answer={answer} /> : null}
       {view === 'sql' ? (

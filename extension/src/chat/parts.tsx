@@ -34,6 +34,8 @@ export function Menu(props: {
   icon: LabIcon;
   label: string;
   text?: string;
+  pressed?: boolean;
+  onOpen?: () => void;
   items: { label: string; hint?: string; run: () => void; disabled?: boolean }[];
 }): JSX.Element {
   const [open, setOpen] = React.useState(false);
@@ -82,7 +84,9 @@ export function Menu(props: {
         aria-label={props.text ? undefined : props.label}
         aria-haspopup="menu"
         aria-expanded={open}
+        data-pressed={props.pressed}
         onClick={() => {
+          props.onOpen?.();
           setUp(!hasRoomBelow(host.current));
           setOpen(!open);
         }}
