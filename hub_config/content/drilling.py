@@ -21,7 +21,7 @@ from datapilot_kernel.answers.grammar import upper_first
 from datapilot_kernel.answers.reading import counted_entities, event_of
 from datapilot_kernel.answers.wording import dimension_label, grain_label, grain_name
 from datapilot_kernel.errors import BadInput
-from datapilot_kernel.plan.model import Between, DimensionItem, Filter, Grain, Plan, Unit
+from datapilot_kernel.plan.model import Between, DimensionItem, Filter, Grain, Order, Plan, Unit
 from datapilot_kernel.plan.paths import JoinGraph
 from datapilot_kernel.plan.periods import add_units, resolve, unit_start
 from datapilot_kernel.plan.problems import PlanProblem
@@ -92,7 +92,7 @@ def cells_of(at: Any) -> tuple[Cell, ...]:
 
 def descends(plan: Plan | None) -> bool:
     """Tell whether the rows of a plan lead anywhere: groups whose values can be named again, of no folded result."""
-    if plan is None or plan.kind != "aggregate" or plan.rollup is not None or not plan.measures:
+    if plan is None or plan.kind != "aggregate" or plan.rollup is not None or all(m.hidden for m in plan.measures):
         return False
     return all(not item.bins and (item.grain is None or item.grain in _UNITS) for item in plan.dimensions)
 
@@ -136,6 +136,8 @@ def descend(plan: Plan, layer: Layer, step: Step, *, today: date) -> Plan:
     deeper = DimensionItem(alias=alias, field=field, grain=_grain(grain))
     measures = tuple(m.model_copy(update={"within": None}) for m in narrowed.measures)
     order = tuple(o for o in narrowed.order if any(m.alias == o.by for m in measures))
+    # Words by what they count, the largest first; dates in their own order.
+    order = order or (Order(by=next(m.alias for m in measures if not m.hidden)),)
     return Plan.model_validate(
         narrowed.model_copy(
             update={

@@ -15,7 +15,10 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
 
 from datapilot_kernel.answers.formats import Formatter
 from datapilot_kernel.errors import BadInput
@@ -25,6 +28,7 @@ from datapilot_kernel.plan.problems import PlanProblem
 from hub_config.content.drilling import Cell, Level, Step, descend, levels, said
 from hub_config.content.periods import PERIODS, chosen_period
 from hub_config.data_sources.visibility import reached
+from hub_config.database import DashboardSnapshot
 
 if TYPE_CHECKING:
     from datapilot_kernel.semantic.model import Layer
@@ -168,6 +172,17 @@ class Viewing:
         names = _names(ground, entry["field"])
         values = _values(entry, names)
         return None if values is None else [(json.dumps(value), names.get(_key(value)) or _word(value)) for value in values]
+
+    def made(self, principal: Principal) -> dict[str, datetime]:
+        """Return how old the last good page of each dashboard is, of those that were made for this person's attributes."""
+        from hub_config.snapshots.keys import attributes_key  # it stands on this room
+
+        key = attributes_key(principal.tenant_id, principal.attributes)
+        kept = (DashboardSnapshot.attributes_key == key, DashboardSnapshot.made_at.is_not(None))
+        statement = select(DashboardSnapshot.dashboard_id, func.max(DashboardSnapshot.made_at)).where(*kept)
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            rows = session.execute(statement.group_by(DashboardSnapshot.dashboard_id)).all()
+        return {dashboard_id: at for dashboard_id, at in rows if at is not None}
 
     # ── the plan ──────────────────────────────────────────────────────────────────────────────────────────────────
 
