@@ -26,6 +26,66 @@ SAMPLES: dict[str, Callable[[World], str]] = {"user_id": lambda world: world.use
 Each piece adds its own; the tests that enumerate the pages' table fill the addresses from here."""
 
 
+def some_source(world: World) -> str:
+    """A source of files of tenant t1, read and ready; one for each world."""
+    from sqlalchemy import select
+
+    from hub_config.database import DataSource
+    from tests.platform_support import wait_until
+
+    principal = world.principal("administrator")
+    with world.database.tenant(principal.tenant_id, read_only=True) as session:
+        found = session.scalars(select(DataSource.id).where(DataSource.name == "Exemple")).first()
+    if found is not None:
+        return found
+    csv = "Région;Montant HT;Date de vente\r\nSud;1 234,50;03/01/2026\r\nNord;10,00;14/01/2026\r\n".encode()
+    headers = world.headers("administrator")
+    sent = world.client.post("/api/v1/data-sources/upload", files={"file": ("exemple.csv", csv)}, headers=headers)
+    administration = world.platform.sources.administration
+    view, job_id = administration.create_files(principal, "Exemple", [sent.json()["id"]], {})
+    wait_until(lambda: administration.job(principal, view.id, job_id).status == "done", seconds=30)
+    return str(view.id)
+
+
+SAMPLES["source_id"] = some_source
+
+
+def some_workspace(world: World) -> str:
+    """A workspace of tenant t1; one for each world."""
+    from sqlalchemy import select
+
+    from hub_config.database import Workspace
+
+    with world.database.tenant(world.tenant_id()) as session:
+        found = session.scalars(select(Workspace).where(Workspace.name == "Direction")).first() or Workspace(
+            name="Direction"
+        )
+        session.add(found)
+        session.flush()
+        return str(found.id)
+
+
+def some_question(world: World) -> str:
+    """A question proposed to be verified over :func:`some_source`; one for each world."""
+    from sqlalchemy import select
+
+    from hub_config.database import VerifiedQuestion
+
+    plan = {"measures": [{"alias": "n", "measure": "exemple.nombre"}]}
+    source = some_source(world)
+    with world.database.tenant(world.tenant_id()) as session:
+        found = session.scalars(select(VerifiedQuestion)).first() or VerifiedQuestion(
+            data_source_id=source, question="Combien ?", question_key="combien ?", plan_json=plan
+        )
+        session.add(found)
+        session.flush()
+        return str(found.id)
+
+
+SAMPLES["workspace_id"] = some_workspace
+SAMPLES["question_id"] = some_question
+
+
 class Browser:
     """One browser, with cookies of its own."""
 

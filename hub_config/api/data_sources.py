@@ -248,7 +248,7 @@ def _plain(view: SourceView) -> dict[str, Any]:
         "type": view.type,
         "workspace_id": view.workspace_id,
         "status": view.status,
-        "problem": _said(view.problem_code),
+        "problem": said(view.problem_code),
         "revision": view.revision,
         "refreshed_at": view.refreshed_at,
         "created_at": view.created_at,
@@ -256,7 +256,7 @@ def _plain(view: SourceView) -> dict[str, Any]:
     }
 
 
-def _said(code: str | None) -> str | None:
+def said(code: str | None) -> str | None:
     """Return the sentence of a stored problem; one that needs values that were not kept is told in general."""
     if code is None:
         return None
@@ -273,7 +273,7 @@ def _said(code: str | None) -> str | None:
 def _job(job: Job) -> JobOut:
     problem = None
     if job.problem_code is not None:
-        problem = text("errors.fault", incident=job.incident) if job.incident else _said(job.problem_code)
+        problem = text("errors.fault", incident=job.incident) if job.incident else said(job.problem_code)
     return JobOut(
         id=job.id, kind=job.kind, status=job.status, progress=job.progress, problem=problem, incident=job.incident,
         created_at=job.created_at, updated_at=job.updated_at,

@@ -47,7 +47,9 @@ class Attempt(Generic[T]):
     """
 
     def __init__(self, work: Callable[[], T]) -> None:
-        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._told: list[Callable[[], None]] = []
+        self._ended = False
         self._result: T | None = None
         self.problem: DataPilotError | None = None
         context = contextvars.copy_context()
@@ -61,12 +63,23 @@ class Attempt(Generic[T]):
         except Exception as error:  # noqa: BLE001 -- the thread's edge: whatever broke becomes an incident
             self.problem = logged_fault(error, "an attempt", log)
         finally:
-            self._ended.set()
+            with self._lock:
+                self._ended = True
+            for told in self._told:
+                told()
+
+    def then(self, told: Callable[[], None]) -> None:
+        """Have ``told`` called at the end, from the work's thread; at once where it is over."""
+        with self._lock:
+            if not self._ended:
+                self._told.append(told)
+                return
+        told()
 
     @property
     def ended(self) -> bool:
         """Whether it came to an end, good or bad."""
-        return self._ended.is_set()
+        return self._ended
 
     @property
     def result(self) -> T | None:
@@ -133,17 +146,22 @@ class FilesDraft(Draft):
         Names of files, by the upload's id, in the order they came.
     decisions
         By the upload's id, as :class:`~datapilot_kernel.sources.files_import.report.FileOptions` takes them.
-    reading
-        By the upload's id: what is understood of it with the present decisions.
+    read
+        By the upload's id: what is understood of it with the present decisions, or ``problem``.
+    reader
+        Reads what is not in ``read``.
     sheets
         By the upload's id: every sheet of a workbook, as the first reading found them.
+    notes
+        What is said of files that did not come in.
     """
 
     name: str = ""
     workspace_id: str = ""
     uploads: dict[str, str] = field(default_factory=dict)
     decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    reading: dict[str, Attempt[dict[str, Any]]] = field(default_factory=dict)
+    read: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reader: Attempt[None] | None = None
     sheets: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     problem: str = ""
@@ -172,7 +190,9 @@ class Drafts:
                 del self._kept[old]
         return draft
 
-    def get(self, principal: Principal, draft_id: str, kind: type[D], source_id: str | None = None) -> D:
+    def get(
+        self, principal: Principal, draft_id: str, kind: type[D], source_id: str | None = None, *, any_source: bool = False
+    ) -> D:
         """Return the person's draft of that kind, for that source.
 
         Raises
@@ -185,13 +205,22 @@ class Drafts:
             if (
                 not isinstance(found, kind)
                 or (found.tenant_id, found.user_id) != (principal.tenant_id, principal.user_id)
-                or found.source_id != source_id
+                or (found.source_id != source_id and not any_source)
                 or self._clock() - found.touched_at > found.kept_s
             ):
                 raise NotFound(log="draft")
             found.touched_at = self._clock()
             self._kept.move_to_end(draft_id)
             return found
+
+    def busy(self, principal: Principal, draft_id: str) -> bool:
+        """Tell whether something is still under way for a draft of this person's."""
+        try:
+            draft = self.get(principal, draft_id, Draft, any_source=True)
+        except NotFound:
+            return False
+        running = draft.attempt if isinstance(draft, DatabaseDraft) else getattr(draft, "reader", None)
+        return running is not None and not running.ended
 
     def drop(self, draft: Draft) -> None:
         """Forget one: it became a source, or was given up."""

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 
 _SECTIONS: tuple[tuple[str, str, Permission], ...] = (
+    ("/sources", "connect", "catalog.read"),
     ("/approbations", "approvals", "verified.decide"),
+    ("/publications", "publications", "publication.request"),
     ("/personnes", "team", "people.manage"),
     ("/quotas", "spend", "quotas.manage"),
     ("/journal", "journal", "audit.read"),
