@@ -75,6 +75,7 @@ class Platform:
         renderings = Renderings(settings, database, people, content.publishing, audit)
         return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office, renderings)
 
+        content.snapshots.render_by(renderings)
     def __post_init__(self) -> None:
         from hub_config.operations.retention import Retention
         from hub_config.tenant import Departure

@@ -180,6 +180,31 @@ class Settings(BaseSettings):
     rendering_minutes: int = Field(10, ge=1, le=60, description="Longest a rendering may take; its page is kept as long.")
     rendering_cell_seconds: int = Field(120, ge=1, le=3600, description="Longest one cell of it may take.")
     tenant_parallel_renderings: int = Field(2, ge=1, le=64, description="Renderings of one tenant under way at once.")
+    interactive_dashboards_per_tenant: int = Field(
+        4, ge=1, le=64, description="Interactive dashboards of one tenant open at once, each with a kernel of its own."
+    )
+    interactive_idle_minutes: int = Field(
+        10, ge=1, le=720, description="How long one stays open while nobody moves anything in it."
+    )
+    # ── dashboards rendered ahead ─────────────────────────────────────────────────────────────────────────────────
+    parallel_refreshes: int = Field(
+        2,
+        ge=0,
+        le=32,
+        description="Dashboards' pages made ahead at once, one of a tenant. 0: none is, and readers wait for each tile.",
+    )
+    refresh_rights_ahead: int = Field(
+        50,
+        ge=1,
+        le=1000,
+        description="Distinct rights of a dashboard's readers that its page is made for ahead, those of the most people "
+        "first; for the others it is made when the first of them opens it.",
+    )
+    snapshot_max_bytes: int = Field(16 * _MIB, ge=1024, description="Largest page with its tiles that is kept.")
+    tenant_snapshot_bytes: int = Field(
+        512 * _MIB, ge=1024, description="Pages made ahead that are kept of one tenant, as stored; the oldest go first."
+    )
+    snapshot_retention_days: int = Field(90, ge=1, description="How long a page that was not made again is kept.")
     # ── the language model ────────────────────────────────────────────────────────────────────────────────────────
     model_key: SecretStr | None = Field(None, description="Key of the language model. None: the local engine alone.")
     model_base_url: str | None = Field(None, description="Its address. None: the provider's own.")

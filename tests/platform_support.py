@@ -48,6 +48,7 @@ def _hashed() -> str:
 def make_settings(folder: Path, *, admin_url: str | None = None, **given: Any) -> Settings:
     """Settings whose data lie in the folder; nothing of the environment but what is given."""
     values: dict[str, Any] = {"data_dir": folder / "data", "request_timeout_seconds": 60, "shutdown_grace_seconds": 1}
+    values["parallel_refreshes"] = 0  # nothing is asked beside a test that does not say so
     if admin_url is not None:
         values |= {"database_url": application_url(admin_url), "database_admin_url": admin_url}
     return Settings(_secrets_dir=None, **(values | given))

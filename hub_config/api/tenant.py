@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import File, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, Field, SecretStr, StringConstraints
 
@@ -12,6 +12,8 @@ from datapilot_kernel.errors import BadInput
 from hub_config.api.fields import Name, bounded_json
 from hub_config.api.routing import Caller, Routes, ThePlatform, Wire
 from hub_config.database import Tenant
+from hub_config.errors import NotFound
+from hub_config.tenant.logo import HEADERS
 
 routes = Routes("/tenant", tag="tenant")
 
@@ -103,6 +105,41 @@ def update_tenant(body: TenantPatch, caller: Caller, platform: ThePlatform) -> T
     """Change it."""
     settings = None if body.settings is None else bounded_json(body.settings)
     return _out(platform.office.update(caller, name=body.name, settings=settings))
+
+
+@routes.get(
+    "/logo",
+    permission="account.read",
+    summary="The organisation's logo",
+    response_class=Response,
+    responses={
+        200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}, "description": "The image"}
+    },
+)
+def read_logo(caller: Caller, platform: ThePlatform) -> Response:
+    """Return the image."""
+    found = platform.office.logo(caller.tenant_id)
+    if found is None:
+        raise NotFound(log="logo")
+    return Response(found.body, media_type=found.media_type, headers=dict(HEADERS))
+
+
+@routes.put("/logo", permission="tenant.manage", status_code=204, summary="Set the organisation's logo")
+def set_logo(
+    caller: Caller,
+    platform: ThePlatform,
+    file: Annotated[bytes, File(description="PNG, JPEG or WebP, 200 KiB at most")],
+) -> Response:
+    """Take an image, known by its content."""
+    platform.office.set_logo(caller, file)
+    return Response(status_code=204)
+
+
+@routes.delete("/logo", permission="tenant.manage", status_code=204, summary="Remove the organisation's logo")
+def remove_logo(caller: Caller, platform: ThePlatform) -> Response:
+    """Have none any more."""
+    platform.office.set_logo(caller, None)
+    return Response(status_code=204)
 
 
 @routes.get("/quotas", permission="quotas.manage", summary="Quotas, and what was used of them")

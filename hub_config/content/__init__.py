@@ -19,7 +19,6 @@ from hub_config.content.publishing import Publishing
 from hub_config.content.verified import VerifiedQuestions
 from hub_config.content.viewing import Viewing
 from hub_config.content.workspaces import Workspaces
-from hub_config.snapshots import Snapshots
 
 if TYPE_CHECKING:
     from hub_config.audit import Audit
@@ -41,5 +40,7 @@ class Content:
         self.dashboards = Dashboards(database, audit)
         self.publishing = Publishing(database, audit, queries)
         self.viewing = Viewing(database, sources)
-        self.snapshots = Snapshots()
+        from hub_config.snapshots import Snapshots  # which stands on this room
+
+        self.snapshots = Snapshots(settings, database, sources.vault, queries, self.publishing, audit)
         self.verified = VerifiedQuestions(database, audit, sources, queries)

@@ -17,10 +17,11 @@ def visible(principal: Principal) -> Select[DataSource]:
     """Return the query of the sources that the person reaches."""
     # The catalog may be megabytes: whoever needs it asks for it.
     statement = select(DataSource).options(defer(DataSource.schema_cache))
-    return statement if principal.is_administrator else statement.where(_reached(principal))
+    return statement if principal.is_administrator else statement.where(reaching(principal))
 
 
-def _reached(principal: Principal) -> ColumnElement[bool]:
+def reaching(principal: Principal) -> ColumnElement[bool]:
+    """Return the condition that somebody who is no administrator reaches a source."""
     mine = select(WorkspaceMember.workspace_id).where(WorkspaceMember.user_id == principal.user_id)
     return or_(DataSource.workspace_id.is_(None), DataSource.workspace_id.in_(mine))
 

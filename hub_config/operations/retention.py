@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, CursorResult, delete, or_
 from datapilot_kernel.errors import DataPilotError
 from hub_config.database import (
     Conversation,
+    DashboardSnapshot,
     Database,
     Invitation,
     Job,
@@ -102,6 +103,8 @@ class Retention:
             finished = or_(Job.status == "done", Job.status == "failed", Job.status == "cancelled")
             other += _gone(session, Job, finished, Job.updated_at < now - timedelta(days=_JOB_DAYS))
             other += _gone(session, UsageCounter, UsageCounter.day < (now - timedelta(days=_COUNTER_DAYS)).date())
+            stale = now - timedelta(days=self._settings.snapshot_retention_days)
+            other += _gone(session, DashboardSnapshot, DashboardSnapshot.made_at < stale, DashboardSnapshot.state == "idle")
             audit = erase_audit(session, now - timedelta(days=self._settings.audit_retention_days))
         return Swept(rows, audit, other)
 

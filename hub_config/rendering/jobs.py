@@ -7,20 +7,24 @@ import hmac
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from hub_config.errors import NotFound, TooMany, Unauthenticated
 from hub_config.principal import Principal
 
+if TYPE_CHECKING:
+    from hub_config.queries import Asked
+
 State = Literal["starting", "running", "ready", "failed"]
 PERSON_KEPT = 8
 """Pages of one person that are kept to be fetched: whoever asks for more has the oldest made again."""
 
-Failure = Literal["not_started", "lost", "author", "fault"]
-"""``author``: a cell of the notebook raised; ``not_started``: the hub could not; ``lost``: the process went away."""
+Failure = Literal["not_started", "lost", "author", "timeout", "fault", "quota"]
+"""``author``: a cell of the notebook raised; ``timeout``: one took too long; ``not_started``: the hub could not; ``lost``:
+the process went away; ``quota``: of a page made ahead, the tenant's was used up meanwhile."""
 
 
 @dataclass
@@ -35,8 +39,15 @@ class Job:
         The hub was asked for its process, so that its absence there means something.
     done, of
         Cells; ``of`` 0: not known yet.
+    asked
+        Of a page made ahead (:mod:`hub_config.snapshots`): what is asked for each tile, whoever the page is for. None: the
+        page is for the principal, and each tile is looked up anew, with their rights of then.
     outcomes
         What each tile answered, JSON, by the tile's id: written when this service ran it.
+    told
+        What the process was told of it: all its rows; of a page made ahead, so that a tile is run once.
+    problem
+        Why a tile could not be asked at all, if one could not: then it is not the author's doing that its cell failed.
     markup
         The page's cleaned markup, with places ``<section data-tile=…>``; empty until it is ready.
     trace
@@ -48,6 +59,7 @@ class Job:
     version: int
     notebook: dict[str, Any] = field(repr=False)
     ends_at: float
+    asked: Mapping[str, Asked] | None = field(default=None, repr=False)
     id: str = field(default_factory=lambda: uuid4().hex)
     state: State = "starting"
     on_hub: bool = False
@@ -57,6 +69,9 @@ class Job:
     done: int = 0
     of: int = 0
     outcomes: dict[str, bytes] = field(default_factory=dict, repr=False)
+    told: dict[str, bytes] = field(default_factory=dict, repr=False)
+    problem: Failure | None = None
+    over: threading.Event = field(default_factory=threading.Event, repr=False)
     markup: str = field(default="", repr=False)
     grant_hash: bytes = field(default=b"", repr=False)
 
@@ -84,7 +99,15 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
 
-    def add(self, principal: Principal, dashboard_id: str, version: int, notebook: dict[str, Any]) -> tuple[Job, str]:
+    def add(
+        self,
+        principal: Principal,
+        dashboard_id: str,
+        version: int,
+        notebook: dict[str, Any],
+        *,
+        asked: Mapping[str, Asked] | None = None,
+    ) -> tuple[Job, str]:
         """Return a new job and its grant, which is kept nowhere else.
 
         Raises
@@ -93,7 +116,8 @@ class Jobs:
             As many of the tenant's, or of this person's, are under way as may be.
         """
         grant = secrets.token_urlsafe(32)
-        job = Job(principal, dashboard_id, version, notebook, self._clock() + self._life_s, grant_hash=_hash(grant))
+        ends_at = self._clock() + self._life_s
+        job = Job(principal, dashboard_id, version, notebook, ends_at, asked, grant_hash=_hash(grant))
         with self._lock:
             under_way = [j for j in self._jobs.values() if j.principal.tenant_id == principal.tenant_id and not j.ended]
             own = sum(1 for j in under_way if j.principal.user_id == principal.user_id)
@@ -128,9 +152,15 @@ class Jobs:
             for name, value in found.items():
                 setattr(job, name, value)
             job.state = state
-            job.ends_at = self._clock() + self._life_s
-            self._make_room(job.principal)
-            return True
+            job.told.clear()
+            if job.asked is not None:
+                # Whoever had it made holds it; nobody fetches it by its id.
+                self._jobs.pop(job.id, None)
+            else:
+                job.ends_at = self._clock() + self._life_s
+                self._make_room(job.principal)
+        job.over.set()
+        return True
 
     def _make_room(self, principal: Principal) -> None:
         mine = [j for j in self._jobs.values() if j.ended and _person(j.principal) == _person(principal)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hub_config.errors import NotFound, PlatformUnavailable
 from hub_config.principal import Principal
 from hub_config.rendering.hub_servers import HubServers
-from hub_config.rendering.jobs import Job, Jobs
+from hub_config.rendering.jobs import Failure, Job, Jobs
 from hub_config.rendering.markup import cleaned, places
 from hub_config.rendering.notebook import notebook_of
 
@@ -44,6 +45,11 @@ class Renderings:
         self._stopped = threading.Event()
         self._wake = threading.Event()
         self._keeper: threading.Thread | None = None
+        self._told: list[Callable[[str, str | None], None]] = []
+
+    def on_leave(self, told: Callable[[str, str | None], None]) -> None:
+        """Have ``told(tenant_id, user_id)`` called when a person is gone or changed; None: the whole tenant goes."""
+        self._told.append(told)
 
     # ── life ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -71,11 +77,15 @@ class Renderings:
             self._failed(job, "lost")
         self.jobs.forget(tenant_id)
         self._wake.set()
+        for told in self._told:
+            told(tenant_id, None)
 
     def leave(self, tenant_id: str, user_id: str) -> None:
         """End what is under way for a person who is gone, or is no longer who they were."""
         for job in self.jobs.under_way(tenant_id, user_id):
             self._failed(job, "lost")
+        for told in self._told:
+            told(tenant_id, user_id)
 
     # ── for people ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -109,6 +119,36 @@ class Renderings:
             raise
         return job
 
+    @property
+    def available(self) -> bool:
+        """Whether this installation has a hub that renders."""
+        return self._servers.available
+
+    def begin_ahead(
+        self, principal: Principal, dashboard_id: str, version: int, notebook: dict[str, Any], asked: Mapping[str, Asked]
+    ) -> Job:
+        """Have a version rendered ahead: ``asked`` is what its tiles may ask, and the whole of it. See ``Job.over``.
+
+        Raises
+        ------
+        TooMany
+            As many of the tenant's are under way as may be.
+        PlatformUnavailable
+            The hub is away.
+        """
+        job, grant = self.jobs.add(principal, dashboard_id, version, notebook, asked=asked)
+        try:
+            self._servers.start(principal.tenant_id, job.id, grant)
+            job.on_hub = True
+        except BaseException:
+            self._failed(job, "not_started")
+            raise
+        return job
+
+    def end(self, job: Job) -> None:
+        """End a rendering that nobody waits for any more."""
+        self._failed(job, "lost")
+
     def read(self, principal: Principal, job_id: str) -> Job:
         """Return one's own rendering. Raises NotFound."""
         return self.jobs.of_person(principal, job_id)
@@ -132,6 +172,10 @@ class Renderings:
             No such tile; another version is in force; the person may no longer open it.
         """
         job = self.jobs.of_grant(grant)
+        if job.asked is not None:
+            if tile_id not in job.asked:
+                raise NotFound(log="rendering: no such tile of the version")
+            return job, job.principal, job.asked[tile_id], False
         principal = self.people.as_now(job.principal)
         if self._publishing.published(principal, job.dashboard_id).number != job.version:
             raise NotFound(log="rendering: another version is in force")
@@ -151,16 +195,17 @@ class Renderings:
         self.jobs.end(job, "ready", markup=clean, outcomes=kept, done=job.of)
         self._leave(job)
 
-    def failure(self, grant: str, *, cell: int | None, trace: str) -> None:
+    def failure(self, grant: str, *, cell: int | None, trace: str, name: str = "") -> None:
         """Take the author's error, or (``cell`` None) the process's own."""
         job = self.jobs.of_grant(grant)
         if cell is None:
             log.error("rendering %s of dashboard %s failed in its process", job.id, job.dashboard_id)
-        self._failed(job, "fault" if cell is None else "author", cell=cell, trace=trace)
+        why: Failure = "fault" if cell is None else "timeout" if name == "Timeout" else "author"
+        self._failed(job, job.problem or why, cell=cell, trace=trace)
 
     # ── looking after ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _failed(self, job: Job, why: str, **found: Any) -> None:
+    def _failed(self, job: Job, why: Failure, **found: Any) -> None:
         if self.jobs.end(job, "failed", failure=why, **found):
             self._leave(job)
 

@@ -12,7 +12,7 @@ from datapilot_kernel.messages import text
 Failure = Literal[
     "source", "author", "timeout", "not_started", "lost", "fault", "quota", "needs_hub", "too_large", "too_many"
 ]
-"""Why a snapshot could not be made. ``source``: a tile's source did not answer; ``author``: a cell of the notebook raised."""
+"""Why one could not be made. ``source``: a tile's source did not answer; ``author``: a cell of the notebook raised."""
 
 
 @dataclass(frozen=True)

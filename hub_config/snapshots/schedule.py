@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["off", "hourly", "daily", "workdays"]
+AT = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 PARIS = ZoneInfo("Europe/Paris")
 _FAR = 14
 """Days between two working days are fewer."""
@@ -31,7 +32,7 @@ class Schedule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Kind = "off"
-    at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "08:00"
+    at: Annotated[str, Field(pattern=AT)] = "08:00"
 
     @classmethod
     def of(cls, stored: dict[str, Any] | None) -> Schedule:

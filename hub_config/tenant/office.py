@@ -16,6 +16,7 @@ from datapilot_kernel.errors import BadInput
 from hub_config.database import Database, Quota, ScopedSession, Tenant
 from hub_config.principal import Principal
 from hub_config.queries.quotas import QUOTAS, Quotas
+from hub_config.tenant.logo import Logo, Logos
 
 if TYPE_CHECKING:
     from hub_config.audit import Audit
@@ -46,6 +47,7 @@ class Office:
         self._database = database
         self._audit = audit
         self._quotas = Quotas(settings, database)
+        self._logos = Logos(database, audit)
 
     def read(self, principal: Principal) -> Tenant:
         """Return the tenant."""
@@ -63,6 +65,14 @@ class Office:
             self._audit.record(session, principal, action="tenant.update", object_type="tenant", object_id=row.id)
             session.flush()
             return row
+
+    def logo(self, tenant_id: str) -> Logo | None:
+        """Return the tenant's logo, or None."""
+        return self._logos.logo(tenant_id)
+
+    def set_logo(self, principal: Principal, body: bytes | None) -> None:
+        """Take an image as the tenant's logo; None: none any more. Raises TooLarge, BadInput: see :mod:`.logo`."""
+        self._logos.set_logo(principal, body)
 
     def quotas(self, tenant_id: str, *, stored_bytes: int = 0) -> list[QuotaView]:
         """Return every quota with what was used of it; ``stored_bytes`` is what the tenant keeps in files."""

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from sqlalchemy import CursorResult, delete, func, select, update
 
-from hub_config.database.tables import DataSource, TenantKey
+from hub_config.database.tables import DashboardSnapshot, DataSource, TenantKey
 from hub_config.database.types import utc_now
 from hub_config.errors import PlatformUnavailable
 from hub_config.vault.keys import MasterKey
@@ -270,13 +270,19 @@ def _uses(session: ScopedSession, key_id: str, but: Collection[str] = ()) -> int
     return session.scalars(wanted.where(mine, DataSource.id.not_in(but))).one()
 
 
+def _seals(session: ScopedSession, key_id: str) -> bool:
+    """Tell whether a snapshot still needs this key: they go over to the newest by themselves, while the service serves."""
+    wanted = select(DashboardSnapshot.id).where(DashboardSnapshot.sealed_by == key_id).limit(1)
+    return session.scalars(wanted).first() is not None
+
+
 def _delete_retired(database: Database, tenant_id: str, step: Callable[[Step], None]) -> None:
     before = utc_now() - DELETED_AFTER
     with database.tenant(tenant_id, read_only=True) as session:
         rows = session.scalars(select(TenantKey.id).where(TenantKey.retired_at < before)).all()
     for key_id in rows:
         with database.tenant(tenant_id) as session:
-            if _uses(session, key_id):
+            if _uses(session, key_id) or _seals(session, key_id):
                 continue
             session.execute(delete(TenantKey).where(TenantKey.id == key_id))
         step("deleted")

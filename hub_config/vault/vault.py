@@ -140,6 +140,37 @@ class Vault:
         """
         return ConnectionConfig.model_validate(self.decrypted(session, tenant_id, source_id, token))
 
+    # Other values of a tenant that are kept encrypted: what a dashboard was rendered to.
+
+    def seal(self, session: ScopedSession, purpose: str, object_id: str, body: bytes) -> tuple[str, str]:
+        """Encrypt something of the session's tenant for one purpose and object; return it, and the id of the key.
+
+        Parameters
+        ----------
+        purpose
+            A word of ours without ``|``; what was sealed for another does not open.
+        """
+        key = self.newest_key(session) or self.new_key(session)
+        box = _derived(self._unwrapped(key), purpose, session.tenant_id, object_id)
+        return f"{_VERSION}.{key.id}.{box.encrypt(body).decode()}", key.id
+
+    def unseal(self, session: ScopedSession, purpose: str, object_id: str, token: str) -> bytes:
+        """Return what was sealed for this purpose and object of the session's tenant.
+
+        Raises
+        ------
+        SecretUnreadable
+            It was not, or its key is missing.
+        """
+        why = f"{purpose} {object_id} of tenant {session.tenant_id}"
+        parts = token.split(".")
+        key = session.get(TenantKey, parts[1]) if len(parts) == 3 and parts[0] == _VERSION else None
+        if key is None:
+            raise SecretUnreadable(log=f"vault: {why}: unknown key or form")
+        with suppress(InvalidToken):
+            return _derived(self._unwrapped(key), purpose, session.tenant_id, object_id).decrypt(parts[2])
+        raise SecretUnreadable(log=f"vault: {why}: does not decrypt")
+
     # What a rotation works with.
 
     def newest_key(self, session: ScopedSession) -> TenantKey | None:

@@ -1,4 +1,4 @@
-"""Dashboards rendered ahead: their snapshots, encrypted with the tenant's key, and when they are made again; a tenant's logo.
+"""Dashboards rendered ahead: their snapshots, encrypted with the tenant's key, and when they are made; a tenant's logo.
 
 The columns are added without a constraint: SQLite then need not make the tables anew.
 """
@@ -20,6 +20,7 @@ ID = sa.String(32)
 MOMENT = sa.DateTime(timezone=True)
 DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 TABLE = "dashboard_snapshots"
+KEY = ("tenant_id", "dashboard_id", "version", "rights_key")
 
 
 def upgrade() -> None:
@@ -41,6 +42,7 @@ def upgrade() -> None:
         sa.Column("leased_until", MOMENT, nullable=True),
         sa.Column("cells_done", sa.BigInteger, nullable=False),
         sa.Column("cells", sa.BigInteger, nullable=False),
+        sa.Column("sealed_by", sa.Text, nullable=True),
         sa.Column("content_encrypted", sa.Text, nullable=True),
         sa.Column("size_bytes", sa.BigInteger, nullable=False),
         sa.Column("made_at", MOMENT, nullable=True),

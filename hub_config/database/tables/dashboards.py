@@ -65,8 +65,8 @@ class DashboardVersion(Identified, Base):
 class DashboardSnapshot(Identified, Base):
     """A version's page made for one set of rights (:mod:`hub_config.snapshots`), and how far its next one is.
 
-    ``attributes_key``: whose attributes; ``rights_key``: those, and the sources as they stood. ``attempt``: who makes it now,
-    until ``leased_until``.
+    ``attributes_key``: whose attributes; ``rights_key``: those, and the sources as they stood. ``attempt``: who makes it
+    now, until ``leased_until``. ``sealed_by``: the tenant's key that what is encrypted here needs.
     """
 
     __tablename__ = "dashboard_snapshots"
@@ -83,6 +83,7 @@ class DashboardSnapshot(Identified, Base):
     leased_until: Mapped[datetime | None]
     cells_done: Mapped[int] = mapped_column(default=0)
     cells: Mapped[int] = mapped_column(default=0)
+    sealed_by: Mapped[str | None]
     content_encrypted: Mapped[str | None] = secret()
     size_bytes: Mapped[int] = mapped_column(default=0)
     made_at: Mapped[datetime | None]

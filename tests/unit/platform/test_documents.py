@@ -39,7 +39,7 @@ def test_every_setting_says_what_it_is_and_its_unit() -> None:
         assert field.description, name
         if field.annotation is int and not name.endswith("_port"):
             units = ("bytes", "seconds", "minutes", "days", "ms", "rows", "queries", "frames", "attempts", "address", "size",
-                     "hours", "month", "day", "kept", "tenant", "renderings")  # fmt: skip
+                     "hours", "month", "day", "kept", "tenant", "renderings", "refreshes", "ahead")  # fmt: skip
             assert name.endswith(units), f"{name} says no unit"
 
 
