@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
+from datapilot_kernel.answers.grammar import upper_first
 from datapilot_kernel.guard.conditions import attributes_of
 from datapilot_kernel.messages import text
 from hub_config.database import DataSource, SemanticLayer
@@ -89,7 +90,7 @@ def _of(source_id: str, source: str, layer: Mapping[str, Any]) -> list[RowFilter
         if not condition:
             continue
         labels = {d["column"]: d["label"] for d in entity.get("dimensions", {}).values() if d.get("column")}
-        table = entity.get("label") or entity.get("table") or name
+        table = upper_first(entity.get("label") or entity.get("table") or name)
         found.append(RowFilter(source_id, source, table, condition, labels, frozenset(attributes_of(condition))))
     return found
 

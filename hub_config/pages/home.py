@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from hub_config.access import permitted
+from hub_config.pages.approvals import waiting_of
 from hub_config.pages.serving import Visit, run
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ async def home(visit: Visit) -> Response:
         searching=bool(asked) or len(gallery) >= _SEARCH_FROM,
         asked=asked,
         sources=sources,
+        waits=await waiting_of(visit),
     )
 
 

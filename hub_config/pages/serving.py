@@ -137,6 +137,8 @@ class Page:
         How large its form may be.
     uploads
         Its form brings files, and is multipart (how much: the setting of uploads); every other form is not.
+    reader
+        Reads the form in another way, and refuses what another page sent; None: as it is said above.
     """
 
     method: str
@@ -148,6 +150,7 @@ class Page:
     form_bytes: int = _FORM_BYTES
     form_fields: int = _FORM_FIELDS
     uploads: bool = False
+    reader: Callable[[Visit], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:
         if (self.permission is None) == (not self.why):
@@ -213,7 +216,10 @@ async def _serve(visit: Visit, page: Page) -> Response:
         if not permitted(visit.visitor.principal, page.permission):
             raise Forbidden(log=f"{visit.visitor.principal.role} lacks {page.permission} (page)")
     if page.method == "POST":
-        await (_read_files(visit) if page.uploads else _read_form(visit, page))
+        if page.reader is not None:
+            await page.reader(visit)
+        else:
+            await (_read_files(visit) if page.uploads else _read_form(visit, page))
     return await page.handler(visit)
 
 
