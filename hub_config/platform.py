@@ -91,6 +91,7 @@ class Platform:
         self.retention.start()
         self.people.hub_leavers.start()
         self.renderings.start()
+        self.content.snapshots.start()
 
     def drain(self) -> None:
         """Let queries finish as long as the grace lasts, then cancel them. Returns when none is left."""
@@ -98,6 +99,7 @@ class Platform:
 
     def stop(self) -> None:
         """Drain, cancel what is left, give everything back. Safe twice."""
+        self.content.snapshots.stop()
         self.renderings.stop()
         self.people.hub_leavers.stop()
         self.retention.stop()
