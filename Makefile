@@ -32,6 +32,7 @@ $(STAMP): $(BIN)/python $(LOCK) pyproject.toml
 .PHONY: panel
 panel: $(STAMP)
 	@$(BIN)/python extension/build_panel.py
+	@$(BIN)/python -m hub_config.face.library
 
 demo: install
 	@$(BIN)/datapilot demo $(if $(PORT),--port $(PORT))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from datapilot_kernel.answers.formats import Formatter
+from datapilot_kernel.answers.grammar import lower_first
 from datapilot_kernel.errors import BadInput
 from datapilot_kernel.plan.compiler import compile_plan
 from datapilot_kernel.plan.model import Filter, Plan
@@ -211,7 +212,7 @@ class Viewing:
             where = said(plan, ground.layer, step.at)
             level = next((one.label for one in levels(plan, ground.layer) if one.key == step.level), "")
             plan = descend(plan, ground.layer, step, today=_today(ground.layer))
-            crumbs.append((where, level))
+            crumbs.append((where, lower_first(level)))
         return plan, tuple(without), tuple(crumbs)
 
     def _narrowed(self, plan: Plan, ground: Ground, entry: Mapping[str, Any], given: str) -> Plan | None:

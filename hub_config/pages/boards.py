@@ -51,7 +51,7 @@ class Board:
     data
         JSON for the script: ``{tile id: {"chart", "rows", "points"}}``, safe within a script element.
     sketch
-        A small SVG of the first tile that has one; empty: none has.
+        A small SVG of the first chart, else of the first figure; empty: there is neither.
     failed
         Titles of tiles that have no figure.
     """
@@ -143,7 +143,7 @@ def board_of(
     known = {tile["id"]: tile for tile in content["tiles"]}
     data: dict[str, Any] = {}
     failed: list[str] = []
-    drawn: list[str] = []
+    drawn: tuple[list[str], list[str]] = ([], [])
     parts: list[str] = []
     filled: set[str] = set()
     open_grid = False
@@ -162,15 +162,20 @@ def board_of(
         found, outcome = _tile(snapshot.tiles.get(piece), tile, content, grounds, render, author=author)
         if found["state"] != "shown" and not found.get("calm"):
             failed.append(title_of(tile, len(filled)))
-        if isinstance(outcome, Answer) and found["state"] == "shown" and not drawn:
-            drawn = [sketch for sketch in (sketches.sketch(outcome, found["chart"]),) if sketch]
+        if isinstance(outcome, Answer) and found["state"] == "shown":
+            drawn[found["chart"] is None].append(sketches.sketch(outcome, found["chart"]))
         if not open_grid:
             parts.append('<div class="dp-tiles">')
             open_grid = True
         parts.append(article(render, snapshot.dashboard_id, tile, len(filled), found))
         data[piece] = {name: found[name] for name in ("chart", "rows", "points") if found.get(name)}
     parts.append("</div>" if open_grid else "")
-    return Board("\n".join(part for part in parts if part), script_json(data), drawn[0] if drawn else "", tuple(failed))
+    return Board(
+        "\n".join(part for part in parts if part),
+        script_json(data),
+        next(filter(None, (*drawn[0], *drawn[1])), ""),
+        tuple(failed),
+    )
 
 
 def article(

@@ -1,8 +1,8 @@
 """The face's files and the charts' library, from the pages' own origin. With the version in their address browsers keep them
 for good.
 
-The library is the file that the ``plotly`` package brings; nothing of the package is imported. Where the package is not
-installed a dashboard shows its tables, and no chart.
+The library is its small build where there is one (:mod:`hub_config.face.library`), else the file that the ``plotly`` package
+brings; nothing of the package is imported. Where neither is there a dashboard shows its tables, and no chart.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from hub_config import face
 from hub_config.errors import NotFound
+from hub_config.face import library
 from hub_config.pages.serving import Visit
 
 PLOTLY = "plotly.js"
@@ -26,6 +27,8 @@ _TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/
 
 @cache
 def _plotly() -> Path | None:
+    if (small := library.small()) is not None:
+        return small
     found = find_spec("plotly")
     for folder in (found.submodule_search_locations or ()) if found is not None else ():
         path = Path(folder) / "package_data" / "plotly.min.js"
@@ -45,7 +48,7 @@ def plotly_version() -> str | None:
 def _packed() -> bytes:
     path = _plotly()
     assert path is not None
-    return gzip.compress(path.read_bytes(), 6, mtime=0)
+    return gzip.compress(path.read_bytes(), 9, mtime=0)
 
 
 async def static(visit: Visit) -> Response:

@@ -262,7 +262,7 @@ def test_a_step_into_a_tile_and_the_way_back(world: World) -> None:
     steps = [{"at": ["Nord"], "by": "ventes.ville"}]
     towns = board.shown(browser, 1, steps=steps).json()
     assert _cells(towns["body"]) == ["Lille", "900,00\xa0€", "Amiens", "450,00\xa0€"]
-    assert "Nord · par Ville" in unescape(towns["way"])
+    assert "Nord · par ville" in unescape(towns["way"])
     assert 'data-depth="0"' in towns["way"]
     assert towns["rows"] == [["Lille"], ["Amiens"]]
     deeper = [*steps, {"at": ["Lille"], "by": "ventes.date_de_vente/month"}]
