@@ -73,9 +73,9 @@ class Platform:
         sources.on_change(queries.forget)
         office = Office(settings, database, audit)
         renderings = Renderings(settings, database, people, content.publishing, audit)
+        content.snapshots.render_by(renderings)
         return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office, renderings)
 
-        content.snapshots.render_by(renderings)
     def __post_init__(self) -> None:
         from hub_config.operations.retention import Retention
         from hub_config.tenant import Departure
