@@ -59,7 +59,7 @@ _WATCH = """
 (() => {
   const painted = (window.__painted = new Map());
   const note = (node) => {
-    if (painted.has(node)) return;
+    if (painted.has(node) || !(node._fullData || []).length) return;
     painted.set(node, -1);
     requestAnimationFrame(() => painted.set(node, performance.now()));
   };
@@ -75,7 +75,7 @@ _WATCH = """
 })();
 """
 _PAINTED = "[...(window.__painted || new Map()).values()].filter((at) => at >= 0)"
-_NUMBERS = """() => [...window.__painted.keys()].map((node) => (node._fullData || []).flatMap((trace) =>
+_NUMBERS = """() => [...window.__painted.keys()].filter((node) => node.isConnected).map((node) => (node._fullData || []).flatMap((trace) =>
     ['x', 'y', 'values'].filter((name) => trace[name] && trace[name].length)
       .map((name) => Array.from(trace[name]).filter((value) => typeof value === 'number'))))"""
 
@@ -213,8 +213,9 @@ def _painted(page: Any, address: str, expected: list[list[float]]) -> float:
         assert time.monotonic() < ends, page.inner_text("body")[:1000]
         time.sleep(0.02)
     found = page.evaluate(_NUMBERS)
-    for wanted, arrays in zip(expected, found, strict=True):
-        drawn = [sorted(round(value, 2) for value in array) for array in arrays]
+    drawn = [sorted(round(value, 2) for value in array) for arrays in found for array in arrays]
+    assert len(found) == len(expected), found
+    for wanted in expected:  # painted in whatever order
         assert wanted in drawn, (wanted, drawn)
     return float(max(page.evaluate(_PAINTED)))
 
