@@ -75,7 +75,8 @@ _WATCH = """
 })();
 """
 _PAINTED = "[...(window.__painted || new Map()).values()].filter((at) => at >= 0)"
-_NUMBERS = """() => [...window.__painted.keys()].filter((node) => node.isConnected).map((node) => (node._fullData || []).flatMap((trace) =>
+_NUMBERS = """() => [...window.__painted.keys()].filter((node) => node.isConnected)
+  .map((node) => (node._fullData || []).flatMap((trace) =>
     ['x', 'y', 'values'].filter((name) => trace[name] && trace[name].length)
       .map((name) => Array.from(trace[name]).filter((value) => typeof value === 'number'))))"""
 
