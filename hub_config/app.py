@@ -78,6 +78,7 @@ _ROUTES = (
     "workspaces",
     "dashboards",
     "rendering",
+    "interactive",
     "verified",
     "audit",
     "tenant",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hub_config.content import Content
     from hub_config.data_sources import DataSources
     from hub_config.database import Database
+    from hub_config.interactive import Interactives
     from hub_config.operations.metrics import Metrics
     from hub_config.operations.retention import Retention
     from hub_config.people import People
@@ -42,6 +43,7 @@ class Platform:
     content: Content
     office: Office
     renderings: Renderings
+    interactives: Interactives = field(init=False)
     departure: Departure = field(init=False)
     retention: Retention = field(init=False)
     _stopping: bool = field(default=False, init=False)
@@ -77,10 +79,12 @@ class Platform:
         return cls(settings, metrics, database, vault, audit, people, sources, queries, content, office, renderings)
 
     def __post_init__(self) -> None:
+        from hub_config.interactive import Interactives
         from hub_config.operations.retention import Retention
         from hub_config.tenant import Departure
 
         self.departure = Departure(self)
+        self.interactives = Interactives(self.settings, self.database, self.people, self.content.publishing, self.audit)
         self.retention = Retention(self.settings, self.database)
 
     def start(self) -> None:
@@ -92,6 +96,7 @@ class Platform:
         self.people.hub_leavers.start()
         self.renderings.start()
         self.content.snapshots.start()
+        self.interactives.start()
 
     def drain(self) -> None:
         """Let queries finish as long as the grace lasts, then cancel them. Returns when none is left."""
@@ -99,6 +104,7 @@ class Platform:
 
     def stop(self) -> None:
         """Drain, cancel what is left, give everything back. Safe twice."""
+        self.interactives.stop()
         self.content.snapshots.stop()
         self.renderings.stop()
         self.people.hub_leavers.stop()

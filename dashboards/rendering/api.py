@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 
 URL_VARIABLE, GRANT_VARIABLE = "DATAPILOT_API_URL", "DATAPILOT_GRANT"
+ROUTES_VARIABLE = "DATAPILOT_GRANT_ROUTES"
+"""Which of the API's routes the grant opens: ``rendering``, or ``interactive``; set by the process, for its kernel."""
 _TIMEOUT = httpx.Timeout(330.0, connect=5.0)
 
 
@@ -25,7 +27,7 @@ class GrantClient:
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         found = os.environ if environment is None else environment
-        base = found[URL_VARIABLE].rstrip("/") + "/api/v1/rendering"
+        base = found[URL_VARIABLE].rstrip("/") + "/api/v1/" + found.get(ROUTES_VARIABLE, "rendering")
         headers = {"Authorization": f"Bearer {found[GRANT_VARIABLE]}", "User-Agent": "datapilot-rendering"}
         # No proxy of the environment: the API is ours, and the grant is nobody else's business.
         self._http = httpx.Client(base_url=base, headers=headers, timeout=_TIMEOUT, trust_env=False)

@@ -167,6 +167,7 @@ def change_user(user_id: Id, body: UserPatch, caller: Caller, platform: ThePlatf
         # What was asked with the rights of before is not answered with them.
         platform.queries.leave(caller.tenant_id, user_id)
         platform.renderings.leave(caller.tenant_id, user_id)
+        platform.interactives.leave(caller.tenant_id, user_id)
     return _user(changed)
 
 
@@ -176,6 +177,7 @@ def delete_user(user_id: Id, caller: Caller, platform: ThePlatform) -> Response:
     platform.people.accounts.delete(caller, user_id)
     platform.queries.leave(caller.tenant_id, user_id)
     platform.renderings.leave(caller.tenant_id, user_id)
+    platform.interactives.leave(caller.tenant_id, user_id)
     return Response(status_code=204)
 
 

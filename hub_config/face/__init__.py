@@ -11,7 +11,17 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-FILES = ("datapilot.css", "logo.svg", "dashboard.css", "dashboard.js", "copy.js", "interactive.js", "connect.js", "layer.css", "layer.js")
+FILES = (
+    "datapilot.css",
+    "logo.svg",
+    "dashboard.css",
+    "dashboard.js",
+    "copy.js",
+    "interactive.js",
+    "connect.js",
+    "layer.css",
+    "layer.js",
+)
 
 
 def folder() -> Path:

@@ -114,6 +114,22 @@ class PageSessions:
                 return None
             return Visitor(principal_of(user), row.family_id, user.full_name, tenant.name)
 
+    def lives(self, tenant_id: str, session_id: str) -> bool:
+        """Tell whether a session (:attr:`Visitor.session_id`) is still open.
+
+        Raises
+        ------
+        PlatformUnavailable
+            The platform's database is away.
+        """
+        with self._ground.database.tenant(tenant_id, read_only=True) as session:
+            statement = select(RefreshToken.id).where(
+                RefreshToken.family_id == session_id,
+                RefreshToken.revoked_at.is_(None),
+                RefreshToken.expires_at > utc_now(),
+            )
+            return session.scalars(statement).first() is not None
+
     def end(self, text: str) -> None:
         """End the session of a cookie; says nothing about whether there was one."""
         secret = read_secret("dps", text)

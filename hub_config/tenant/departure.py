@@ -86,6 +86,7 @@ class Departure:
         # Before the first row goes: the hub deletes a tenant's volumes only where it was deleted, not where it is unknown.
         Departed(platform.settings.data_dir, platform.database).mark(tenant_id)
         platform.renderings.forget(tenant_id)
+        platform.interactives.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.jobs.cancel(tenant_id)
         platform.sources.forget(tenant_id)
@@ -95,6 +96,7 @@ class Departure:
         rows = delete_tenant(platform.database, tenant_id)
         # What ran meanwhile may have kept something a moment ago.
         platform.renderings.forget(tenant_id)
+        platform.interactives.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.forget(tenant_id)
         storage.remove()

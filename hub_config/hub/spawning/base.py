@@ -83,6 +83,9 @@ class PersonSpawner(LoggingConfigurable):
 
     api_url = Unicode(config=True, help="Where the server reaches the platform's API: DATAPILOT_API_URL in its environment.")
     rendering_cmd = List(["python3", "-m", "dashboards.rendering"], config=True, help="The command of a rendering.")
+    interactive_cmd = List(
+        ["python3", "-m", "dashboards.interactive"], config=True, help="The command of an interactive dashboard."
+    )
     service = Unicode("datapilot", config=True, help="The API's name at the hub.")
     pages_url = Unicode("", config=True, help="Where browsers reach the platform's pages: DATAPILOT_PAGES_URL.")
     language = Unicode("fr", config=True, help="Language of what the person reads: fr or en.")
@@ -166,7 +169,8 @@ class PersonSpawner(LoggingConfigurable):
         """Forget the steps of an earlier start, and choose what runs: a notebook server, or a rendering."""
         self.__dict__["_told"] = []
         if self.person.kind == "rendering":
-            self.cmd = [*self.rendering_cmd]
+            interactive = self.user_options.get("runs") == "interactive"
+            self.cmd = [*(self.interactive_cmd if interactive else self.rendering_cmd)]
             self.args = []
 
     def get_args(self) -> list[str]:

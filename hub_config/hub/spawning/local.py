@@ -51,6 +51,7 @@ def configure(settings: HubSettings, c: Any) -> None:
     c.LocalSpawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
     c.LocalSpawner.rendering_cmd = [sys.executable, "-m", "dashboards.rendering"]
     c.PersonSpawner.rendering_cmd = [sys.executable, "-m", "dashboards.rendering"]
+    c.PersonSpawner.interactive_cmd = [sys.executable, "-m", "dashboards.interactive"]
     c.LocalSpawner.interrupt_timeout = _TO_END_S
     c.LocalSpawner.term_timeout = _TO_END_S
 
