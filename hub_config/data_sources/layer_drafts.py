@@ -86,13 +86,23 @@ class LayerDrafts:
             reached(session, principal, source_id)
             return _working(self._base(session, source_id))
 
-    def keep(self, principal: Principal, source_id: str, layer_text: str, *, seen: str) -> tuple[LayerView, list[Finding]]:
+    def keep(
+        self,
+        principal: Principal,
+        source_id: str,
+        layer_text: str,
+        *,
+        seen: str,
+        findings: list[Finding] | None = None,
+    ) -> tuple[LayerView, list[Finding]]:
         """Keep a text as the draft; return it with what is to be put right before it can be accepted.
 
         Parameters
         ----------
         seen
             The token of what it was written from.
+        findings
+            Of a check a moment ago; None: it is checked now.
 
         Raises
         ------
@@ -102,7 +112,8 @@ class LayerDrafts:
             Somebody changed it since: ``layer_pages.changed``.
         """
         layer, _ = self._layers.parsed(layer_text)
-        findings = self._layers.check(principal, source_id, layer_text)
+        if findings is None:
+            findings = self._layers.check(principal, source_id, layer_text)
         content = {"text": layer_text, "layer": layer.model_dump(mode="json")}
         with self._database.tenant(principal.tenant_id) as session:
             reached(session, principal, source_id)

@@ -1,0 +1,25 @@
+// The YAML editor of a layer: a finding's link puts the cursor on its line. Without this script the link still leads to the text.
+"use strict";
+
+(() => {
+  const text = document.getElementById("texte");
+  if (!(text instanceof HTMLTextAreaElement)) return;
+
+  const goTo = (number) => {
+    const lines = text.value.split("\n");
+    if (!(number >= 1 && number <= lines.length)) return;
+    const start = lines.slice(0, number - 1).reduce((sum, line) => sum + line.length + 1, 0);
+    text.focus({ preventScroll: true });
+    text.setSelectionRange(start, start + lines[number - 1].length);
+    text.scrollTop = ((number - 3) * text.scrollHeight) / lines.length;
+    text.scrollIntoView({ block: "center" });
+  };
+
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a[data-line]") : null;
+    if (!link) return;
+    event.preventDefault(); // the address would load the kept text over what was typed
+    goTo(Number(link.dataset.line));
+  });
+  if (text.dataset.at) goTo(Number(text.dataset.at));
+})();
