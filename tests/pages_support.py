@@ -141,3 +141,18 @@ def field(answer: Any, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', answer.text)
     assert found, name
     return found[1]
+
+
+def some_request(world: World) -> str:
+    """A publication that the analyst asks for, over :func:`some_source`; one for each world."""
+    principal = world.principal("analyst")
+    publishing = world.platform.content.publishing
+    waiting = publishing.requests(principal, status="requested", limit=1)
+    if not waiting:
+        plan = {"measures": [{"alias": "n", "measure": "exemple.nombre"}]}
+        tile = {"title": "Ventes", "source_id": some_source(world), "question": None, "plan": plan, "chart_type": "auto"}
+        waiting = [publishing.request(principal, {"name": "Ventes", "layout": {}, "filters": [], "tiles": [tile]})]
+    return str(waiting[0].id)
+
+
+SAMPLES["request_id"] = some_request
