@@ -190,6 +190,18 @@ class Dashboards:
             session.flush()
             return row
 
+    def move_widget(self, principal: Principal, dashboard_id: str, widget_id: str, *, up: bool) -> None:
+        """Move a tile one place; the first stays the first, the last the last."""
+        with self._database.tenant(principal.tenant_id) as session:
+            moved = self._widget(session, principal, dashboard_id, widget_id)
+            order = _widgets(session, dashboard_id)
+            at = order.index(moved)
+            to = max(0, at - 1) if up else min(len(order) - 1, at + 1)
+            order.insert(to, order.pop(at))
+            for position, widget in enumerate(order):
+                widget.position = position
+            self._record(session, principal, "dashboard.update_widget", dashboard_id)
+
     def delete_widget(self, principal: Principal, dashboard_id: str, widget_id: str) -> None:
         """Remove a tile; the published version keeps its own."""
         with self._database.tenant(principal.tenant_id) as session:

@@ -105,6 +105,15 @@ class Requests(Versions):
             self._record(session, principal, "publication.request", row.id, kind="publication_request")
             return row
 
+    def ask_as_edited(self, principal: Principal, dashboard_id: str, *, filters: list[dict[str, Any]]) -> PublicationRequest:
+        """Ask for a dashboard to be published as it is edited now. Raises Conflict: there is nothing on it."""
+        content = self.as_edited(principal, dashboard_id)
+        if not content["tiles"]:
+            raise Conflict("content.nothing_to_publish")
+        tiles = [{k: v for k, v in tile.items() if k not in ("id", "trust", "position")} for tile in content["tiles"]]
+        asked = content | {"tiles": tiles, "filters": filters[:MOST_FILTERS], "exploratory": True}
+        return self.request(principal, asked, dashboard_id=dashboard_id)
+
     def requests(
         self, principal: Principal, *, status: str | None, limit: int, before: Before = None, mine: bool = False
     ) -> list[PublicationRequest]:

@@ -38,6 +38,8 @@ _SECTIONS: tuple[tuple[str, str, Permission], ...] = (
     ("/organisation", "organisation", "tenant.manage"),
 )
 """What the navigation leads to beside the home: path, word of the catalogue and ``current`` of its pages, who sees it."""
+_ADMINISTERING: frozenset[Permission] = frozenset({"people.manage", "quotas.manage", "audit.read", "tenant.manage"})
+"""Sections of these stand together in one menu: they are visited now and then, and would take a second line."""
 
 
 @cache
@@ -56,7 +58,9 @@ def _environment() -> Environment:
         loader=Packaged(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals |= {
-        "sections": _SECTIONS, "t": text, "language": current_language, "face": face.version, "minimum": MIN_LENGTH,
+        "sections": _SECTIONS, "administering": _ADMINISTERING,
+        "administered": frozenset(name for _, name, permission in _SECTIONS if permission in _ADMINISTERING),
+        "t": text, "language": current_language, "face": face.version, "minimum": MIN_LENGTH,
     }  # fmt: skip
     environment.filters |= {"day": day, "moment": moment, "clock": clock, "browser": browser}
     return environment

@@ -422,7 +422,18 @@ def _dashboard(world: World, name: str, *, workspace: str | None = None, roles: 
         row = Dashboard(name=name, workspace_id=corner.id if corner else None, created_by=None)
         session.add(row)
         session.flush()
-        tiles = [{"id": mark * 32, "title": f"Élément {mark}", "chart_type": "auto", "position": 0} for mark in "ab"]
+        plan = {"measures": [{"alias": "n", "measure": "exemple.nombre"}]}
+        tiles = [
+            {
+                "id": mark * 32,
+                "title": f"Élément {mark}",
+                "chart_type": "auto",
+                "position": 0,
+                "source_id": NOBODYS,
+                "plan": plan,
+            }
+            for mark in "ab"
+        ]
         content = {"name": name, "layout": {}, "filters": [], "tiles": tiles}
         version = DashboardVersion(dashboard_id=row.id, number=1, content_json=content, created_by=None)
         session.add(version)
