@@ -38,7 +38,9 @@ _SECTIONS: tuple[tuple[str, str, Permission], ...] = (
     ("/organisation", "organisation", "tenant.manage"),
 )
 """What the navigation leads to beside the home: path, word of the catalogue and ``current`` of its pages, who sees it."""
-_ADMINISTERING: frozenset[Permission] = frozenset({"people.manage", "quotas.manage", "audit.read", "tenant.manage"})
+_ADMINISTERING: frozenset[Permission] = frozenset(
+    {"verified.decide", "people.manage", "quotas.manage", "audit.read", "tenant.manage"}
+)
 """Sections of these stand together in one menu: they are visited now and then, and would take a second line."""
 
 
