@@ -309,6 +309,10 @@
   /** Put pieces into a tile; written by the server, with everything escaped, and the policy lets no script of it run. */
   const put = async (tile, found, mine) => {
     tile.now = found;
+    const open = tile.element.querySelector('.dp-levels');
+    if (open) {
+      open.remove();
+    }
     part(tile.element, 'head').innerHTML = found.head || '';
     part(tile.element, 'body').innerHTML = found.body || '';
     part(tile.element, 'way').innerHTML = found.way || '';
@@ -386,7 +390,7 @@
     if (!at || closed) {
       return;
     }
-    const way = part(tile.element, 'way');
+    const top = part(tile.element, 'top');
     const sent = fields(tile);
     sent.set('ouvrir', JSON.stringify(at));
     let found;
@@ -399,7 +403,7 @@
       close(found);
       return;
     }
-    const old = way.querySelector('.dp-levels');
+    const old = top.querySelector('.dp-levels');
     if (old) {
       old.remove();
     }
@@ -416,7 +420,7 @@
       }));
     }
     box.append(button(words.close, () => box.remove(), 'dp-link'));
-    way.append(box);
+    top.append(box);
     box.querySelector('button').focus({ preventScroll: true });
   };
 

@@ -1,7 +1,7 @@
 """Gets the small build of the charts' library, which dashboards draw by: bars, lines, rings and grids, a third of the whole.
 
 ``python -m hub_config.face.library`` (``make install`` and ``make images`` call it) takes it from npm, by the registry that
-npm is set up with, holds it to the digest that stands here, and puts it beside the face's other files; it is in no repository.
+npm is set up with, holds it to the digest that stands here, and puts it beside the face's files; it is in no repository.
 Where there is no npm or no registry it says so in one line and ends well: pages then serve the whole library, which the
 ``plotly`` wheel brings, and a first visit takes a second longer.
 """

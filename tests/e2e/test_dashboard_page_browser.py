@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import sync_playwright
+from sqlalchemy import select
 
+from hub_config.database import User
 from tests.e2e import servers
 from tests.e2e.test_pages_browser import OVERFLOW, _complaints
 from tests.platform_support import PASSWORD, World, make_world
@@ -54,7 +56,7 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, str
 
     port = servers.free_port()
     address = f"http://127.0.0.1:{port}/services/datapilot"
-    with make_world(tmp_path_factory.mktemp("board"), public_url=f"{address}/") as world:
+    with make_world(tmp_path_factory.mktemp("board"), public_url=f"{address}/", parallel_refreshes=1) as world:
         upload = _send(world, _csv(), "ventes.csv").json()["id"]
         body = {"name": "Ventes", "uploads": [upload]}
         made = world.client.post("/api/v1/data-sources/from-files", json=body, headers=world.headers("analyst")).json()
@@ -191,6 +193,107 @@ def test_two_viewers_a_filter_a_file_and_a_right_withdrawn(board: tuple[World, s
         refused = [said for said in complaints if "404" not in said]
         assert len(refused) <= 1
         assert all("inline style" in said for said in refused)
+        assert outside == []
+
+
+def _ahead(world: World, dashboard: str, email: str) -> Any:
+    """Wait for the page that is made ahead for a person; return when it was."""
+    from tests.platform_support import wait_until
+
+    platform = world.platform
+    with platform.database.tenant(world.tenant_id()) as session:
+        user_id = session.scalars(select(User.id).where(User.email == email)).one()
+    principal = platform.people.authenticate(world.token_of(world.tenant_id(), user_id))
+    found: list[Any] = []
+
+    def made() -> bool:
+        published = platform.content.publishing.published(principal, dashboard)
+        snapshot = platform.content.snapshots.of(principal, published)
+        found[:] = [snapshot.made_at] if snapshot is not None and snapshot.version == published.number else []
+        return bool(found)
+
+    wait_until(made, seconds=40)
+    return found[0]
+
+
+def test_made_ahead_it_is_there_at_once_and_answers_to_clicks(board: tuple[World, str, str]) -> None:
+    world, address, dashboard = board
+    first = _ahead(world, dashboard, "nadia@t1.example")
+    with servers.page() as (page, outside):
+        complaints, asked = _complaints(page), []
+        page.context.on("request", lambda request: asked.append(request.url) if "/tuiles/" in request.url else None)
+        _sign_in(page, address, "nadia")
+        _until(page, "[...document.querySelectorAll('.dp-sketch')].every(image => image.naturalWidth > 0)")
+        page.screenshot(path=str(ARTEFACTS / "dashboard_gallery.png"))
+        page.goto(f"{address}/tableaux/{dashboard}")
+        _until(page, "document.getElementById('dp-board').dataset.painted === '1'")
+        charts = "[...document.querySelectorAll('.dp-chart:not([hidden])')]"
+        assert page.evaluate(f"{charts}.length") == 2  # one region of hers: no chart of regions
+        assert page.evaluate(f"{charts}.every(host => host.dataset.painted === '1' && host.querySelector('.main-svg'))")
+        assert asked == [], "made ahead: nothing is computed for a reader"
+        assert "données au" in page.inner_text(".dp-made")
+        assert _towns(page) == ["Amiens", "Lille"]
+        _picture(page, "ahead")
+
+        # A bar: what it can be broken down by, over the card and not moving it; one step; and back, without a question.
+        page.evaluate("window.scrollTo(0, 120)")
+        places = "[...document.querySelectorAll('.dp-tile')].map(tile => tile.offsetTop)"
+        before = page.evaluate(places)
+        bar = page.locator(".dp-tile:nth-child(2) .main-svg .point").first.bounding_box()
+        page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+        page.wait_for_selector(".dp-levels")
+        assert page.evaluate(places) == before
+        town = page.inner_text(".dp-levels-said").partition(" · ")[0]
+        assert town in ("Amiens", "Lille")
+        page.click(".dp-levels >> text=Mois")
+        _until(page, "!!document.querySelector('.dp-way') && !document.querySelector('.dp-tile[aria-busy]')")
+        assert f"{town} · par mois" in page.inner_text(".dp-way")
+        assert "janvier 2025" in page.inner_text(".dp-tile:nth-child(2)")
+        assert page.evaluate("window.scrollY") == 120
+        page.screenshot(path=str(ARTEFACTS / "dashboard_step.png"))
+        with page.expect_download() as saved:
+            page.click(".dp-tile:nth-child(2) >> text=CSV")
+        assert len(Path(saved.value.path()).read_text(encoding="utf-8-sig").splitlines()) == 13
+        page.click(".dp-tile:nth-child(3) tbody tr:nth-child(2) .dp-link")
+        page.wait_for_selector(".dp-tile:nth-child(3) .dp-levels >> text=Jour")
+        page.click(".dp-levels >> text=Fermer")
+        count = len(asked)
+        page.click(".dp-way >> text=Ensemble")
+        assert _towns(page) == ["Amiens", "Lille"]
+        assert len(asked) == count
+
+        # By the reader's theme, and on paper black on white, as wide as the paper, with whose it is and how old.
+        inks = []
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_timeout(200)
+            inks.append(page.evaluate(f"{charts}[0]._fullLayout.font.color"))
+        assert len(set(inks)) == 2
+        printed = page.pdf(path=str(ARTEFACTS / "dashboard_printed.pdf"), format="A4", print_background=True)
+        assert printed.startswith(b"%PDF")
+        page.emulate_media(color_scheme="dark", media="print")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        page.set_viewport_size({"width": 720, "height": 1020})
+        assert page.is_visible("h1")
+        assert page.is_visible(".dp-made")
+        assert "Maison t1" in page.inner_text(".dp-board-head")
+        assert not page.is_visible(".dp-nav")
+        assert page.evaluate(f"{charts}.every(host => host.querySelector('.main-svg').getBoundingClientRect().width <= 660)")
+        assert not page.evaluate(OVERFLOW)
+        page.screenshot(path=str(ARTEFACTS / "dashboard_paper.png"), full_page=True)
+        page.emulate_media(media="screen", color_scheme="light")
+        page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+
+        # Newer figures, while it lies open.
+        world.platform.content.snapshots.refresh(world.principal("administrator"), dashboard)
+        end = time.monotonic() + 40
+        while _ahead(world, dashboard, "nadia@t1.example") == first:
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        _until(page, "!document.getElementById('dp-news').hidden")
+        assert "ont été actualisées" in page.inner_text("#dp-news")
+        assert [said for said in complaints if "inline style" not in said] == []
         assert outside == []
 
 
