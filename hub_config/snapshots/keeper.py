@@ -149,6 +149,7 @@ class Keeper:
 
     def _watch(self) -> None:
         looked_at = 0.0
+        self._after_the_last_process()
         while not self._stopping.is_set():
             with self._condition:
                 told, self._told = self._told, set()
@@ -165,6 +166,17 @@ class Keeper:
                 log.warning("snapshots: the tenants could not be listed: %s", error.log)
             self._wake.wait(max(0.5, LOOK_EVERY_S - (time.monotonic() - looked_at)))
             self._wake.clear()
+
+    def _after_the_last_process(self) -> None:
+        """Go on with what a process left that died. On PostgreSQL there may be another that lives: there the lease says."""
+        if self._database.dialect != "sqlite":
+            return
+        try:
+            for tenant_id in self._database.tenant_ids():
+                with self._database.tenant(tenant_id) as session:
+                    store.take_back_all(session)
+        except DataPilotError as error:
+            log.warning("snapshots: what was left under way waits for its lease: %s", error.log)
 
     def _look_safely(self, tenant_id: str) -> None:
         try:
@@ -193,10 +205,10 @@ class Keeper:
                         wanted.append((board, self._again(session, known, board, rows.get(board.id, []))))
                 for board, keys in wanted:
                     store.ask(session, self._database.dialect, board.id, board.number, keys, asked_by=None)
-        self._seal_again(tenant_id)
         with self._database.tenant(tenant_id, read_only=True) as session:
             ready = [row.id for row in store.held(session, Row.state != "idle") if row.open_at(moment)]
         self.push(tenant_id, ready)
+        self._seal_again(tenant_id)
 
     def _wanted(
         self, session: ScopedSession, known: Audience, rows: dict[str, list[store.Held]]

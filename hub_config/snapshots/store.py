@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hub_config.database import Dashboard, DashboardSnapshot, DashboardVersion, ScopedSession, utc_now
+from hub_config.database import Dashboard, DashboardSnapshot, DashboardVersion, ScopedSession, TenantKey, utc_now
 from hub_config.database.base import new_id
 from hub_config.snapshots.model import Failure
 
@@ -236,6 +236,12 @@ def fail(
     return _changed(session, _mine(row_id, attempt).values(**values))
 
 
+def take_back_all(session: ScopedSession) -> None:
+    """Put everything that is under way back into the queue: whoever made it is dead."""
+    values = {"state": "queued", "attempt": None, "leased_until": None}
+    session.execute(update(Row).where(Row.state == "running").values(**values).execution_options(synchronize_session=False))
+
+
 def drop_attempt(session: ScopedSession, row_id: str, attempt: str) -> None:
     """End an attempt that nobody wants any more, without a failure."""
     _changed(session, _mine(row_id, attempt).values(state="idle", attempt=None, leased_until=None))
@@ -285,7 +291,7 @@ def trace_of(session: ScopedSession, vault: Vault, row_id: str) -> str | None:
 
 def sealed_otherwise(session: ScopedSession, vault: Vault, *, most: int) -> list[str]:
     """Return rows that an older key of the tenant sealed."""
-    key = vault.newest_key(session)
+    key = vault.newest_of(session.scalars(select(TenantKey).where(TenantKey.retired_at.is_(None))).all())
     if key is None:
         return []
     return list(session.scalars(select(Row.id).where(Row.sealed_by.is_not(None), Row.sealed_by != key.id).limit(most)))

@@ -20,7 +20,6 @@ ID = sa.String(32)
 MOMENT = sa.DateTime(timezone=True)
 DOCUMENT = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 TABLE = "dashboard_snapshots"
-KEY = ("tenant_id", "dashboard_id", "version", "rights_key")
 
 
 def upgrade() -> None:
@@ -59,13 +58,8 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], name=f"fk_{TABLE}_tenant_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=f"pk_{TABLE}"),
-        sa.UniqueConstraint(
-            "tenant_id",
-            "dashboard_id",
-            "version",
-            "rights_key",
-            name=f"uq_{TABLE}_tenant_id_dashboard_id_version_rights_key",
-        ),
+        # The usual name would be longer than PostgreSQL takes.
+        sa.UniqueConstraint("tenant_id", "dashboard_id", "version", "rights_key", name=f"uq_{TABLE}_rights"),
     )
     op.create_index(f"ix_{TABLE}_tenant_id_state", TABLE, ["tenant_id", "state"])
     protect(TABLE)

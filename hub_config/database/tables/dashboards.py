@@ -94,7 +94,8 @@ class DashboardSnapshot(Identified, Base):
     __table_args__ = (
         one_of("state", "idle", "queued", "running"),
         belongs_to("dashboards", "dashboard_id"),
-        UniqueConstraint("tenant_id", "dashboard_id", "version", "rights_key"),
+        # The usual name would be longer than PostgreSQL takes.
+        UniqueConstraint("tenant_id", "dashboard_id", "version", "rights_key", name="uq_dashboard_snapshots_rights"),
         Index(None, "tenant_id", "state"),
     )
 
