@@ -1,7 +1,18 @@
-// The YAML editor of a layer: a finding's link puts the cursor on its line. Without this script the link still leads to the text.
+// The pages of a layer. Enter in the question tries it, and does not save the form; in the YAML a finding's link puts the cursor
+// on its line. Without this script the buttons do what they say, and the link leads to the text.
 "use strict";
 
 (() => {
+  const attempt = document.querySelector('button[name="action"][value="try"]');
+  const fields = document.querySelector(".dp-trial");
+  if (attempt && fields) {
+    fields.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.isComposing || !(event.target instanceof HTMLInputElement)) return;
+      event.preventDefault();
+      attempt.click();
+    });
+  }
+
   const text = document.getElementById("texte");
   if (!(text instanceof HTMLTextAreaElement)) return;
 
