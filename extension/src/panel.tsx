@@ -1,5 +1,6 @@
 import * as React from 'react';
 import { ReactWidget } from '@jupyterlab/apputils';
+import { URLExt } from '@jupyterlab/coreutils';
 import { LabIcon } from '@jupyterlab/ui-components';
 
 import { IDataPilot } from './tokens';
@@ -41,11 +42,11 @@ export function Progress({ label, share }: { label: string; share: number | null
   );
 }
 
-/** A link to the platform's own pages; nothing where they are not known. */
-export function PagesLink(props: { datapilot: IDataPilot; icon: LabIcon; text: string; label: string }): JSX.Element | null {
+/** A link to the platform's own pages, or to one of them; nothing where they are not known. */
+export function PagesLink(props: { datapilot: IDataPilot; icon: LabIcon; text: string; label: string; path?: string }): JSX.Element | null {
   const { pagesUrl } = props.datapilot;
   return pagesUrl ? (
-    <a className="dp-Link dp-PagesLink" href={pagesUrl} target="_blank" rel="noreferrer" title={props.label}>
+    <a className="dp-Link dp-PagesLink" href={props.path ? URLExt.join(pagesUrl, props.path) : pagesUrl} target="_blank" rel="noreferrer" title={props.label}>
       <props.icon.react tag="span" className="dp-Icon" />
       {props.text}
     </a>

@@ -5,7 +5,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { Client } from './api/client';
 import { ApiError } from './api/errors';
 import { Connection, IDataPilot, ISources, Language } from './tokens';
-import { About, MeOut, SourceOut, SourcesOut, Status } from './protocol';
+import { About, MeOut, SourceOut, SourcesOut, Status, WorkspacesOut } from './protocol';
 import { Kept } from './kept';
 
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
@@ -29,6 +29,10 @@ class Sources implements ISources {
     return this._about;
   }
 
+  get workspaces(): ReadonlyMap<string, string> {
+    return this._workspaces;
+  }
+
   get changed(): ISignal<this, void> {
     return this._changed;
   }
@@ -41,6 +45,7 @@ class Sources implements ISources {
       found.push(...page.items);
       cursor = page.next;
     } while (cursor);
+    await this._nameWorkspaces(found);
     this._list = found.sort((a, b) => a.name.localeCompare(b.name, this._session.language));
     const kept = this._current?.id ?? this._kept.get('source');
     const chosen = this._list.find(source => source.id === kept) ?? this._list[0] ?? null;
@@ -57,6 +62,19 @@ class Sources implements ISources {
     }
     if (found) {
       await this._use(found);
+    }
+  }
+
+  /** Without their names sources are listed all the same. */
+  private async _nameWorkspaces(found: readonly SourceOut[]): Promise<void> {
+    if (found.every(source => source.workspace_id === null || this._workspaces.has(source.workspace_id))) {
+      return;
+    }
+    try {
+      const said = await this._session.client.json<WorkspacesOut>('api/workspaces', { query: { limit: 200 } });
+      this._workspaces = new Map(said.items.map(one => [one.id, one.name]));
+    } catch (error) {
+      this._session.noticed(error);
     }
   }
 
@@ -86,6 +104,7 @@ class Sources implements ISources {
   }
 
   private _list: SourceOut[] | null = null;
+  private _workspaces: ReadonlyMap<string, string> = new Map();
   private _current: SourceOut | null = null;
   private _about: About | null = null;
   private _changed = new Signal<this, void>(this);

@@ -27,6 +27,8 @@ export interface ISources {
   readonly current: SourceOut | null;
   /** What the current one is asked over (layer, first questions); null: not known yet. */
   readonly about: About | null;
+  /** The names of the workspaces that sources of the list belong to, by id. */
+  readonly workspaces: ReadonlyMap<string, string>;
   /** The list, the choice or the description changed. */
   readonly changed: ISignal<ISources, void>;
   /** Choose a source by its id; one that is not in the list is looked for again. */

@@ -6,7 +6,7 @@ import { isErrorBody, saidBy } from '../src/api/errors';
 import { barsOf, metaOf } from '../src/chat/chart-words';
 import { nextSort, pagesOf, ROW_PX, widthsOf, windowOf } from '../src/chat/window';
 import { Kept } from '../src/kept';
-import { cellsFor, nameOf, quoted } from '../src/notebook/cells';
+import { cellsFor, nameOf, openedBy, quoted } from '../src/notebook/cells';
 import { questionOf } from '../src/notebook/question';
 import { Answer, ColumnOut } from '../src/protocol';
 
@@ -82,6 +82,16 @@ test('an answer goes into the notebook as what it is', () => {
   const frame = cellsFor('frame', { ...what, source: 'V' }, true, new Set(['chiffre_affaires_par_region']));
   assert.match(frame[0], /^%%sql -s "V" -o chiffre_affaires_par_region_2\n/);
   assert.equal(frame[1], 'df_chiffre_affaires_par_region_2 = chiffre_affaires_par_region_2.df\ndf_chiffre_affaires_par_region_2');
+});
+
+test('a source is opened by what stands above the answer, and was run', () => {
+  const open = { source: '%datapilot source "V"\n', ran: false };
+  assert.equal(openedBy([], 'V'), false);
+  assert.equal(openedBy([open, { source: 'x', ran: true }, open], 'V'), 2);
+  assert.equal(openedBy([open], 'Autre'), false);
+  const more = { source: 'import pandas\n%datapilot source "V"', ran: false };
+  assert.equal(openedBy([more], 'V'), false);
+  assert.equal(openedBy([{ ...more, ran: true }], 'V'), true);
 });
 
 test('names are Python’s', () => {

@@ -186,8 +186,13 @@ class Panel:
 
     def insert(self, turn: Any, form: str) -> None:
         """Insert an answer into the notebook, in a form whose words are given."""
-        turn.locator(".dp-Views .dp-Menu-host > button").click()
+        turn.locator(".dp-Insert > button").click()
         self.page.locator(".dp-Menu [role=menuitem]", has_text=form).click()
+
+    def pin(self, turn: Any, where: str) -> None:
+        """Pin an answer to a dashboard, by the words of the menu."""
+        turn.locator(".dp-Pin > button").click()
+        self.page.locator(".dp-Menu [role=menuitem]", has_text=where).click()
 
     def theme(self, name: str) -> None:
         """Change JupyterLab's theme: ``Light`` or ``Dark``."""

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
-from tests.e2e.lab_panel import MARKS, Panel, Warehouse, until
+from tests.e2e import servers
+from tests.e2e.lab_panel import ENGLISH, MARKS, PANEL, Panel, Warehouse, until
+from tests.e2e.test_notebook_browser import KERNEL_IS_READY
+from tests.lab_world import LabWorld
+from tests.served import connected
+from tests.servers import Server
 
 pytestmark = MARKS
+ASKING = re.compile(r"/datapilot/ask(\?|$)")
+FAULT = "id: 0\nevent: outcome\ndata: " + json.dumps(
+    {
+        "outcome": "failure", "id": "0" * 32, "message": "Une erreur inattendue s’est produite.", "notes": [], "engine": "local",
+        "timings_ms": {}, "model": None, "conversation_id": None, "incident": "7f3a9c", "reason": "fault",
+    }
+) + "\n\n"  # fmt: skip
 
 
 def test_a_conversation_from_a_suggestion_to_the_notebook(panel: Panel) -> None:
@@ -80,14 +93,13 @@ def test_stop_works_from_the_first_instant_and_the_database_lets_go(panel: Panel
     stop = panel.page.locator(".dp-Running .dp-Stop")
     # Before anything but the browser knows of the question: what is not asked yet is not asked any more.
     held: list[Any] = []
-    asking = re.compile(r"/datapilot/ask(\?|$)")
-    panel.page.route(asking, lambda route: held.append(route))  # Playwright marks what it is given: no built-in
+    panel.page.route(ASKING, lambda route: held.append(route))  # Playwright marks what it is given: no built-in
     panel.type("montant par région")
     stop.click()
     until(lambda: held or panel.page.wait_for_timeout(20))
     held[0].continue_()
     panel.page.locator(".dp-Message.dp-mod-stopped").wait_for()
-    panel.page.unroute(asking)
+    panel.page.unroute(ASKING)
     assert database.waiting == 0
     # While the database works.
     with database.busy():
@@ -160,6 +172,137 @@ def test_ten_thousand_rows_scroll_and_are_sorted(panel: Panel) -> None:
     panel.shot("ten_thousand")
 
 
+def test_a_source_that_is_down_is_a_failure_and_a_fault_has_its_incident(
+    panel: Panel, world: LabWorld, postgres: Server
+) -> None:
+    import psycopg
+
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("CREATE TABLE paniers (id int PRIMARY KEY, ville text, montant numeric(12,2), le date)")
+        owner.execute(
+            "INSERT INTO paniers SELECT n, 'Ville ' || n % 4, n, date '2026-01-01' + n FROM generate_series(1, 90) n"
+        )
+    api = world.api("administrator")
+    source_id = connected(api, url, name="Site web")
+    panel.open()
+    panel.choose("Site web")
+    name = url.rpartition("/")[2]
+    with psycopg.connect(f"{postgres.url}/postgres", autocommit=True) as owner:
+        owner.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+        owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        turn = panel.ask("montant par ville")
+        failure = turn.locator(".dp-Message.dp-mod-failure[role=alert]")
+        assert "base de données" in failure.inner_text()
+        assert name not in failure.inner_text(), "what the server says of itself is not for here"
+        assert turn.locator(".dp-mod-refusal, .dp-Sentence").count() == 0
+        panel.shot("failure")
+        panel.check()
+        owner.execute(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS true')
+    # It is back: the same question, asked again in its place. A source that was down is tried again after a moment.
+    until(lambda: _asked_again(panel), 60)
+    # A fault of the platform itself has a number to be given to whoever looks after it.
+    fault = json.loads(FAULT.removeprefix("id: 0\nevent: outcome\ndata: "))
+    panel.page.route(ASKING, lambda route: route.fulfill(content_type="text/event-stream", body=FAULT))
+    turn = panel.ask("montant par ville et par mois")
+    failure = turn.locator(".dp-Message.dp-mod-failure[role=alert]")
+    assert [word in failure.inner_text() for word in (fault["message"], "Incident 7f3a9c")] == [True, True]
+    panel.page.unroute(ASKING)
+    panel.shot("fault")
+    revision = next(one["revision"] for one in api.get("/data-sources").json()["items"] if one["id"] == source_id)
+    assert api.delete(f"/data-sources/{source_id}", params={"revision": revision}).status_code == 204
+
+
+def _asked_again(panel: Panel) -> bool:
+    panel.last.locator(".dp-mod-failure .dp-Go").click()
+    panel.settled()
+    return bool(panel.last.locator(".dp-Sentence").count())
+
+
+def test_an_answer_goes_into_the_notebook_frozen_and_as_a_data_frame(panel: Panel, world: LabWorld) -> None:
+    opening = '%datapilot source "Maison Lumière"'
+    servers.notebook(world.notebooks / "insertions.ipynb", ["x = 1", opening])
+    page = panel.open("/tree/insertions.ipynb").page
+    page.wait_for_selector(".jp-Notebook .jp-Cell")
+    panel.choose("Maison Lumière")
+    turn = panel.ask("nombre de clients par région")
+    page.wait_for_function(KERNEL_IS_READY, timeout=90_000)
+    # The source is opened further down only, and was not: what is inserted opens it itself.
+    panel.insert(turn, "SQL")
+    page.wait_for_selector(".jp-Notebook .js-plotly-plot .bars", timeout=90_000)
+    panel.insert(turn, "tableau de données")
+    frame = page.locator(".jp-Notebook table.dataframe")
+    frame.wait_for(timeout=60_000)
+    assert "Île-de-France" in frame.inner_text()
+    sources, errors = page.evaluate(
+        """() => {
+          const cells = [...window.jupyterapp.shell.currentWidget.model.cells];
+          const outputs = cells.flatMap(cell => cell.sharedModel.toJSON().outputs ?? []);
+          return [cells.map(c => c.sharedModel.getSource()), outputs.filter(o => o.output_type === 'error').length];
+        }"""
+    )
+    assert errors == 0
+    assert [sources[0], sources[1], sources[-1]] == ["x = 1", opening, opening]
+    frozen, named, shown = sources[2:-1]
+    assert frozen.startswith('%%sql -s "Maison Lumière"\n-- nombre de clients par région\nSELECT')
+    assert named.startswith('%%sql -s "Maison Lumière" -o nombre_clients_par_region\n')
+    assert shown == "df_nombre_clients_par_region = nombre_clients_par_region.df\ndf_nombre_clients_par_region"
+    panel.shot("inserted")
+
+
+def test_in_english_every_word_is(panel: Panel) -> None:
+    """JupyterLab in English: the panel, its two halves and the platform speak it; French is in data and definitions alone."""
+    page = panel.open().page
+    with panel.speaking(ENGLISH):
+        panel.open()
+        panel.choose("Maison Lumière")
+        _no_french(panel)
+        turn = panel.ask("chiffre d'affaires par région")
+        assert "leads with €" in turn.locator(".dp-Sentence").inner_text()
+        panel.shot("english")
+        for view in ("Table", "SQL"):
+            turn.locator(".dp-Segments button", has_text=view).click()
+            _no_french(panel)
+        turn.locator(".dp-Chip", has_text="Period").click()
+        turn.locator(".dp-Editor select").first.wait_for()
+        turn.locator(".dp-Trust").click()
+        turn.locator(".dp-Insert > button").click()
+        _no_french(panel)
+        page.keyboard.press("Escape")
+        assert (
+            panel.ask("meilleurs clients").locator(".dp-mod-clarification").inner_text().startswith("“meilleurs”: by which")
+        )
+        assert "I cannot answer that" in panel.ask("quelle est la météo demain à Paris ?").inner_text()
+        _no_french(panel)
+        for name in ("Data", "Publish", "History"):
+            panel.tab(name)
+            page.wait_for_selector(f"#dp-section-{name.lower()}:not(.lm-mod-hidden) .dp-Pane-body")
+            if name == "Data":
+                page.locator(".dp-TableView-head").first.click()
+            page.wait_for_timeout(700)
+            panel.shot(f"english_{name.lower()}")
+            _no_french(panel)
+
+
+def _no_french(panel: Panel) -> None:
+    catalogue = PANEL / "datapilot_lab" / "locale" / "fr_FR" / "LC_MESSAGES" / "datapilot.json"
+    said = panel.page.evaluate(
+        """() => [...document.querySelectorAll('.dp-Sidebar, .dp-Sidebar *')].flatMap(node => [
+          ...[...node.childNodes].filter(n => n.nodeType === 3).map(n => n.data),
+          node.getAttribute('aria-label'), node.getAttribute('title'), node.getAttribute('placeholder'),
+        ]).map(text => (text ?? '').trim()).filter(text => text)"""
+    )
+    known = json.loads(catalogue.read_text(encoding="utf-8"))
+    del known[""]
+    french = {part.strip() for parts in known.values() for text in parts for part in re.split(r"%\d|«|»", text)}
+    english = {part.strip() for text in known for part in re.split(r"%\d|“|”", text)}
+    french |= {"Mesure", "Période", "Tri", "Par", "Par défaut", "toutes les dates", "Barres", "Colonnes"}
+    assert len(said) > 20
+    assert [
+        text for text in said if text in french - english or any(len(p) > 12 and p in text for p in french - english)
+    ] == []
+
+
 def test_a_lost_connection_is_said_and_comes_back(panel: Panel) -> None:
     panel.open()
     panel.choose("Maison Lumière")
@@ -225,7 +368,7 @@ def test_the_keyboard_alone_is_enough(panel: Panel) -> None:
     panel.last.locator(".dp-Choice").first.focus()
     page.keyboard.press("Enter")
     panel.last.locator(".dp-Sentence").wait_for()
-    menu = panel.last.locator(".dp-Views .dp-Menu-host > button")
+    menu = panel.last.locator(".dp-Insert > button")
     menu.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")

@@ -67,7 +67,7 @@ def test_the_first_five_minutes_of_a_company_that_has_nothing_yet(hub_world: Hub
         page.wait_for_selector(".dp-Turn[aria-busy=false] .dp-Sentence")
         sentence = page.locator(".dp-Turn .dp-Sentence").last.inner_text().strip()
         assert "Bretagne" in sentence or "Île-de-France" in sentence or "Occitanie" in sentence
-        page.locator(".dp-Turn").last.locator(".dp-Views .dp-Menu-host > button").click()
+        page.locator(".dp-Turn").last.locator(".dp-Insert > button").click()
         page.locator(".dp-Menu [role=menuitem]", has_text="%ask").click()
         page.wait_for_selector(".jp-Notebook .dp-sentence", timeout=90_000)
         assert page.locator(".jp-Notebook .dp-sentence").first.inner_text().strip() == sentence

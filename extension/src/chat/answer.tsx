@@ -66,6 +66,7 @@ export function AnswerView(props: { turn: Turn; answer: Answer; busy: boolean; o
         <Pin answer={answer} question={turn.question} sourceId={turn.sourceId} onDone={setPinned} />
         <Menu
           icon={insertIcon}
+          className="dp-Insert"
           label={trans.__('Insert into the notebook')}
           text={trans.__('Insert')}
           items={[

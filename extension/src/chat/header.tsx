@@ -3,6 +3,7 @@ import { Dialog, InputDialog, showDialog } from '@jupyterlab/apputils';
 
 import { ConversationOut, ConversationPage } from '../protocol';
 import { historyIcon, pencilIcon, plusIcon, trashIcon } from '../icons';
+import { SourceOptions } from '../source-options';
 import { useChat, useSignal } from './context';
 import { IconButton } from './parts';
 
@@ -22,11 +23,7 @@ export function Header(props: { onSource: (sourceId: string) => void; onNew: () 
         onChange={event => props.onSource(event.target.value)}
       >
         {list.length === 0 ? <option value="">{trans.__('No source')}</option> : null}
-        {list.map(source => (
-          <option key={source.id} value={source.id}>
-            {source.name}
-          </option>
-        ))}
+        <SourceOptions datapilot={datapilot} />
       </select>
       <IconButton icon={plusIcon} label={trans.__('New conversation')} onClick={props.onNew} />
       <IconButton

@@ -35,6 +35,7 @@ export function Menu(props: {
   label: string;
   text?: string;
   pressed?: boolean;
+  className?: string;
   onOpen?: () => void;
   items: { label: string; hint?: string; run: () => void; disabled?: boolean }[];
 }): JSX.Element {
@@ -76,7 +77,7 @@ export function Menu(props: {
     }
   };
   return (
-    <div className="dp-Menu-host" ref={host} onKeyDown={onKey}>
+    <div className={`dp-Menu-host ${props.className ?? ''}`} ref={host} onKeyDown={onKey}>
       <button
         type="button"
         className="dp-Button"

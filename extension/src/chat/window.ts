@@ -43,10 +43,14 @@ export function isFigure(column: ColumnOut): boolean {
   return ['integer', 'decimal', 'float', 'interval'].includes(column.type) && column.grain === null;
 }
 
+// A letter is somewhat narrower than the figure that the unit « ch » is the width of.
+const LETTER_CH = 0.9;
+
 /** The width of each column in characters, from what its first rows hold. */
 export function widthsOf(columns: readonly ColumnOut[], shown: readonly string[][]): number[] {
   return columns.map((column, at) => {
     const longest = shown.slice(0, 100).reduce((most, row) => Math.max(most, row[at]?.length ?? 0), 0);
-    return Math.min(36, Math.max(column.label.length + 3, longest + 2, 6));
+    const [label, value] = [column.label.length, longest].map(letters => Math.ceil(letters * LETTER_CH));
+    return Math.min(36, Math.max(label + 3, value + 2, 6));
   });
 }

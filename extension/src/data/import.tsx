@@ -3,8 +3,9 @@ import * as React from 'react';
 import { IconButton } from '../chat/parts';
 import { trashIcon } from '../icons';
 import { ApiError } from '../api/errors';
-import { FileDecision, JobOut, Understood, UploadOut, WorkspacesOut } from '../protocol';
+import { FileDecision, JobOut, SourceOut, Understood, UploadOut, WorkspacesOut } from '../protocol';
 import { Problem, Progress, sentenceOfError } from '../panel';
+import { SourceOptions } from '../source-options';
 import { IDataPilot } from '../tokens';
 import { doubtful } from './decisions';
 import { finished, keep, shareOf } from './keep';
@@ -22,6 +23,8 @@ export interface IIncoming {
 }
 
 const BEGINNING: IIncoming = { share: 0, upload: null, decision: {}, understood: null, reading: false, problem: null };
+
+const isFiles = (source: SourceOut): boolean => source.type === 'files';
 
 /** Files that were given: sent, shown as they were understood, corrected, kept as a source. */
 export function Import(props: {
@@ -122,7 +125,7 @@ export function Import(props: {
     return !known || known.reading || (!known.problem && !known.understood);
   });
   const doubts = ready.reduce((count, one) => count + doubtful(one.understood).length, 0);
-  const targets = (sources.list ?? []).filter(source => source.type === 'files');
+  const targets = (sources.list ?? []).filter(isFiles);
   const called = name ?? sourceNameOf(files[0]?.name ?? '');
 
   const keepAll = async (): Promise<void> => {
@@ -201,11 +204,7 @@ export function Import(props: {
               {trans.__('Keep in')}
               <select value={into} disabled={keeping} onChange={event => setInto(event.target.value)}>
                 <option value="">{trans.__('A new source')}</option>
-                {targets.map(source => (
-                  <option key={source.id} value={source.id}>
-                    {source.name}
-                  </option>
-                ))}
+                <SourceOptions datapilot={datapilot} among={isFiles} />
               </select>
             </label>
           ) : null}

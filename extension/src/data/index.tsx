@@ -8,6 +8,7 @@ import { IconButton } from '../chat/parts';
 import { CommandIDs } from '../commands';
 import { dataIcon, plusIcon } from '../icons';
 import { PagesLink, SectionWidget } from '../panel';
+import { SourceOptions } from '../source-options';
 import { IDataPilot } from '../tokens';
 import { Browser } from './browser';
 import { Import } from './import';
@@ -120,17 +121,14 @@ export function DataPane({ app, datapilot }: IDataOptions): JSX.Element {
             onChange={event => void sources.choose(event.target.value)}
           >
             {list.length === 0 ? <option value="">{trans.__('No source')}</option> : null}
-            {list.map(source => (
-              <option key={source.id} value={source.id}>
-                {source.name}
-              </option>
-            ))}
+            <SourceOptions datapilot={datapilot} />
           </select>
         </label>
         <span className="dp-Spacer" />
         <PagesLink
           datapilot={datapilot}
           icon={dataIcon}
+          path={datapilot.me?.role === 'administrator' ? 'sources' : ''}
           text={trans.__('Manage the connections')}
           label={trans.__('Connections and their passwords are managed on DataPilot’s own pages')}
         />

@@ -34,6 +34,27 @@ export function nameOf(question: string, taken: ReadonlySet<string> = new Set())
   return name;
 }
 
+/** A cell as far as it may have opened a source. */
+export interface IAbove {
+  source: string;
+  /** It was run, at some time. */
+  ran: boolean;
+}
+
+/**
+ * Return whether cells above the place of an answer open its source: the cell that does nothing else, which is run again with
+ * what is inserted (the kernel may have been restarted since); true: a cell that does more, and was run; false: none does.
+ */
+export function openedBy(above: readonly IAbove[], source: string): number | boolean {
+  const lines = [`%datapilot source ${quoted(source)}`, `%datapilot use ${quoted(source)}`];
+  for (let at = above.length - 1; at >= 0; at--) {
+    if (lines.includes(above[at].source.trim())) {
+      return at;
+    }
+  }
+  return above.some(cell => cell.ran && lines.some(line => cell.source.includes(line)));
+}
+
 /** Return the cells that put an answer into a notebook. `connected`: a cell before them has opened the source. */
 export function cellsFor(form: Form, what: IWhat, connected: boolean, taken: ReadonlySet<string> = new Set()): string[] {
   const { answer, question, source } = what;

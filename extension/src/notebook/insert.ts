@@ -1,7 +1,8 @@
 import { JupyterFrontEnd } from '@jupyterlab/application';
+import { isCodeCellModel } from '@jupyterlab/cells';
 import { INotebookTracker, NotebookActions, NotebookPanel } from '@jupyterlab/notebook';
 
-import { cellsFor, Form, IWhat, quoted } from './cells';
+import { cellsFor, Form, IWhat, openedBy } from './cells';
 
 /** Puts answers into the notebook that is open; opens one when none is. */
 export class Inserter {
@@ -17,13 +18,16 @@ export class Inserter {
       return;
     }
     const { content } = panel;
-    const sources = Array.from(panel.model?.cells ?? [], cell => cell.sharedModel.getSource());
-    const opening = [`%datapilot source ${quoted(what.source)}`, `%datapilot use ${quoted(what.source)}`];
-    const taken = new Set(sources.flatMap(source => Array.from(source.matchAll(/-o (\w+)|^(\w+) =/gm), found => found[1] ?? found[2])));
-    const cells = cellsFor(form, what, sources.some(source => opening.some(one => source.includes(one))), taken);
-    this._app.shell.activateById(panel.id);
+    const known = Array.from(panel.model?.cells ?? [], cell => ({
+      source: cell.sharedModel.getSource(),
+      ran: isCodeCellModel(cell) && cell.executionCount !== null
+    }));
+    const taken = new Set(known.flatMap(cell => Array.from(cell.source.matchAll(/-o (\w+)|^(\w+) =/gm), found => found[1] ?? found[2])));
     const active = content.activeCell;
     const reuse = active?.model.type === 'code' && active.model.sharedModel.getSource().trim() === '';
+    const opened = openedBy(known.slice(0, content.activeCellIndex + (reuse ? 0 : 1)), what.source);
+    const cells = cellsFor(form, what, opened !== false, taken);
+    this._app.shell.activateById(panel.id);
     cells.forEach((source, at) => {
       if (at > 0 || !reuse) {
         NotebookActions.insertBelow(content);
@@ -32,7 +36,8 @@ export class Inserter {
     });
     const last = content.activeCellIndex;
     content.deselectAll();
-    const widgets = content.widgets.slice(last - cells.length + 1, last + 1);
+    const first = typeof opened === 'number' ? content.widgets.slice(opened, opened + 1) : [];
+    const widgets = [...first, ...content.widgets.slice(last - cells.length + 1, last + 1)];
     await NotebookActions.runCells(content, widgets, panel.sessionContext);
   }
 

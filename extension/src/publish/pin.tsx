@@ -59,6 +59,7 @@ export function Pin(props: { answer: Answer; question: string; sourceId: string;
   return (
     <Menu
       icon={pinIcon}
+      className="dp-Pin"
       label={pinned ? trans.__('Set aside for a dashboard') : trans.__('Pin to a dashboard')}
       text={pinned ? trans.__('Pinned') : trans.__('Pin')}
       pressed={pinned}
