@@ -132,6 +132,10 @@ def _key(entity: Entity, catalog: Catalog) -> str:
     return entity.table if "." in entity.table else f"{catalog.default_schema}.{entity.table}"
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _rank(entity: Entity | None) -> int:
     """Sort what people ask about before what only joins pass through, and that before what nobody meant."""
     return 2 if entity is None else int(entity.hidden)
@@ -150,7 +154,7 @@ def _table(table: Table, entity: Entity | None) -> TableSeen:
     return TableSeen(
         key=table.key,
         name=table.name,
-        label=(entity.plural or entity.label) if entity is not None and not entity.hidden else "",
+        label=_capital(entity.plural or entity.label) if entity is not None and not entity.hidden else "",
         view=table.kind == "view",
         rows=table.row_estimate,
         column_count=len(table.columns),
@@ -175,7 +179,7 @@ def _links(layer: Layer, catalog: Catalog) -> list[LinkSeen]:
             continue
         if not set(join.to_columns) <= known.get(_key(other, catalog), set()):
             continue
-        found.append(LinkSeen(one.label, other.label, ", ".join(join.from_columns), join.inferred))
+        found.append(LinkSeen(_capital(one.label), _capital(other.label), ", ".join(join.from_columns), join.inferred))
     return found
 
 
@@ -186,7 +190,7 @@ def _personal(catalog: Catalog, by_table: dict[str, Entity]) -> list[tuple[str, 
         masked = set(entity.masked) if entity is not None else set()
         columns = tuple(c.name for c in table.columns if c.personal and c.name not in masked)
         if columns:
-            found.append((entity.label if entity is not None and not entity.hidden else table.name, columns))
+            found.append((_capital(entity.label) if entity is not None and not entity.hidden else table.name, columns))
     return found
 
 
