@@ -98,6 +98,12 @@ class Platform:
         self.content.snapshots.start()
         self.interactives.start()
 
+    def end_work_of(self, tenant_id: str, user_id: str) -> None:
+        """End what a person has under way: what was asked with the rights of before is not answered with them."""
+        self.queries.leave(tenant_id, user_id)
+        self.renderings.leave(tenant_id, user_id)
+        self.interactives.leave(tenant_id, user_id)
+
     def drain(self) -> None:
         """Let queries finish as long as the grace lasts, then cancel them. Returns when none is left."""
         self.queries.drain(grace_s=self.settings.shutdown_grace_seconds)

@@ -165,9 +165,7 @@ def change_user(user_id: Id, body: UserPatch, caller: Caller, platform: ThePlatf
     changed = platform.people.accounts.change(caller, user_id, changes)
     if body.role is not None or body.attributes is not None or body.status is not None:
         # What was asked with the rights of before is not answered with them.
-        platform.queries.leave(caller.tenant_id, user_id)
-        platform.renderings.leave(caller.tenant_id, user_id)
-        platform.interactives.leave(caller.tenant_id, user_id)
+        platform.end_work_of(caller.tenant_id, user_id)
     return _user(changed)
 
 
@@ -175,9 +173,7 @@ def change_user(user_id: Id, body: UserPatch, caller: Caller, platform: ThePlatf
 def delete_user(user_id: Id, caller: Caller, platform: ThePlatform) -> Response:
     """Delete a person, their sessions, conversations and memberships; the record keeps what they did."""
     platform.people.accounts.delete(caller, user_id)
-    platform.queries.leave(caller.tenant_id, user_id)
-    platform.renderings.leave(caller.tenant_id, user_id)
-    platform.interactives.leave(caller.tenant_id, user_id)
+    platform.end_work_of(caller.tenant_id, user_id)
     return Response(status_code=204)
 
 

@@ -98,8 +98,7 @@ async def dismiss(visit: Visit) -> Response:
     workspace_id, user_id = ident(visit, "workspace_id"), known_form(visit.form.get("user_id", ""))
     principal = visit.person.principal
     await run(visit.platform.content.workspaces.dismiss, principal, workspace_id, user_id)
-    await run(visit.platform.queries.leave, principal.tenant_id, user_id)
-    await run(visit.platform.renderings.leave, principal.tenant_id, user_id)
+    await run(visit.platform.end_work_of, principal.tenant_id, user_id)
     return visit.go(f"/espaces/{workspace_id}?fait=membre")
 
 

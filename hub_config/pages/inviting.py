@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 30
 _PER_PAGE = 100
+_PATIENCE_S = 20.0
+"""A mail server that does not answer holds up one invitation after the other: who is left then stands in the form again."""
 _BETWEEN = re.compile(r"[\s,;]+")
 
 
@@ -103,7 +106,11 @@ def _invited(
     """Return what became of each address: a link, or why there is none."""
     made: list[tuple[str, Link]] = []
     problems: list[tuple[str, str]] = []
+    until = time.monotonic() + _PATIENCE_S
     for address in wanted:
+        if time.monotonic() > until:
+            problems.append((address, text("team.not_yet")))
+            continue
         try:
             link = visit.platform.people.invitations.create(
                 visit.person.principal, email=address, role=role, attributes=attributes, workspace_ids=workspaces

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 ROLES: tuple[str, ...] = get_args(Role)
 _PER_PAGE = 50
+MOST_ATTRIBUTES = 50
 _MOST_SHOWN = 30
 """Attributes in a form: it may have few fields. What is not shown stays as it is."""
 _ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -126,7 +127,7 @@ def typed_attributes(visit: Visit, before: Mapping[str, str]) -> dict[str, str]:
     Raises
     ------
     BadInput
-        A name that row filters could not read.
+        A name that row filters could not read, a name without a value, or too many of them.
     """
     found = dict(before)
     for name in visit.form:
@@ -139,7 +140,10 @@ def typed_attributes(visit: Visit, before: Mapping[str, str]) -> dict[str, str]:
         if not value:
             raise BadInput("team.attribute_value", name=name)
         found[name] = value
-    return {name: value for name, value in found.items() if value}
+    kept = {name: value for name, value in found.items() if value}
+    if len(kept) > MOST_ATTRIBUTES:
+        raise BadInput("team.attributes_too_many", count=MOST_ATTRIBUTES)
+    return kept
 
 
 async def change(visit: Visit) -> Response:
@@ -168,7 +172,7 @@ async def change(visit: Visit) -> Response:
     except BadInput as error:
         return await shown(visit, user_id, status=status_of(error), problem=error.message, typed=typed)
     if role != user.role or attributes != before:
-        await _asks_anew(visit, user_id)
+        await run(visit.platform.end_work_of, principal.tenant_id, user_id)
     if user_id == principal.user_id and role != "administrator":
         return visit.go("/")
     return visit.go(f"/personnes/{user_id}?fait=modifiee")
@@ -177,13 +181,6 @@ async def change(visit: Visit) -> Response:
 def _sent(visit: Visit) -> list[str]:
     names = (name.removeprefix(_PREFIX) for name in visit.form if name.startswith(_PREFIX))
     return [name for name in names if _ATTRIBUTE.fullmatch(name)]
-
-
-async def _asks_anew(visit: Visit, user_id: str) -> None:
-    """What was asked with the rights of before is not answered with them."""
-    tenant_id = visit.person.principal.tenant_id
-    await run(visit.platform.queries.leave, tenant_id, user_id)
-    await run(visit.platform.renderings.leave, tenant_id, user_id)
 
 
 async def switch(visit: Visit) -> Response:
@@ -199,7 +196,7 @@ async def switch(visit: Visit) -> Response:
         raise
     except BadInput as error:
         return await shown(visit, user_id, status=status_of(error), problem=error.message)
-    await _asks_anew(visit, user_id)
+    await run(visit.platform.end_work_of, principal.tenant_id, user_id)
     return visit.go(f"/personnes/{user_id}?fait={'reactivee' if status == 'active' else 'desactivee'}")
 
 
@@ -250,7 +247,7 @@ async def delete(visit: Visit) -> Response:
         raise
     except BadInput as error:
         return await shown(visit, user_id, status=status_of(error), problem=error.message)
-    await _asks_anew(visit, user_id)
+    await run(visit.platform.end_work_of, principal.tenant_id, user_id)
     return visit.go("/personnes?fait=supprimee")
 
 
@@ -264,8 +261,9 @@ async def admit(visit: Visit) -> Response:
 async def dismiss(visit: Visit) -> Response:
     """Make them a member of one less; what they were asking of its sources ends."""
     user_id, workspace_id = ident(visit, "user_id"), known_form(visit.form.get("workspace_id", ""))
-    await run(visit.platform.content.workspaces.dismiss, visit.person.principal, workspace_id, user_id)
-    await _asks_anew(visit, user_id)
+    principal = visit.person.principal
+    await run(visit.platform.content.workspaces.dismiss, principal, workspace_id, user_id)
+    await run(visit.platform.end_work_of, principal.tenant_id, user_id)
     return visit.go(f"/personnes/{user_id}?fait=espace")
 
 

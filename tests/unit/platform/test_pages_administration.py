@@ -394,6 +394,12 @@ def test_with_a_mail_server_links_are_seen_by_their_receivers_alone(tmp_path: Pa
             assert page.status_code == 422
             assert "1 invitation est partie" in _said(page)
             assert ">viewer@t1.example</textarea>" in page.text
+            # A mail server that keeps one waiting does not keep the page: who is left is said.
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(inviting, "_PATIENCE_S", -1.0)
+                page = browser.send("/personnes/inviter", addresses="ida@x.fr", role="viewer")
+            assert "pas encore invitée" in _said(page)
+            assert ">ida@x.fr</textarea>" in page.text
             mail.refuse = True
             page = browser.send("/personnes/inviter", addresses="tom@x.fr", role="viewer")
             assert len(LINK.findall(page.text)) == 1  # not sent: to be handed on
