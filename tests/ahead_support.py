@@ -39,7 +39,12 @@ class Ahead:
         self.made_at = MADE
         self.lost: set[str] = set()
         self.made: dict[tuple[Any, ...], Snapshot] = {}
+        self.real = world.platform.content.snapshots
         world.platform.content.snapshots = self
+
+    def __getattr__(self, name: str) -> Any:
+        # Its life, a schedule: whatever is not read by pages is the platform's own.
+        return getattr(self.real, name)
 
     def of(self, principal: Any, published: Any) -> Snapshot | None:
         if not self.ready:

@@ -40,12 +40,15 @@ class Visitor:
     ----------
     session_id
         The session's own id among the person's sessions.
+    has_logo
+        Their organisation gave one.
     """
 
     principal: Principal
     session_id: str
     full_name: str = field(repr=False)
     tenant_name: str
+    has_logo: bool = False
 
 
 class PageSessions:
@@ -112,7 +115,7 @@ class PageSessions:
             tenant = session.get(Tenant, session.tenant_id)
             if row is None or user is None or user.status != "active" or tenant is None or tenant.deleting_at is not None:
                 return None
-            return Visitor(principal_of(user), row.family_id, user.full_name, tenant.name)
+            return Visitor(principal_of(user), row.family_id, user.full_name, tenant.name, tenant.logo_type is not None)
 
     def lives(self, tenant_id: str, session_id: str) -> bool:
         """Tell whether a session (:attr:`Visitor.session_id`) is still open.

@@ -383,3 +383,28 @@ def test_what_people_and_data_say_is_text_in_the_page_made_ahead(world: World) -
     _, page = board.opened()
     assert "<script>alert" not in page.text
     assert unescape(page.text).count(typed) >= 2
+
+
+def test_the_organisations_mark_is_on_its_own_pages(world: World) -> None:
+    import struct
+    import zlib
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", 2, 1, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0" + b"\x1f\x3a\x93" * 2)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    board = Board(world)
+    browser, page = board.opened()
+    assert "dp-tenant-logo" not in page.text
+    world.platform.office.set_logo(world.principal("administrator"), png)
+    page = browser.get(board.path)
+    assert 'class="dp-tenant-logo" src="/organisation/logo" alt="Maison t1"' in page.text
+    image = browser.get("/organisation/logo")
+    assert (image.headers["content-type"], image.content) == ("image/png", png)
+    assert image.headers["cache-control"].startswith("private, max-age")
+    other = Browser(world)
+    other.sign_in("viewer@t2.example")
+    assert "dp-tenant-logo" not in other.get("/").text
+    assert other.get("/organisation/logo").content != png
