@@ -20,8 +20,8 @@ from hub_config.database import AuditEvent, Invitation, Tenant, UsageCounter, Us
 from hub_config.pages import approvals, corners, inviting, journal, organisation, spend, team
 from tests.mail_server import mail_server
 from tests.pages_support import FETCHED, SAMPLES, Browser
-from tests.platform_support import PASSWORD, World, make_world
-from tests.questions_support import accept_layer, add_files, give_attributes
+from tests.platform_support import PASSWORD, World, make_world, wait_until
+from tests.questions_support import accept_layer, add_files, give_attributes, slow_down
 
 PAGES = (
     *team.PAGES, *inviting.PAGES, *corners.PAGES, *spend.PAGES, *journal.PAGES, *approvals.PAGES, *organisation.PAGES,
@@ -249,6 +249,32 @@ def test_somebody_is_disabled_enabled_and_deleted(world: World, admin: Browser) 
     assert "La personne est supprimée" in _said(admin.send(f"/personnes/{user_id}/suppression", email="Viewer@T1.example "))
     assert _user(world, user_id) is None
     assert admin.get(f"/personnes/{user_id}").status_code == 404
+
+
+@pytest.mark.parametrize("act", ["role", "attributes", "disabled", "dismissed"])
+def test_what_is_under_way_ends_with_the_rights_it_had(
+    world: World, admin: Browser, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    from hub_config.queries import Asked
+
+    source, analyst = add_files(world), world.user_id("analyst")
+    admin.send("/espaces", name="Ventes")
+    workspace = str(admin.last.url).rpartition("/")[2].partition("?")[0]
+    admin.send(f"/personnes/{analyst}/espaces", workspace_id=workspace)
+    slow = slow_down(world, source, monkeypatch)
+    world.platform.queries.ask(world.principal("analyst"), Asked(source, sql="SELECT COUNT(*) AS n FROM ventes", fresh=True))
+    wait_until(lambda: slow.running == 1)
+    admin.send(f"/personnes/{analyst}", full_name="Autre Nom", role="analyst")
+    assert slow.running == 1  # another name is no other right
+    if act == "role":
+        admin.send(f"/personnes/{analyst}", full_name="Ana", role="viewer")
+    elif act == "attributes":
+        admin.send(f"/personnes/{analyst}", full_name="Ana", role="analyst", attribut_nom="region", attribut_valeur="Sud")
+    elif act == "disabled":
+        admin.send(f"/personnes/{analyst}/etat", etat="disabled")
+    else:
+        admin.send(f"/espaces/{workspace}/membres/retrait", user_id=analyst)
+    wait_until(lambda: slow.stopped == 1)
 
 
 def test_the_page_says_what_goes_and_what_stays(world: World, admin: Browser) -> None:
