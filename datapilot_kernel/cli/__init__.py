@@ -20,7 +20,7 @@ from datapilot_kernel import __version__
 from datapilot_kernel.errors import BadInput, Cancelled, DataPilotError, Fault, Refused, SourceProblem
 from datapilot_kernel.messages import text
 
-OWN_COMMANDS = ("ask", "sql", "guard", "eval", "demo_data", "files", "semantic", "kernelspec", "doctor")
+OWN_COMMANDS = ("ask", "sql", "guard", "eval", "demo_data", "files", "semantic", "publish", "kernelspec", "doctor")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from datapilot_kernel.engine.outcome import Answer, Outcome
 from datapilot_kernel.engine.wire_reading import from_json
@@ -48,6 +48,33 @@ class RemoteConversation:
     id: str | None = None
 
 
+class TokenGiver(Protocol):
+    """Gives the token to send: the hub's, exchanged, or a session's."""
+
+    def current(self, client: httpx.Client) -> str:
+        """Return a token that is good for a while yet."""
+
+    def forget(self, token: str) -> None:
+        """A token was refused."""
+
+
+class Api:
+    """Requests of no source in particular; errors are the API's own sentences."""
+
+    def __init__(self, client: RemoteClient) -> None:
+        self._client = client
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return what a GET answers."""
+        return self._client._get(path, {})
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return what a POST answers."""
+        with _as_ours(), self._client._opened("POST", path, json=body, accept="application/json") as response:
+            found: dict[str, Any] = json.loads(response.read())
+            return found
+
+
 class RemoteClient:
     """Answers questions about one source, through the API.
 
@@ -75,21 +102,10 @@ class RemoteClient:
         source: str = "",
         *,
         base_url: str | None = None,
-        token: HubToken | None = None,
+        token: TokenGiver | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        import httpx
-
-        where = base_url or os.environ.get(URL_VARIABLE, "")
-        if not where:
-            raise BadInput("remote.no_url", variable=URL_VARIABLE)
-        self._token = token or HubToken()
-        self._http = httpx.Client(
-            base_url=where.rstrip("/") + "/api/v1",
-            transport=transport,
-            timeout=httpx.Timeout(_SILENCE_S, connect=_CONNECT_S),
-            headers={"User-Agent": "datapilot-notebook"},
-        )
+        self._connect(base_url, token, transport)
         try:
             found = self._find(source)
         except BaseException:
@@ -100,12 +116,42 @@ class RemoteClient:
         self._about: dict[str, Any] | None = None
         self._layer: Layer | None = None
 
+    @classmethod
+    @contextmanager
+    def api(cls, *, base_url: str | None = None, token: TokenGiver | None = None) -> Iterator[Api]:
+        """Give the API itself, without a source: what ``datapilot publish`` asks beside questions."""
+        client = cls.__new__(cls)
+        client._connect(base_url, token, None)
+        try:
+            yield Api(client)
+        finally:
+            client._http.close()
+
+    def _connect(self, base_url: str | None, token: TokenGiver | None, transport: httpx.BaseTransport | None) -> None:
+        import httpx
+
+        where = base_url or os.environ.get(URL_VARIABLE, "")
+        if not where:
+            raise BadInput("remote.no_url", variable=URL_VARIABLE)
+        self._token: TokenGiver = token or HubToken()
+        self._http = httpx.Client(
+            base_url=where.rstrip("/") + "/api/v1",
+            transport=transport,
+            timeout=httpx.Timeout(_SILENCE_S, connect=_CONNECT_S),
+            headers={"User-Agent": "datapilot-notebook"},
+        )
+
     # ── the protocol ──────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def name(self) -> str:
         """What the source is called."""
         return self._name
+
+    @property
+    def source_id(self) -> str:
+        """The source's id."""
+        return self._source_id
 
     @property
     def dialect(self) -> Dialect:

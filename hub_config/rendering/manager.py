@@ -12,7 +12,7 @@ from hub_config.errors import NotFound, PlatformUnavailable
 from hub_config.principal import Principal
 from hub_config.rendering.hub_servers import HubServers
 from hub_config.rendering.jobs import Failure, Job, Jobs
-from hub_config.rendering.markup import cleaned, places
+from hub_config.rendering.markup import cleaned, links_of, places
 from hub_config.rendering.notebook import notebook_of
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Renderings:
     def page(self, grant: str, markup: str) -> None:
         """Take the page: cleaned, with places for tiles that this service ran for it and no others."""
         job = self.jobs.of_grant(grant)
-        clean = cleaned(markup[:MARKUP_CHARACTERS])
+        clean = cleaned(markup[:MARKUP_CHARACTERS], links=links_of(job.notebook))
         kept = {tile: job.outcomes[tile] for tile in places(clean) if tile in job.outcomes}
         self.jobs.end(job, "ready", markup=clean, outcomes=kept, done=job.of)
         self._leave(job)
