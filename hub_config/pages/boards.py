@@ -13,6 +13,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -36,6 +37,7 @@ _PLACE = re.compile(r'<section\b[^>]*\bdata-tile="([0-9a-f]{32})"[^>]*>\s*</sect
 _FIRST_TITLE = re.compile(r'\A\s*<section class="dp-text">\s*<h1>(.*?)</h1>\s*(?=<|\Z)', re.DOTALL)
 _EMPTY_TEXT = re.compile(r'<section class="dp-text">\s*</section>')
 MOST_BYTES = 48 * 1024 * 1024
+_ABOUT_S, _MOST_ABOUTS = 60.0, 500
 
 Key = tuple[bytes, Language, bool]
 
@@ -111,6 +113,38 @@ class Boards:
     def size(self) -> int:
         """About how many bytes are kept."""
         return self._size
+
+
+@dataclass(frozen=True)
+class About:
+    """What a page shows of a dashboard that is the same for everybody who may open it."""
+
+    workspace: str | None
+    published_at: datetime
+    filters: list[dict[str, Any]]
+
+
+class Abouts:
+    """Those of this process, each for a minute: names change seldom, and what is chosen is looked at anew in any case."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[str, str, int, Language], tuple[float, About]] = OrderedDict()
+
+    def get(self, key: tuple[str, str, int, Language], make: Callable[[], About]) -> About:
+        """Return what is known of a version (tenant, dashboard, number, language), asked again after a minute."""
+        with self._lock:
+            found = self._kept.get(key)
+        if found is not None and self._clock() - found[0] < _ABOUT_S:
+            return found[1]
+        made = make()
+        with self._lock:
+            self._kept[key] = (self._clock(), made)
+            self._kept.move_to_end(key)
+            while len(self._kept) > _MOST_ABOUTS:
+                self._kept.popitem(last=False)
+        return made
 
 
 def key_of(snapshot: Snapshot, tenant_id: str, language: Language, *, author: bool) -> Key:

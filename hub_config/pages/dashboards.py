@@ -44,7 +44,6 @@ from hub_config.queries.renderings import MEDIA_TYPES, Format, formatter_of, ren
 from hub_config.snapshots import why
 
 if TYPE_CHECKING:
-    from hub_config.content.dashboards import Shown
     from hub_config.snapshots import Snapshot
 
 _ID = re.compile("[0-9a-f]{32}")
@@ -57,17 +56,16 @@ class _Found:
     """A dashboard as this person may see it; ``board`` None: nothing was made ahead for their rights yet."""
 
     published: Published
-    shown: Shown
+    about: boards.About
     snapshot: Snapshot | None
     board: boards.Board | None
-    filters: list[dict[str, Any]]
+    plotly: str | None
 
 
 async def dashboard(visit: Visit) -> Response:
     """Show it as it was made ahead; without that, its script fetches the figures."""
     found: _Found = await run(_found, visit)
-    plotly = await anyio.to_thread.run_sync(static.plotly_version)
-    board, snapshot, published = found.board, found.snapshot, found.published
+    board, snapshot, published, plotly = found.board, found.snapshot, found.published, found.plotly
     if board is None:
         entries = sorted(published.content["tiles"], key=lambda tile: int(tile.get("position", 0)))
         cards = [
@@ -81,15 +79,15 @@ async def dashboard(visit: Visit) -> Response:
         connects=True,
         current="dashboard",
         board=published,
-        workspace=found.shown.workspace,
-        published_at=found.shown.published_at,
+        workspace=found.about.workspace,
+        published_at=found.about.published_at,
         made_at=snapshot.made_at if snapshot is not None else None,
         made=_made(snapshot),
         notes=_notes(found),
         body=body,
         data=data,
         charts=board is None or '"chart"' in board.data,
-        filters=found.filters,
+        filters=found.about.filters,
         interactive=published.content.get("mode") == "interactive",
         plotly=f"{visit.pages.render.url('/static/' + static.PLOTLY)}?v={plotly}" if plotly is not None else "",
     )
@@ -118,7 +116,8 @@ def _found(visit: Visit) -> _Found:
     """Read everything that a page needs, in one thread."""
     principal, platform, pages = visit.person.principal, visit.platform, visit.pages
     published: Published = platform.content.publishing.published(principal, _dashboard_id(visit))
-    shown = platform.content.dashboards.shown(principal, published.dashboard_id)
+    key = (principal.tenant_id, published.dashboard_id, published.number, current_language())
+    about = pages.abouts.get(key, lambda: _about(visit, published))
     snapshot = platform.content.snapshots.of(principal, published)
     board = None
     if snapshot is not None:
@@ -128,7 +127,12 @@ def _found(visit: Visit) -> _Found:
             boards.key_of(snapshot, principal.tenant_id, current_language(), author=author),
             lambda: boards.board_of(snapshot, content, _grounds(visit), pages.render, author=author),
         )
-    return _Found(published, shown, snapshot, board, _filters(visit, published))
+    return _Found(published, about, snapshot, board, static.plotly_version())
+
+
+def _about(visit: Visit, published: Published) -> boards.About:
+    shown = visit.platform.content.dashboards.shown(visit.person.principal, published.dashboard_id)
+    return boards.About(shown.workspace, shown.published_at, _filters(visit, published))
 
 
 def _grounds(visit: Visit) -> Any:

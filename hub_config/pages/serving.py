@@ -28,7 +28,7 @@ from hub_config.api.errors import fault_of
 from hub_config.data_sources.storage import Upload
 from hub_config.errors import Forbidden, NotFound, PlatformUnavailable, TooLarge, TooMany, Unauthenticated, status_of
 from hub_config.pages import forms
-from hub_config.pages.boards import Boards
+from hub_config.pages.boards import Abouts, Boards
 from hub_config.pages.cookies import DOOR_SECONDS, Cookies, given
 from hub_config.pages.rendering import Renderer
 from hub_config.people.page_sessions import Visitor
@@ -48,6 +48,7 @@ class Pages:
     cookies: Cookies
     render: Renderer
     boards: Boards = field(default_factory=Boards)
+    abouts: Abouts = field(default_factory=Abouts)
 
 
 @dataclass
