@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from datapilot_kernel.errors import DataPilotError, LayerProblem
+from datapilot_kernel.errors import DataPilotError, LayerProblem, SourceProblem
 from datapilot_kernel.messages import text
 from datapilot_kernel.semantic import Layer
 from hub_config.data_sources.layer_drafts import Working
@@ -37,6 +37,8 @@ async def begin(visit: Visit) -> Response:
         await run(_drafts(visit).begin, visit.person.principal, source.id, seen=visit.form.get("seen", ""))
     except Conflict:
         return visit.go(HERE.format(source_id=source.id))  # somebody was quicker: there it is
+    except SourceProblem as problem:
+        return await _overview(visit, status=status_of(problem), problem=problem.message)
     return visit.go(f"{HERE.format(source_id=source.id)}?done=begun")
 
 
@@ -143,8 +145,8 @@ async def accept(visit: Visit) -> Response:
     except LayerProblem as problem:
         findings = layer_editing.marked(problem.values.get("findings", ()), found.text)
         return await _version(visit, status=422, problem=text("layer_pages.not_acceptable"), findings=findings)
-    except Conflict as error:
-        return await _version(visit, status=409, problem=error.message)
+    except (Conflict, SourceProblem) as error:
+        return await _version(visit, status=status_of(error), problem=error.message)
     return visit.go(f"{HERE.format(source_id=source.id)}?done={'restored' if again else 'accepted'}")
 
 
