@@ -217,7 +217,9 @@ def _doubts_of_files(sources: DataSources, known: Known) -> tuple[str, ...]:
             if column["overridden"]:
                 continue
             name = column["header"] or column["name"]
-            found += [text("data_sources.column_doubt", column=name, file=where, why=doubt) for doubt in column["doubts"]]
+            if column["type"] != "text":  # kept as text nothing is lost, and nothing is to be looked at
+                why = column["doubts"]
+                found += [text("data_sources.column_doubt", column=name, file=where, why=one) for one in why]
             if column["bad_cell_count"]:
                 cells = text("data_sources.bad_cells", count=column["bad_cell_count"])
                 found.append(text("data_sources.column_doubt", column=name, file=where, why=cells))

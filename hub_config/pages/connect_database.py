@@ -337,7 +337,6 @@ async def _shown(visit: Visit, draft: DatabaseDraft, view: SourceView | None, *,
     testing = attempt is not None and not attempt.ended
     return visit.page(
         "connect_database.html",
-        status=422 if draft.problems else 200,
         connects=testing,
         current="connect",
         draft=draft,

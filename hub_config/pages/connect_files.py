@@ -356,7 +356,6 @@ async def _shown(visit: Visit, draft: FilesDraft, view: SourceView | None) -> Re
     files = [_file(draft, number, upload_id) for number, upload_id in enumerate(draft.uploads)]
     return visit.page(
         "connect_files.html",
-        status=422 if draft.problem else 200,
         connects=True,
         current="connect",
         draft=draft,
