@@ -12,7 +12,7 @@ import pytest
 
 from datapilot_kernel.demo.loader import layer_path, load_tenant, tenants
 from hub_config.errors import Conflict, NotFound
-from tests.pages_support import Browser, field
+from tests.pages_support import field
 from tests.platform_support import World
 from tests.platform_world import owned_database
 from tests.questions_support import add_database, add_files, asking_world
@@ -25,34 +25,52 @@ LAYER = layer_path(LUMIERE).read_text(encoding="utf-8")
 REVENUE = "chiffre d'affaires par canal de vente en 2025"
 
 
+class Shop:
+    """A world with the demo's company in PostgreSQL and its own layer in force."""
+
+    def __init__(self, world: World, url: str) -> None:
+        self.world = world
+        self.source = add_database(world, url, name="Maison Lumière")
+        self.here = f"/sources/{self.source}/couche"
+        self.browser = _browser(world)
+        page = self.browser.get(self.here)
+        assert "premier brouillon est prêt" in self.browser.send(f"{self.here}/debut", seen=field(page, "seen")).text
+        assert "est enregistré" in _saved(self.browser, self.source, LAYER).text
+        assert "Cette version est en vigueur" in _accepted(self.browser, self.source).text
+
+
 @pytest.fixture(scope="module")
-def shop(postgres: Server) -> str:
+def shop(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     url = postgres.new_database("lumiere")
     load_tenant(LUMIERE, url, today=date(2026, 6, 17))
-    return url
+    with asking_world(tmp_path_factory.mktemp("layers")) as world:
+        yield Shop(world, url)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    with asking_world(tmp_path) as made:
-        yield made
+def test_a_row_filter_tried_with_somebodys_attribute(shop: Shop) -> None:
+    browser, here = shop.browser, shop.here
+    path = f"{here}/tables/commandes"
+    fields = _fields(browser.get(path)) | {"f:row_filter": "canal = {canal}", "question": REVENUE, "a:canal": "WEB"}
+    page = browser.send(path, action="try", **fields)
+    draft, in_force = page.text[page.text.index('id="essai"') :].split("Avec la version en vigueur")
+    assert "site internet" in draft
+    assert "téléphone" not in draft
+    assert "téléphone" in in_force
+    assert "Exploratoire" in draft
+    assert "Gouverné" in in_force
+    assert "site internet" in _cells(page)
 
 
-def _in_force(world: World, shop: str) -> tuple[Browser, str, str]:
-    """The demo's own layer, in force: the browser of its administrator, the source, where its pages are."""
-    source = add_database(world, shop, name="Maison Lumière")
-    browser = _browser(world)
-    here = f"/sources/{source}/couche"
-    page = browser.get(here)
-    browser.send(f"{here}/debut", seen=field(page, "seen"))
-    assert "est enregistré" in _saved(browser, source, LAYER).text
-    page = _accepted(browser, source)
-    assert "Cette version est en vigueur" in page.text
-    return browser, source, here
+def test_another_company_and_a_reader_see_nothing(shop: Shop) -> None:
+    foreign, reader = _browser(shop.world, "administrator", "t2"), _browser(shop.world, "viewer")
+    for path in ("", "/yaml", "/versions", "/tables/commandes"):
+        assert foreign.get(f"{shop.here}{path}").status_code == 404
+        assert reader.get(f"{shop.here}{path}").status_code == 403
+    assert _browser(shop.world, "analyst").get(shop.here).status_code == 200
 
 
-def test_a_measure_renamed_tried_kept_and_taken_back(world: World, shop: str) -> None:
-    browser, source, here = _in_force(world, shop)
+def test_a_measure_renamed_tried_kept_and_taken_back(shop: Shop) -> None:
+    world, browser, source, here = shop.world, shop.browser, shop.source, shop.here
     path = f"{here}/tables/lignes_commande/mesures/ca"
     fields = _fields(browser.get(path)) | {"f:label": "activité encaissée", "question": "activité encaissée en 2025"}
     page = browser.send(path, action="try", **fields)
@@ -72,20 +90,6 @@ def test_a_measure_renamed_tried_kept_and_taken_back(world: World, shop: str) ->
     former = f"{here}/versions/{first.id}"
     assert "de nouveau en vigueur" in browser.send(f"{former}/accepter", seen=field(browser.get(former), "seen")).text
     assert world.platform.sources.layers.in_force(world.principal("analyst"), source).id == first.id
-
-
-def test_a_row_filter_tried_with_somebodys_attribute(world: World, shop: str) -> None:
-    browser, _, here = _in_force(world, shop)
-    path = f"{here}/tables/commandes"
-    fields = _fields(browser.get(path)) | {"f:row_filter": "canal = {canal}", "question": REVENUE, "a:canal": "WEB"}
-    page = browser.send(path, action="try", **fields)
-    draft, in_force = page.text[page.text.index('id="essai"') :].split("Avec la version en vigueur")
-    assert "site internet" in draft
-    assert "téléphone" not in draft
-    assert "téléphone" in in_force
-    assert "Exploratoire" in draft
-    assert "Gouverné" in in_force
-    assert "site internet" in _cells(page)
 
 
 def test_of_two_who_save_at_the_same_moment_one_is_told(tmp_path: Path, postgres: Server) -> None:
@@ -112,12 +116,3 @@ def test_of_two_who_save_at_the_same_moment_one_is_told(tmp_path: Path, postgres
             drafts.working(world.principal("administrator", "t2"), source)
         with pytest.raises(NotFound):
             drafts.version(world.principal("administrator", "t2"), source, kept[0].id)
-
-
-def test_another_company_and_a_notebooks_reader_see_nothing(world: World, shop: str) -> None:
-    _, source, here = _in_force(world, shop)
-    for path in ("", "/yaml", "/versions", "/tables/commandes"):
-        assert _browser(world, "administrator", "t2").get(f"{here}{path}").status_code == 404
-        assert _browser(world, "viewer").get(f"{here}{path}").status_code == 403
-    assert _browser(world, "analyst").get(here).status_code == 200
-    assert source in here
