@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     if checked.secrets:
         return _ended(args, checked, None)
     with _signed_in(args) as (server, token), RemoteClient.api(base_url=server, token=token) as api:
-        dashboard = _dashboard(api.get("/dashboards/publishable"), args.dashboard) if args.dashboard else None
+        possible = api.get("/dashboards/publishable")  # who is not signed in, or may not ask, hears it here
+        dashboard = _dashboard(possible, args.dashboard) if args.dashboard else None
         note(text("publish.asking"))
         ask_all(checked, lambda name: RemoteClient(name, base_url=server, token=token), _tell)
         if not args.no_run and args.server is None and checked.has_code:

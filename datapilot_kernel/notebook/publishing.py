@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datapilot_kernel.errors import BadInput
+from datapilot_kernel.errors import BadInput, SourceProblem
 from datapilot_kernel.messages import text
 from datapilot_kernel.notebook import options as opt
 from datapilot_kernel.notebook.cells import Written, written_in
@@ -179,6 +179,8 @@ def _ask(
         if magic.fresh or name not in talks:
             talks[name] = client.new_conversation()
         outcome = client.ask(magic.text, conversation=talks[name])
+    except SourceProblem:
+        raise  # the API is away: nothing was said about this question
     except BadInput as error:
         checked.left.append(Left(cell + 1, magic.text, error.message))
         return

@@ -23,6 +23,7 @@ from tests.platform_support import PASSWORD, World, make_world
 from tests.rendering_hub import TOKEN, RenderingHub, rendering_hub
 from tests.served import Service, finished
 from tests.unit.platform.test_content import CSV, PLAN
+from tests.unit.platform.test_semantic_layers_api import _with
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -92,9 +93,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             assert finished(admin, source, made["job_id"])["status"] == "done"
             layer = admin.get("/semantic-layers/draft", params={"source_id": source})
             assert layer.status_code == 200, layer.text
-            text = layer.json()["text"].replace(
-                "    label: Vente", '    row_filter: "region = {region}"\n    label: Vente', 1
-            )
+            text = _with(layer.json()["text"], row_filter='"region = {region}"')
             saved = admin.post("/semantic-layers", json={"source_id": source, "text": text})
             accepted = admin.post(f"/semantic-layers/{saved.json()['layer']['id']}/accept")
             assert accepted.status_code == 200, (saved.text, accepted.text)
