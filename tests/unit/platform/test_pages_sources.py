@@ -254,7 +254,7 @@ def test_no_file_is_kept_of_another_pages_form(world: World, analyst: Browser) -
 
 def test_a_multipart_form_is_taken_nowhere_else(world: World, administrator: Browser) -> None:
     for page in TABLE:
-        if page.method == "POST" and page.permission is not None and not page.uploads:
+        if page.method == "POST" and page.permission is not None and not page.uploads and page.reader is None:
             path = re.sub(r"{\w+}", "0" * 32, page.path)
             assert upload(administrator, path, ("a.csv", CSV), follow=False).status_code == 403, page.path
 
