@@ -9,6 +9,7 @@ import nbformat
 from tests.e2e import servers
 from tests.e2e.lab_panel import CSV, DROP, MARKS, Panel
 from tests.lab_world import LabWorld
+from tests.served import finished
 
 pytestmark = MARKS
 
@@ -63,9 +64,8 @@ def test_a_notebook_is_checked_and_its_publication_asked_for(panel: Panel, world
     secret = "postgresql://lecteur:s3cr3t-42@base.example/ventes"
     first = ['%datapilot source "Maison Lumière"', "%ask chiffre d'affaires par région"]
     write("avec_secret.ipynb", [*first, f"url = '{secret}'"])
-    write(
-        "ventes.ipynb", [*first, "%ask et par canal ?", "%%sql\nSELECT count(*) AS n FROM clients", "%ask meilleurs clients"]
-    )
+    cells = [*first, "%ask et par canal ?", "%%sql\nSELECT count(*) AS n FROM clients", "%ask meilleurs clients"]
+    write("ventes.ipynb", cells)
     write("casse.ipynb", [*first[:1], "1 / 0", first[1]])
 
     page = panel.open("/tree/avec_secret.ipynb").page
@@ -88,50 +88,136 @@ def test_a_notebook_is_checked_and_its_publication_asked_for(panel: Panel, world
     panel.open("/tree/ventes.ipynb")
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     # An answer of the chat, pinned, comes with the notebook's.
-    page.locator(".dp-Source").select_option(label="Maison Lumière")
-    page.wait_for_selector(".dp-Suggestions, .dp-Turn")
-    page.locator(".dp-Composer-text").fill("nombre de clients par région")
-    page.keyboard.press("Enter")
-    turn = panel.settled()
-    turn.locator(".dp-Views button", has_text="Épingler").click()
-    turn.locator(".dp-Views button[aria-pressed=true]", has_text="Épinglée").wait_for()
+    panel.choose("Maison Lumière")
+    turn = panel.ask("nombre de clients par région")
+    panel.pin(turn, "Pour un nouveau tableau de bord")
+    turn.locator(".dp-Pin > button", has_text="Épinglée").wait_for()
     panel.tab("Publier")
     go.click()
     page.locator(".dp-Findings .dp-mod-good", has_text="de haut en bas").wait_for(timeout=90_000)
     left = page.locator(".dp-Findings .dp-mod-left").all_inner_texts()
     assert all(any(why in one for one in left) for why in ("SQL", "précision")), left
-    assert page.locator(".dp-Tiles li").count() == 3
+    assert page.locator(".dp-Tiles li .dp-Tag").all_inner_texts() == ["Gouverné"] * 3
     page.locator(".dp-Request .dp-Field input").fill("Ventes de la maison")
-    page.locator(".dp-Request fieldset label", has_text="région").first.locator("input").check()
+    for filtered in ("Période", "région"):
+        page.locator(".dp-Request fieldset label", has_text=filtered).first.locator("input").check()
+    page.locator(".dp-Request fieldset label", has_text="Page interactive").locator("input").check()
     panel.shot("publish")
     panel.check()
     page.locator(".dp-Request button[type=submit]").click()
     page.locator(".dp-mod-sent", has_text="Ventes de la maison").wait_for()
-    assert page.locator(".dp-mod-sent a").get_attribute("href") == world.service.address
     panel.shot("publish_sent")
     asked = world.api("administrator").get("/dashboards/publication-requests").json()["items"]
     assert [one["name"] for one in asked] == ["Ventes de la maison"]
+    assert page.locator(".dp-mod-sent a").get_attribute("href").endswith(f"/publications/{asked[0]['id']}")
     content = asked[0]["content"]
-    assert [t["question"] for t in content["tiles"]] == [
-        "chiffre d'affaires par région", "et par canal ?", "nombre de clients par région",
+    assert [(t["question"], t["cell"]) for t in content["tiles"]] == [
+        ("chiffre d'affaires par région", 1), ("et par canal ?", 2), ("nombre de clients par région", None),
     ]  # fmt: skip
-    assert [one["values"] for one in content["filters"]] == [None]
+    assert [(one["kind"], one["values"]) for one in content["filters"]] == [("period", None), ("values", None)]
+    # The notebook is sent as its author wrote it, and nothing of what it shows.
+    assert [cell["source"] for cell in content["notebook"]["cells"]] == cells
+    assert [cell["outputs"] for cell in content["notebook"]["cells"]] == [[]] * len(cells)
+    assert content["mode"] == "interactive"
     # The plan of the follow-up is whole: it is run without the conversation.
     assert content["tiles"][1]["plan"]["measures"] == content["tiles"][0]["plan"]["measures"]
-    # An administrator accepts it; a tile runs.
+    # The request says what became of it, when one comes back from the page where it is decided.
+    mine = page.locator(".dp-Mine li", has_text="Ventes de la maison")
+    assert mine.locator(".dp-Tag").inner_text() == "En attente"
     api = world.api("administrator")
     made = api.post(
         f"/dashboards/publication-requests/{asked[0]['id']}/decision", json={"accept": True, "exploratory": True}
     ).json()
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    mine.locator(".dp-Tag", has_text="Publié").wait_for()
+    assert mine.locator("a").get_attribute("href").endswith(f"/tableaux/{made['dashboard_id']}")
     tile = api.get(f"/dashboards/{made['dashboard_id']}/published").json()["tiles"][1]
     shown = api.post(f"/dashboards/{made['dashboard_id']}/tiles/{tile['id']}/data", json={"filters": {}}).json()
     assert shown["outcome"] == "answer", shown
     assert shown["row_count"] > 1
+    # Another answer is pinned to it at once: asked for, decided where the first was; refused, it says why.
+    panel.tab("Discussion")
+    turn = panel.ask("nombre de commandes par région")
+    panel.pin(turn, "Ajouter à «\u00a0Ventes de la maison\u00a0»")
+    turn.locator("[role=status] a", has_text="Voir la demande").wait_for()
+    added = api.get("/dashboards/publication-requests", params={"status": "requested"}).json()["items"]
+    assert [(one["dashboard_id"], len(one["content"]["tiles"])) for one in added] == [(made["dashboard_id"], 1)]
+    api.post(f"/dashboards/publication-requests/{added[0]['id']}/decision", json={"accept": False, "reason": "Déjà montré."})
+    panel.tab("Publier")
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    refused = page.locator(".dp-Mine li").first
+    refused.locator(".dp-Tag", has_text="Refusé").wait_for()
+    assert "Déjà montré." in refused.inner_text()
+    panel.shot("publish_mine")
+    panel.check()
     # The notebook itself is as it was: nothing ran in it, no kernel is left over.
     untouched = nbformat.read(world.notebooks / "ventes.ipynb", as_version=4)
     assert all(not cell.outputs for cell in untouched.cells)
     sessions = json.loads(page.evaluate("async url => (await fetch(url)).text()", f"{world.base_url}/api/sessions"))
     assert not [one["path"] for one in sessions if ".datapilot-" in one["path"]]
+
+
+def test_a_workbook_of_several_sheets_joins_a_source_of_a_workspace(panel: Panel, world: LabWorld) -> None:
+    api = world.api("administrator")
+    workspace = api.post("/workspaces", json={"name": "Direction"}).json()["id"]
+    api.put(f"/workspaces/{workspace}/members", json={"user_ids": [world.world.user_id("analyst")]})
+    sent = api.post(
+        "/data-sources/upload", content="agence;solde\nLyon;12,5\nBrest;8,0\n", headers={"X-File-Name": "soldes.csv"}
+    )
+    made = api.post(
+        "/data-sources/from-files", json={"name": "Comptes", "workspace_id": workspace, "uploads": [sent.json()["id"]]}
+    ).json()
+    assert finished(api, made["source"]["id"], made["job_id"])["status"] == "done"
+
+    page = panel.open().page
+    # The picker says whose a source is.
+    assert page.locator(".dp-Source optgroup").evaluate_all("all => all.map(one => one.label)") == [
+        "Toute l’entreprise",
+        "Direction",
+    ]
+    assert page.locator(".dp-Source optgroup[label=Direction] option").all_inner_texts() == ["Comptes"]
+    panel.choose("Comptes")
+    panel.tab("Données")
+    page.wait_for_selector(".dp-TableView")
+    assert page.locator(".dp-TableView").count() == 1
+    page.evaluate(DROP, {"name": "budget.xlsx", "bytes": list(_workbook())})
+    page.wait_for_function("document.querySelectorAll('.dp-FileView').length === 2")
+    panel.shot("workbook")
+    panel.check()
+    # A sheet is left out, and taken back.
+    sheet = page.locator(".dp-Incoming fieldset label", has_text="Février").locator("input")
+    sheet.uncheck()
+    page.wait_for_function("document.querySelectorAll('.dp-FileView').length === 1")
+    sheet.check()
+    page.wait_for_function("document.querySelectorAll('.dp-FileView').length === 2")
+    page.locator(".dp-Keep label", has_text="Conserver dans").locator("select").select_option(label="Comptes")
+    page.locator(".dp-Keep .dp-Go").click()
+    page.wait_for_selector(".dp-Said", timeout=60_000)
+    page.wait_for_function("document.querySelectorAll('.dp-TableView').length === 3")
+    assert page.locator(".dp-Data-source").evaluate("s => s.selectedOptions[0].text") == "Comptes"
+    january = page.locator(".dp-TableView", has_text="Janvier")
+    january.locator(".dp-TableView-head").click()
+    january.locator(".dp-Suggestions button", has_text="région").first.click()
+    turn = panel.settled()
+    assert "1\u202f200,50" in turn.inner_text()
+    panel.shot("workbook_answer")
+
+
+def _workbook() -> bytes:
+    import io
+
+    import xlsxwriter
+
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out) as book:
+        for name, rows in {
+            "Janvier": (("Bretagne", 1200.5), ("Corse", 80)),
+            "Février": (("Bretagne", 900), ("Corse", 130.25)),
+        }.items():
+            sheet = book.add_worksheet(name)
+            for y, row in enumerate((("Région", "Montant"), *rows)):
+                sheet.write_row(y, 0, row)
+    return out.getvalue()
 
 
 def test_history_is_searched_asked_again_and_opened_again(panel: Panel, world: LabWorld) -> None:

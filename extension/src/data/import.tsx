@@ -141,6 +141,8 @@ export function Import(props: {
         void sources.refresh();
         return;
       }
+      // What is known of a source that was there before is not true any more: it is read again, with the tables that came.
+      await client.json(`sources/${made.source.id}`, { query: { fresh: 1 }, timeoutMs: 150_000, signal: whole.current.signal });
       await sources.refresh();
       props.onKept(made.source.id);
     } catch (error) {

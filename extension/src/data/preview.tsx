@@ -19,7 +19,8 @@ export function Preview(props: IPreviewProps & { understood: Understood }): JSX.
   const { trans } = datapilot;
   // The sheets as they were first read: one that is left out can be taken back.
   const [all] = React.useState(() => sheetsOf(understood.files));
-  const read = sheetsOf(understood.files);
+  // What was decided shows at once, also while the file is read again.
+  const wanted = decision.sheets ?? all;
   return (
     <div className="dp-Preview" aria-busy={busy}>
       {all.length > 1 ? (
@@ -29,7 +30,7 @@ export function Preview(props: IPreviewProps & { understood: Understood }): JSX.
             <label key={sheet}>
               <input
                 type="checkbox"
-                checked={read.includes(sheet)}
+                checked={wanted.includes(sheet)}
                 onChange={event => {
                   const changed = withSheet(decision, all, sheet, event.target.checked);
                   if (changed) {
