@@ -69,6 +69,13 @@ def republish(world: HubWorld, dashboard: str, content: dict[str, Any], *, cell:
         row.published_version_id = version.id
 
 
+def started(world: HubWorld) -> dict[str, str]:
+    """The grants of the processes that the hub has begun, by their hub users."""
+    users = world.hub_api("GET", "users").json()
+    found = [user for user in users if user["name"].startswith("rendu-") and user["servers"]]
+    return {user["name"]: str(user["servers"][""]["user_options"]["grant"]) for user in found}
+
+
 class Opened:
     """What one browser has open, without a script: its page, its messages."""
 
@@ -77,6 +84,7 @@ class Opened:
         self.here = f"/services/datapilot/tableaux/{dashboard}/interactif"
         self.after = 0
         self.csrf = ""
+        self.name = self.grant = ""
 
     def page(self) -> httpx.Response:
         page = self.browser.get(self.here)
@@ -95,8 +103,10 @@ class Opened:
 
     def begin(self, seconds: float = 120) -> Opened:
         self.page()
+        known = started(self.world)
         answer = self.post()
         assert answer.status_code == 303, (answer.status_code, answer.text[:2000])
+        self.name, self.grant = next((n, g) for n, g in started(self.world).items() if n not in known)
         until(
             lambda: self.state() not in ("starting", "running"),
             seconds,
@@ -131,7 +141,9 @@ class Opened:
 def frame(kind: str, content: dict[str, Any], *, channel: str = "shell", **header: Any) -> str:
     """A message as JupyterLab's script writes it."""
     made = {"msg_id": uuid.uuid4().hex, "session": "page", "username": "", "version": "5.3", "msg_type": kind} | header
-    return json.dumps({"header": made, "parent_header": {}, "metadata": {}, "content": content, "channel": channel})
+    return json.dumps(
+        {"header": made, "parent_header": {}, "metadata": {"version": "1.0.0"}, "content": content, "channel": channel}
+    )
 
 
 __all__ = ["Opened", "client", "frame", "interactive", "notebook", "republish"]

@@ -358,8 +358,8 @@ class Interactives:
             if not self.people.page_sessions.lives(tenant_id, sitting.session_id):
                 return "rights"
             principal = self.people.as_now(sitting.principal)
-            if principal.role != sitting.principal.role:
-                return "rights"
+            if (principal.role, principal.attributes) != (sitting.principal.role, sitting.principal.attributes):
+                return "rights"  # what the kernel holds was fetched with those of before
             number = self._publishing.published(principal, sitting.dashboard_id).number
         except PlatformUnavailable:
             return None

