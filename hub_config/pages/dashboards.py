@@ -31,6 +31,7 @@ from datapilot_kernel.answers.formats import Formatter
 from datapilot_kernel.engine.outcome import Answer
 from datapilot_kernel.errors import BadInput, DataPilotError, Fault
 from datapilot_kernel.messages import current_language, has_text, text
+from hub_config.access import permitted
 from hub_config.api.ai import ask, dumps, stopped_when_gone
 from hub_config.content.drilling import cells_of, steps_of
 from hub_config.content.publishing import Published
@@ -60,6 +61,7 @@ class _Found:
     snapshot: Snapshot | None
     board: boards.Board | None
     plotly: str | None
+    edits: bool = False
 
 
 async def dashboard(visit: Visit) -> Response:
@@ -88,6 +90,7 @@ async def dashboard(visit: Visit) -> Response:
         data=data,
         charts=board is None or '"chart"' in board.data,
         filters=found.about.filters,
+        edits=found.edits,
         interactive=published.content.get("mode") == "interactive",
         plotly=f"{visit.pages.render.url('/static/' + static.PLOTLY)}?v={plotly}" if plotly is not None else "",
     )
@@ -127,7 +130,19 @@ def _found(visit: Visit) -> _Found:
             boards.key_of(snapshot, principal.tenant_id, current_language(), author=author),
             lambda: boards.board_of(snapshot, content, _grounds(visit), pages.render, author=author),
         )
-    return _Found(published, about, snapshot, board, static.plotly_version())
+    return _Found(published, about, snapshot, board, static.plotly_version(), _edits(visit, published))
+
+
+def _edits(visit: Visit, published: Published) -> bool:
+    """Tell whether the person edits this dashboard: they are led to its versions, where the author's own errors are."""
+    principal = visit.person.principal
+    if not permitted(principal, "dashboards.write"):
+        return False
+    try:
+        visit.platform.content.dashboards.rights(principal, published.dashboard_id)
+    except NotFound:
+        return False
+    return True
 
 
 def _about(visit: Visit, published: Published) -> boards.About:

@@ -130,6 +130,8 @@ def test_statements_and_sources_are_for_authors(world: World) -> None:
         assert hidden not in viewers.text, hidden
     assert "SUM(" in analysts.text
     assert "Ventes du siège" in analysts.text
+    assert f'href="{board.path}/versions"' in analysts.text
+    assert "/versions" not in viewers.text
     assert board.source not in analysts.text
 
 
