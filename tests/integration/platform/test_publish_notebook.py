@@ -18,6 +18,10 @@ import nbformat
 import pytest
 from sqlalchemy import select
 
+from datapilot_kernel.cli import main
+from datapilot_kernel.errors import BadInput
+from datapilot_kernel.notebook.hub_token import HubToken
+from datapilot_kernel.notebook.publishing import read_notebook, run_through
 from hub_config.database import RefreshToken
 from tests.platform_support import PASSWORD, World, make_world
 from tests.rendering_hub import TOKEN, RenderingHub, rendering_hub
@@ -83,7 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             for region in ("Nord", "Sud")
         }
         # Signing out ends a person's tokens everywhere: the command has a person of its own.
-        world.add_user("t1", "auteur@t1.example", "analyst")
+        world.add_user("t1", "auteur@t1.example", "analyst", attributes={"region": "Nord"})
         with Service(world.settings) as service:
             hub.api_url = service.address
             admin = service.client(world.headers("administrator"))
@@ -239,15 +243,6 @@ display(Markdown("REACHED " + " ".join(sorted(str(v) for v in tried.values()))))
 """
 
 
-def test_the_grant_opens_the_versions_tiles_and_nothing_else(place: Place) -> None:
-    code = REACHES % {"source": place.source, "other": "f" * 32}
-    shown = place.page(place.published(("code", "%ask CA par région"), ("code", code)), "Nord")
-    assert shown["state"] == "ready", shown
-    reached = shown["markup"].split("REACHED ")[1].split("</p>")[0].split()
-    assert len(reached) == 10
-    assert set(reached) <= {"401", "403", "404"}, reached
-
-
 SENDS = """
 from IPython.display import HTML, Javascript, Markdown, display
 rows = ca.df.to_csv(index=False)
@@ -260,12 +255,17 @@ display({"application/vnd.datapilot.tile+json": {"id": "f" * 32, "outcome": "ans
 """
 
 
-def test_nothing_of_a_page_carries_rows_away(place: Place) -> None:
+def test_code_that_means_ill_reaches_nothing_and_sends_nothing(place: Place) -> None:
+    """The grant opens the version's tiles and nothing else; nothing of a page carries rows away."""
     text = "Voir [la méthode](https://intranet.example/methode)."
-    dashboard = place.published(("markdown", text), ("code", "%ask -o ca CA par région"), ("code", SENDS))
-    shown = place.page(dashboard, "Nord")
+    reaches = REACHES % {"source": place.source, "other": "f" * 32}
+    cells = [("markdown", text), ("code", "%ask -o ca CA par région"), ("code", reaches), ("code", SENDS)]
+    shown = place.page(place.published(*cells), "Nord")
     assert shown["state"] == "ready", shown
     markup = shown["markup"]
+    reached = markup.split("REACHED ")[1].split("</p>")[0].split()
+    assert len(reached) == 10
+    assert set(reached) <= {"401", "403", "404"}, reached
     assert 'href="https://intranet.example/methode"' in markup, "what the author wrote for all to read stays"
     for lost in ("evil.example", "<img", "<script", "<form", "methode/", "fetch("):
         assert lost not in markup, (lost, markup)
@@ -281,7 +281,41 @@ def test_an_authors_error_is_the_authors_and_no_reader_reads_it(place: Place) ->
 
 def test_more_rows_than_a_page_gives_its_code_are_not_summed_in_part(place: Place, tmp_path: Path) -> None:
     from dashboards.rendering.tiles import TilePlace, _result
-    from datapilot_kernel.errors import BadInput
 
     with pytest.raises(BadInput):
         _result({"outcome": "answer", "row_count": 900, "rows": [[1]] * 500}, TilePlace("a", "answer"))
+
+
+def test_in_the_hub_the_notebooks_token_is_enough(
+    place: Place, saved: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It asks, by the exchange of the hub's token; and opens nothing that decides."""
+    user = place.world.add_user("t1", "notebook@t1.example", "analyst", attributes={"region": "Sud"})
+
+    def exchanged(token: HubToken, client: httpx.Client) -> None:
+        token._token = place.world.token_of(place.world.tenant_id(), user, "notebook")
+        token._until = token._clock() + 60
+
+    monkeypatch.setattr(HubToken, "_exchange", exchanged)
+    monkeypatch.setenv("DATAPILOT_API_URL", place.service.address)
+    assert main(["publish", str(saved), "--no-run", "--title", "Du notebook"]) == 0
+    printed = capsys.readouterr()
+    request_id = printed.out.strip().rpartition("/")[2]
+    asked = next(r for r in place.admin.get("/dashboards/publication-requests").json()["items"] if r["id"] == request_id)
+    assert (asked["name"], asked["requested_by"], asked["status"]) == ("Du notebook", user, "requested")
+    assert "987654" not in json.dumps(asked)
+    headers = {"Authorization": f"Bearer {place.world.token_of(place.world.tenant_id(), user, 'notebook')}"}
+    with place.service.client(headers) as notebook:
+        decision = notebook.post(f"/dashboards/publication-requests/{request_id}/decision", json={"accept": True})
+    assert decision.status_code == 403
+
+
+def test_a_notebook_is_run_from_top_to_bottom_and_says_where_it_fails(tmp_path: Path) -> None:
+    path = tmp_path / "essai.ipynb"
+    cells = [nbformat.v4.new_code_cell("x = 1"), nbformat.v4.new_markdown_cell("texte"), nbformat.v4.new_code_cell("x / 0")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    checked = read_notebook(path)
+    run_through(checked, kernel="python3", folder=tmp_path)
+    assert (checked.ran, checked.failed, checked.passed) == (True, (3, "division by zero"), False)
+    with pytest.raises(BadInput):
+        run_through(checked, kernel="no-such-kernel", folder=tmp_path)
