@@ -11,6 +11,12 @@
     home       where one lands, by role
     account    one's own name, password, sessions
     dashboards a published dashboard, its tiles one by one, their files; tiles: what a tile shows
+    team       people, what their attributes open; inviting: invitations; corners: workspaces and their members
+    spend      quotas, what is used and cost, the language model on or off
+    journal    the record in words, and as a file
+    approvals  what waits for an administrator's word: verified questions examined and tried, publication requests
+    organisation  name and mark, export, deletion
+    given      what a browser gave, made into what managers take
     rendering  templates, their headers, the style
 
 A page works without script. Two have one: the page of a mailed link moves its secret from behind the ``#`` into the form;
