@@ -123,6 +123,7 @@ class Platform:
     def begin_stopping(self) -> None:
         """Take no more questions: readiness says no from now on."""
         self._stopping = True
+        self.interactives.begin_stopping()
         self.queries.begin_stopping()
 
     def is_ready(self) -> bool:

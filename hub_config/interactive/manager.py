@@ -90,10 +90,14 @@ class Interactives:
         if self._keeper is not None:
             self._keeper.join(10.0)
             self._keeper = None
-        for sitting in self.sittings.live():
-            self._end(sitting, "stopped")
+        self.begin_stopping()
         self._clear()
         self._servers.close()
+
+    def begin_stopping(self) -> None:
+        """End all: requests that wait for a message return, and hold no stop up."""
+        for sitting in self.sittings.live():
+            self._end(sitting, "stopped")
 
     def forget(self, tenant_id: str) -> None:
         """Drop everything of a tenant that goes away."""
@@ -263,7 +267,7 @@ class Interactives:
         if sitting.state != "running":
             raise Conflict("interactive.opened_already")
         sitting.markup = markup
-        sitting.said_at = self.sittings.clock()
+        sitting.heard_at = sitting.said_at = self.sittings.clock()  # however long it took, its reader is given time to look
         sitting.state = "ready"
 
     def failure(self, grant: str, *, cell: int | None, trace: str) -> None:

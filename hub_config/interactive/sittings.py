@@ -24,7 +24,7 @@ Why = Literal["idle", "left", "closed", "rights", "version", "author", "lost", "
 
 _KEPT_S = 900.0
 _FROM_PAGE = {"most": 500, "most_bytes": 4_000_000}
-_TO_PAGE = {"most": 4_000, "most_bytes": 48_000_000}
+_TO_PAGE = {"most": 4_000, "most_bytes": 16_000_000}
 
 
 @dataclass

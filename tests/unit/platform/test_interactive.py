@@ -477,6 +477,24 @@ def test_without_a_hub_it_is_refused_in_a_sentence(tmp_path: Path) -> None:
         assert browser.send(_here(dashboard), follow=False).status_code == 404
 
 
+def test_a_stop_is_not_held_up_by_who_waits(world: World, hub: RenderingHub, open_one: str) -> None:
+    import threading
+    import time
+
+    _, process = _begin(world, hub, open_one)
+    answers: list[int] = []
+    began = time.monotonic()
+    asking = threading.Thread(target=lambda: answers.append(_grant(world, "GET", "/orders", process).status_code))
+    asking.start()
+    (sitting,) = world.platform.interactives.sittings.live()
+    wait_until(lambda: sitting.to_process._waiting, seconds=10)
+    world.platform.interactives.begin_stopping()
+    asking.join(10)
+    assert answers == [401]
+    assert time.monotonic() - began < 10
+    assert sitting.why == "stopped"
+
+
 def test_a_mailbox_says_what_was_lost() -> None:
     box = Mailbox(most=3, most_bytes=100)
     box.put(["a", "b"], [1, 1])
