@@ -124,6 +124,13 @@ def read_logo(caller: Caller, platform: ThePlatform) -> Response:
     return Response(found.body, media_type=found.media_type, headers=dict(HEADERS))
 
 
+@routes.delete("/logo", permission="tenant.manage", status_code=204, summary="Remove the organisation's logo")
+def remove_logo(caller: Caller, platform: ThePlatform) -> Response:
+    """Have none any more."""
+    platform.office.set_logo(caller, None)
+    return Response(status_code=204)
+
+
 @routes.put("/logo", permission="tenant.manage", status_code=204, summary="Set the organisation's logo")
 def set_logo(
     caller: Caller,
@@ -132,13 +139,6 @@ def set_logo(
 ) -> Response:
     """Take an image, known by its content."""
     platform.office.set_logo(caller, file)
-    return Response(status_code=204)
-
-
-@routes.delete("/logo", permission="tenant.manage", status_code=204, summary="Remove the organisation's logo")
-def remove_logo(caller: Caller, platform: ThePlatform) -> Response:
-    """Have none any more."""
-    platform.office.set_logo(caller, None)
     return Response(status_code=204)
 
 

@@ -23,6 +23,7 @@ from tests.platform_world import owned_database
 from tests.servers import Server
 from tests.unit.platform.test_content import PLAN
 from tests.unit.platform.test_data_sources_files import _done, _send
+from tests.unit.platform.test_logo import png
 from tests.unit.platform.test_semantic_layers_api import _draft, _save
 
 CSV = "Région;Montant HT\r\nSud;10,00\r\nNord;20,00\r\n".encode()
@@ -104,6 +105,10 @@ REQUESTS: dict[str, Body] = {
     "POST /dashboards/{dashboard_id}/publish": _json(exploratory=True),
     "GET /dashboards/{dashboard_id}/published": _nothing,
     "POST /dashboards/{dashboard_id}/renderings": _nothing,
+    "GET /dashboards/{dashboard_id}/refresh": _nothing,
+    "PUT /dashboards/{dashboard_id}/refresh": _json(kind="daily", at="08:00"),
+    "POST /dashboards/{dashboard_id}/refresh": _nothing,
+    "GET /dashboards/{dashboard_id}/refresh/progress": _nothing,
     "GET /renderings/{rendering_id}": _nothing,
     "GET /dashboards/{dashboard_id}/rights": _nothing,
     "PUT /dashboards/{dashboard_id}/rights": _json(items=[]),
@@ -151,6 +156,9 @@ REQUESTS: dict[str, Body] = {
     "GET /tenant/export": _nothing,
     "GET /tenant/model-spend": _nothing,
     "GET /tenant/quotas": _nothing,
+    "GET /tenant/logo": _nothing,
+    "PUT /tenant/logo": lambda _ids, _things: {"files": {"file": ("logo.png", png(), "image/png")}},
+    "DELETE /tenant/logo": _nothing,
     "PUT /tenant/quotas": _json(key="queries_per_day", value=4000),
     "GET /users": _nothing,
     "GET /users/invitations": _nothing,
@@ -273,6 +281,9 @@ def test_own_tenant(world: World, things: Things, role: str, audience: Any) -> N
         granted = role in roles_of(permission, audience)
         # Changes are tried on what is not there: the things are needed again.
         filled, options = _request(method, path, things, things.ids if method == "GET" or not granted else nothing)
+        if (method, path) == ("GET", "/tenant/logo"):
+            # The one thing that has no id, and that a route before this one removes.
+            world.platform.office.set_logo(world.principal("administrator"), png())
         answer = _send_it(world, method, filled, options, world.headers(role, audience=audience))
         said = f"{role}/{audience} {method} {path}: {answer.status_code} {answer.text[:300]}"
         if granted:
