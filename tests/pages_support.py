@@ -86,6 +86,25 @@ SAMPLES["workspace_id"] = some_workspace
 SAMPLES["question_id"] = some_question
 
 
+def some_layer(world: World) -> tuple[str, Any]:
+    """The first version of the semantic layer of :func:`some_source`, by id, and its one entity; one for each world."""
+    from datapilot_kernel.semantic import parse_layer
+
+    source, principal = some_source(world), world.principal("administrator")
+    drafts = world.platform.sources.layers.drafts
+    working = drafts.working(principal, source)
+    view = working.view or drafts.begin(principal, source, seen=working.token)
+    layer, _ = parse_layer(view.text)
+    assert layer is not None
+    return view.id, next(iter(layer.entities.items()))
+
+
+SAMPLES["layer_id"] = lambda world: some_layer(world)[0]
+SAMPLES["entity"] = lambda world: some_layer(world)[1][0]
+SAMPLES["measure"] = lambda world: next(iter(some_layer(world)[1][1].measures))
+SAMPLES["dimension"] = lambda world: next(iter(some_layer(world)[1][1].dimensions))
+
+
 class Browser:
     """One browser, with cookies of its own."""
 

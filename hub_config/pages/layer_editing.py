@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 HERE = "/sources/{source_id}/couche"
 ID = re.compile("[0-9a-f]{32}")
 MOST_FINDINGS = 100
-_KINDS = {"mesures": layer_forms.of_measure, "dimensions": layer_forms.of_dimension}
 
 
 @dataclass(frozen=True)
@@ -166,6 +165,8 @@ async def form(visit: Visit) -> Response:
     """Show a thing's form."""
     source = await source_of(visit)
     working = await _working(visit, source.id)
+    if working.view is None:
+        return visit.go(HERE.format(source_id=source.id))  # where one begins
     thing, layer = await _thing(visit, source, working)
     return await _form(visit, source, working, layer, thing, dict(thing.shown))
 
@@ -227,9 +228,11 @@ async def _thing(visit: Visit, source: SourceView, working: Working) -> tuple[Th
     try:
         if "entity" not in names:
             return layer_forms.company(layer), layer
-        if "kind" not in names:
-            return layer_forms.of_entity(layer, names["entity"], await _columns(visit, source, layer)), layer
-        return _KINDS[names["kind"]](layer, names["entity"], names["name"]), layer
+        if "measure" in names:
+            return layer_forms.of_measure(layer, names["entity"], names["measure"]), layer
+        if "dimension" in names:
+            return layer_forms.of_dimension(layer, names["entity"], names["dimension"]), layer
+        return layer_forms.of_entity(layer, names["entity"], await _columns(visit, source, layer)), layer
     except KeyError:
         raise NotFound(log="no such thing in the layer") from None
 
