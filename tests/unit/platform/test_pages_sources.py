@@ -286,6 +286,11 @@ def test_too_much_is_said_and_nothing_stays(tmp_path: Path) -> None:
         assert "dépassent ensemble" in page.text
         assert "/sources/nouvelle/fichiers" in page.text
         assert _kept(world) == []
+        # The second file finds no room: the first, whole by then, goes with it.
+        browser.get("/sources/nouvelle/fichiers")
+        page = upload(browser, "/sources/nouvelle/fichiers", ("a.csv", line), ("b.csv", line))
+        assert (page.status_code, "plein" in page.text) == (413, True)
+        assert _kept(world) == []
         browser.get("/sources/nouvelle/fichiers")
         assert upload(browser, "/sources/nouvelle/fichiers", ("a.csv", line)).status_code == 200
         browser.get("/sources/nouvelle/fichiers")
