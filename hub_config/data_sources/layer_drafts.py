@@ -202,12 +202,18 @@ class LayerDrafts:
         """Return the drafts that wait for an administrator: source's id and name, version, proposal; the oldest first."""
         found = []
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
-            sources = session.execute(select(DataSource.id, DataSource.name)).all()
-            for source_id, name in sources:
-                row = self._base(session, source_id)
-                working = _working(row)
-                if working.proposal is not None and working.is_draft and working.view is not None:
-                    found.append((source_id, name, working.view, working.proposal))
+            names = {row.id: row.name for row in session.execute(select(DataSource.id, DataSource.name))}
+            versions = session.execute(select(SemanticLayer.id, SemanticLayer.data_source_id, SemanticLayer.number))
+            newest: dict[str, tuple[int, str]] = {}
+            for row in versions:
+                newest[row.data_source_id] = max(newest.get(row.data_source_id, (0, "")), (row.number, row.id))
+            drafts = select(SemanticLayer).where(
+                SemanticLayer.status == "draft", SemanticLayer.id.in_([layer_id for _, layer_id in newest.values()])
+            )
+            for draft in session.scalars(drafts):
+                working = _working(draft)
+                if working.proposal is not None and working.view is not None:
+                    found.append((draft.data_source_id, names[draft.data_source_id], working.view, working.proposal))
         return sorted(found, key=lambda entry: entry[3].at)
 
     def names(self, principal: Principal, user_ids: Iterable[str | None]) -> dict[str, str]:

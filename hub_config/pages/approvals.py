@@ -73,6 +73,8 @@ async def approvals(visit: Visit) -> Response:
     latest = await run(publishing.requests, principal, status=None, limit=_PUBLICATIONS)
     decided = [one for one in latest if one.status != "requested"]
     people = [one for row in rows for one in (row.proposed_by, row.decided_by)]
+    layers = await run(platform.sources.layers.drafts.proposals, principal)
+    people += [proposal.by for _, _, _, proposal in layers]
     people += [one for row in (*open_requests, *decided) for one in (row.requested_by, row.decided_by)]
     sources = await run(platform.sources.administration.listed, principal, limit=1000)
     return visit.page(
@@ -86,6 +88,7 @@ async def approvals(visit: Visit) -> Response:
         sources={one.id: one.name for one in sources},
         people=await run(people_named, platform.database, principal.tenant_id, people),
         requests=open_requests,
+        layers=layers,
         decided=decided,
         beginning=after is None,
         next=following([(row.created_at, row.id) for row in rows], _PER_PAGE),

@@ -128,7 +128,12 @@ def test_analysts_propose_and_administrators_accept(world: World, source: str) -
     assert "Le CA est &lt;enfin&gt; juste" in page.text
     waiting = world.platform.sources.layers.drafts.proposals(world.principal("administrator"))
     assert [(entry[0], entry[3].note) for entry in waiting] == [(source, "Le CA est <enfin> juste")]
+    page = administrator.get("/approbations")
+    assert "Couches sémantiques proposées" in page.text
+    assert path in page.text
+    assert "Couches sémantiques proposées" not in _browser(world, "administrator", "t2").get("/approbations").text
     assert "Cette version est en vigueur" in _accepted(administrator, source).text
+    assert "Couches sémantiques proposées" not in administrator.get("/approbations").text
     assert world.platform.sources.layers.drafts.proposals(world.principal("administrator")) == []
     assert world.platform.sources.layers.in_force(world.principal("analyst"), source).number == 1
 
