@@ -65,7 +65,8 @@ async def decide(visit: Visit) -> Response:
         raise
     except BadInput as error:
         return await _shown(visit, status=status_of(error), problem=error.message, into=into, typed=typed_of(visit))
-    return visit.go(f"/publications/{row.id}?fait={row.status}")
+    alone = decision.accept and not decision.rights
+    return visit.go(f"/publications/{row.id}?fait={'accepted_alone' if alone else row.status}")
 
 
 async def _accepted(visit: Visit, request_id: str, into: str) -> Decision:
@@ -98,11 +99,10 @@ async def _shown(
     decides = waits and principal.is_administrator
     given = into if into is not None else asked(visit, "dans", 40) if "dans" in visit.request.query_params else None
     target = row.dashboard_id or "" if given is None or adds or not decides else given
-    if not waits:
-        content, target = _as_asked(row), row.dashboard_id or ""
-    else:
+    content, before = _as_asked(row), None
+    if decides:
         content = await run(publishing.proposed, principal, row.id, into=known_form(target) if target else "")
-    before = await run(publishing.in_force, principal, target) if target and waits else None
+        before = await run(publishing.in_force, principal, target) if target else None
     boards = await run(publishing.publishable, principal, limit=500) if decides else []
     values: dict[str, Any] = {}
     if decides:
