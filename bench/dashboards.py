@@ -136,7 +136,7 @@ def opened() -> Iterator[Bench]:
     """Start everything, publish the dashboard, wait for its first snapshot; stop it at the end."""
     given: dict[str, Any] = {
         "source_networks_allowed": ("127.0.0.1",), "queries_per_day": 0, "database_seconds_per_day": 0,
-        "log_level": "warning", "queue_per_tenant": 1000,
+        "log_level": "warning", "queue_per_tenant": 1000, "parallel_refreshes": 1,
     }  # fmt: skip
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="datapilot-bench-")))
@@ -183,7 +183,9 @@ def paint(bench: Bench) -> None:
     expected = [_numbers(bench, statement) for statement in bench.statements]
     cookie = bench.reader()
     _ahead(bench, cookie)
-    stock = bench.stack.enter_context(browsers.voila(bench.folder / "stock", _notebook(bench)))
+    folder = bench.folder / "stock"
+    folder.mkdir()
+    stock = bench.stack.enter_context(browsers.voila(folder, _notebook(bench, "paint")))
     taken: dict[tuple[str, str], list[float]] = {}
     for _ in range(ROUNDS):
         for name, address in (("ours", bench.page), ("stock", stock)):
@@ -237,7 +239,7 @@ def _ahead(bench: Bench, cookie: str) -> None:
         time.sleep(0.5)
 
 
-def _notebook(bench: Bench) -> Path:
+def _notebook(bench: Bench, name: str) -> Path:
     first = (
         f"import pandas as pd, plotly.express as px, psycopg\nconnection = psycopg.connect({bench.database!r})\n"
         "def read(statement):\n    cursor = connection.execute(statement)\n"
@@ -247,8 +249,7 @@ def _notebook(bench: Bench) -> Path:
     cells = [first]
     for statement in bench.statements:
         cells.append(f"frame = read({statement!r})\npx.bar(frame, x=frame.columns[0], y=frame.columns[-1])")
-    path = bench.folder / "stock.ipynb"
-    (bench.folder / "stock").mkdir()
+    path = bench.folder / f"{name}.ipynb"
     browsers.notebook(path, cells)
     written = json.loads(path.read_text(encoding="utf-8"))
     written["metadata"]["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -283,13 +284,21 @@ def clients(bench: Bench) -> None:
                 assert answer.status == 200, (answer.status, body[:300])
         return found
 
+    cpu = _cpu_ms(bench)
     with ThreadPoolExecutor(READERS) as pool:
         for found in pool.map(one, cookies):
             for name, at in found:
                 times[name].append(at)
+    each = (_cpu_ms(bench) - cpu) / (READERS * BURSTS)
     print(f"\n{READERS} readers in the same instant, {BURSTS} times: page p50 {_p(times['page'], 50):.0f}, p95 "
-          f"{_p(times['page'], 95):.0f} ms; state p95 {_p(times['state'], 95):.0f} ms   "
+          f"{_p(times['page'], 95):.0f} ms; state p95 {_p(times['state'], 95):.0f} ms; processor {each:.1f} ms each   "
           f"target p95 300: {'met' if max(_p(t, 95) for t in times.values()) <= 300 else 'MISSED'}")  # fmt: skip
+
+
+def _cpu_ms(bench: Bench) -> float:
+    assert bench.service.process is not None
+    fields = Path(f"/proc/{bench.service.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 # ── memory ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -309,9 +318,7 @@ def memory(bench: Bench) -> None:
     with ExitStack() as stack:
         folder = bench.folder / "stock-memory"
         folder.mkdir()
-        notebook = bench.folder / "stock.ipynb"
-        if not notebook.exists():
-            _notebook(bench)
+        notebook = _notebook(bench, "memory")
         address = stack.enter_context(browsers.voila(folder, notebook))
         server = _pid_of(notebook)
         first = _pss_mb(server)
@@ -413,10 +420,13 @@ def _source_ms(bench: Bench, brand: str) -> float:
     """Milliseconds of PostgreSQL for the same six statements, as many at once."""
     client = bench.api("analyst")
     statements = []
-    for plan in bench.plans:
+    for question, plan in zip(QUESTIONS, bench.plans, strict=True):
         asked = plan | {"filters": [*plan.get("filters", ()), {"field": FILTER, "op": "in", "values": [brand]}]}
-        body = {"source_id": bench.source, "question": "", "plan": asked, "today": TODAY}
-        statements.append(client.post("/ai/query", json=body).raise_for_status().json()["sql"])
+        body = {"source_id": bench.source, "question": question, "plan": asked, "today": TODAY}
+        answer = client.post("/ai/query", json=body)
+        if answer.status_code == 422:  # the filter has no part in this tile: it is asked as it is
+            answer = client.post("/ai/query", json=body | {"plan": plan})
+        statements.append(answer.raise_for_status().json()["sql"])
 
     def one(statement: str) -> None:
         with psycopg.connect(bench.database) as bare:

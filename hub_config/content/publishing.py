@@ -17,15 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, Select, and_, bindparam, exists, or_, select
 
 from datapilot_kernel.errors import BadInput
 from datapilot_kernel.plan.model import Filter, Plan
-from hub_config.content.dashboards import named_by, open_to
 from hub_config.content.periods import chosen_period
 from hub_config.content.requests import Decision, Requests
-from hub_config.content.versions import version_of
-from hub_config.database import Dashboard
+from hub_config.database import Dashboard, DashboardRight, DashboardVersion, ScopedSession, WorkspaceMember
+from hub_config.database.base import table_of
 from hub_config.errors import NotFound
 from hub_config.principal import Principal
 
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from hub_config.queries import Asked
 
 __all__ = ["Decision", "Published", "Publishing"]
+
+_MOST_CONTENTS = 200
+"""Versions whose content is remembered, each with its plans and its notebook."""
 
 
 @dataclass(frozen=True)
@@ -52,20 +54,81 @@ class Published:
     by_right: bool
 
 
+def _in_force() -> Select[Any]:
+    """Return the version in force and who may open it, as :func:`hub_config.content.dashboards.open_to` says it.
+
+    Every reader's every request asks this: one statement, built once. Core's tables: each names the tenant.
+    """
+    boards, versions, rights, members = (
+        table_of(model).c for model in (Dashboard, DashboardVersion, DashboardRight, WorkspaceMember)
+    )
+    tenant: BindParameter[str] = bindparam("tenant")
+    person: BindParameter[str] = bindparam("person")
+    named = exists().where(
+        rights.tenant_id == tenant,
+        rights.dashboard_id == boards.id,
+        or_(rights.user_id == person, rights.role == bindparam("role")),
+    )
+    member = exists().where(
+        members.tenant_id == tenant, members.workspace_id == boards.workspace_id, members.user_id == person
+    )
+    return (
+        select(versions.id, versions.number, boards.workspace_id, named.label("named"), member.label("member"))
+        .select_from(
+            table_of(Dashboard).join(
+                table_of(DashboardVersion),
+                and_(
+                    versions.tenant_id == tenant,
+                    versions.id == boards.published_version_id,
+                    versions.dashboard_id == boards.id,
+                ),
+            )
+        )
+        .where(boards.tenant_id == tenant, boards.id == bindparam("dashboard"), boards.status == "published")
+    )
+
+
+_IN_FORCE = _in_force()
+
+
 class Publishing(Requests):
     """The manager."""
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._contents: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def forget(self, tenant_id: str) -> None:
+        """Drop what is remembered of a tenant that goes away."""
+        for key in [key for key in list(self._contents) if key[0] == tenant_id]:
+            self._contents.pop(key, None)
+
     def published(self, principal: Principal, dashboard_id: str) -> Published:
         """Return the version in force, if it is the person's to see. Raises NotFound."""
+        given = {"tenant": principal.tenant_id, "dashboard": dashboard_id}
+        given |= {"person": principal.user_id, "role": principal.role}
         with self._database.tenant(principal.tenant_id, read_only=True) as session:
-            statement = select(Dashboard).where(Dashboard.id == dashboard_id, open_to(principal))
-            row = session.scalars(statement).one_or_none()
-            if row is None or row.published_version_id is None:
+            row = session.execute(_IN_FORCE, given).one_or_none()
+            if row is None:
                 raise NotFound(log="published dashboard")
-            version = version_of(session, dashboard_id, row.published_version_id)
-            named = select(Dashboard.id).where(Dashboard.id == dashboard_id, named_by(principal))
-            by_right = principal.is_administrator or session.scalars(named).first() is not None
-            return Published(row.id, version.content_json["name"], version.number, version.content_json, by_right)
+            version_id, number, workspace_id, named, member = row
+            by_right = principal.is_administrator or bool(named)
+            authors = principal.role == "analyst" and (workspace_id is None or bool(member))
+            if not (by_right or authors):
+                raise NotFound(log="published dashboard")
+            content = self._content(session, version_id)
+        return Published(dashboard_id, content["name"], number, content, by_right)
+
+    def _content(self, session: ScopedSession, version_id: str) -> dict[str, Any]:
+        """Return a version's content: it never changes, so the versions lately opened are read once."""
+        key = (session.tenant_id, version_id)
+        found = self._contents.get(key)
+        if found is None:
+            found = session.scalars(select(DashboardVersion.content_json).where(DashboardVersion.id == version_id)).one()
+            if len(self._contents) >= _MOST_CONTENTS:
+                self._contents.clear()
+            self._contents[key] = found
+        return found
 
     def tile(
         self, principal: Principal, dashboard_id: str, tile_id: str, chosen: Mapping[str, list[Any]]

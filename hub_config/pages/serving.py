@@ -18,8 +18,8 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Match, Route
-from starlette.types import Scope
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from datapilot_kernel.errors import DataPilotError, Fault
 from datapilot_kernel.messages import has_text, text
@@ -164,9 +164,35 @@ def install(app: FastAPI, settings: Settings, platform: Platform, table: tuple[P
     paths: dict[str, dict[str, Page]] = {}
     for page in table:
         paths.setdefault(page.path, {})[page.method] = page
-    for path, by_method in paths.items():
-        app.router.routes.append(Route(path, _endpoint(pages, by_method), methods=sorted(by_method), name=path))
-    app.router.routes.append(_Nowhere("/{anything:path}", _endpoint(pages, {"GET": _NOWHERE}), methods=["GET"]))
+    routes = [
+        Route(path, _endpoint(pages, by_method), methods=sorted(by_method), name=path) for path, by_method in paths.items()
+    ]
+    routes.append(_Nowhere("/{anything:path}", _endpoint(pages, {"GET": _NOWHERE}), methods=["GET"]))
+    app.router.routes.insert(0, _Shelf(routes))
+
+
+class _Shelf(BaseRoute):
+    """All pages as one route before the API's: a reader's page is not held against two hundred routes that it is not."""
+
+    def __init__(self, routes: list[Route]) -> None:
+        self._routes = routes
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Match like the first of the pages that matches best; what is the API's, never."""
+        partial: tuple[Match, Scope] = (Match.NONE, {})
+        if scope["type"] != "http" or "/api/" in scope["path"]:
+            return partial
+        for route in self._routes:
+            match, child = route.matches(scope)
+            if match == Match.FULL:
+                return match, {**child, "route": route}
+            if match == Match.PARTIAL and partial[0] == Match.NONE:
+                partial = match, {**child, "route": route}
+        return partial
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand it to the page that matched."""
+        await scope["route"].handle(scope, receive, send)
 
 
 class _Nowhere(Route):

@@ -87,6 +87,7 @@ class Departure:
         Departed(platform.settings.data_dir, platform.database).mark(tenant_id)
         platform.renderings.forget(tenant_id)
         platform.interactives.forget(tenant_id)
+        platform.content.publishing.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.jobs.cancel(tenant_id)
         platform.sources.forget(tenant_id)
@@ -97,6 +98,7 @@ class Departure:
         # What ran meanwhile may have kept something a moment ago.
         platform.renderings.forget(tenant_id)
         platform.interactives.forget(tenant_id)
+        platform.content.publishing.forget(tenant_id)
         platform.queries.forget(tenant_id)
         platform.sources.forget(tenant_id)
         storage.remove()
