@@ -139,3 +139,15 @@ test('every button has a name that can be read aloud', async () => {
     assert.ok((button.getAttribute('aria-label') ?? button.textContent ?? '').trim(), button.outerHTML);
   }
 });
+
+test('what of the past has lost its words says so, and is asked again by a click', async () => {
+  const past = { ...common, message: '', question: 'combien ?' };
+  for (const outcome of [{ ...past, outcome: 'refusal', reason: 'x' }, { ...past, outcome: 'clarification' }] as unknown as Outcome[]) {
+    const host = await shown({ state: 'ended', outcome });
+    assert.ok((host.querySelector('.dp-Message p')?.textContent ?? '').length > 10, outcome.outcome);
+    assert.equal(host.querySelector('.dp-Choices'), null);
+    await click(one(host, '.dp-Message .dp-Go'));
+    assert.deepEqual(asked.again.pop(), { kind: 'question', question: 'combien ?' });
+    act(() => root?.unmount());
+  }
+});

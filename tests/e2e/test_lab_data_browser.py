@@ -195,11 +195,10 @@ def test_a_workbook_of_several_sheets_joins_a_source_of_a_workspace(panel: Panel
     page.wait_for_selector(".dp-Said", timeout=60_000)
     page.wait_for_function("document.querySelectorAll('.dp-TableView').length === 3")
     assert page.locator(".dp-Data-source").evaluate("s => s.selectedOptions[0].text") == "Comptes"
-    january = page.locator(".dp-TableView", has_text="Janvier")
-    january.locator(".dp-TableView-head").click()
-    january.locator(".dp-Suggestions button", has_text="région").first.click()
-    turn = panel.settled()
-    assert "1\u202f200,50" in turn.inner_text()
+    february = page.locator(".dp-TableView", has_text="fevrier")
+    february.locator(".dp-TableView-head").click()
+    february.locator(".dp-Suggestions button", has_text="Montant des budgets par région").click()
+    assert "2\u202f707,50" in panel.settled().locator(".dp-Sentence").inner_text()
     panel.shot("workbook_answer")
 
 
@@ -210,13 +209,12 @@ def _workbook() -> bytes:
 
     out = io.BytesIO()
     with xlsxwriter.Workbook(out) as book:
-        for name, rows in {
-            "Janvier": (("Bretagne", 1200.5), ("Corse", 80)),
-            "Février": (("Bretagne", 900), ("Corse", 130.25)),
-        }.items():
+        for name, rent in {"Janvier": 100.5, "Février": 90.25}.items():
             sheet = book.add_worksheet(name)
-            for y, row in enumerate((("Région", "Montant"), *rows)):
-                sheet.write_row(y, 0, row)
+            sheet.write_row(0, 0, ("Région", "Poste", "Montant"))
+            for n in range(12):
+                row = (("Bretagne", "Corse", "Normandie")[n % 3], ("Loyer", "Salaires")[n % 2], rent * (n + 1))
+                sheet.write_row(n + 1, 0, row)
     return out.getvalue()
 
 

@@ -91,10 +91,11 @@ export function TurnView({ turn }: { turn: Turn }): JSX.Element | null {
         <Clarification
           outcome={outcome}
           busy={busy}
+          retry={retry}
           onChoose={plan => again({ kind: 'plan', question: turn.question, plan })}
         />
       ) : null}
-      {outcome?.outcome === 'refusal' ? <Refusal outcome={outcome} /> : null}
+      {outcome?.outcome === 'refusal' ? <Refusal outcome={outcome} retry={retry} /> : null}
       {outcome?.outcome === 'failure' ? <Failure outcome={outcome} retry={retry} /> : null}
       {state.state === 'stopped' ? (
         <div className="dp-Message dp-mod-stopped">
@@ -170,6 +171,8 @@ function Running({ turn }: { turn: Turn }): JSX.Element | null {
 function Clarification(props: {
   outcome: ClarificationOut;
   busy: boolean;
+  /** Of a past one the choices are not kept. */
+  retry: JSX.Element;
   onChoose: (plan: Record<string, unknown>) => void;
 }): JSX.Element {
   const { trans } = useChat().datapilot;
@@ -178,25 +181,31 @@ function Clarification(props: {
   return (
     <div className="dp-Message dp-mod-clarification">
       <p>{outcome.message || trans.__('The question was not precise enough.')}</p>
-      <div className="dp-Choices" role="group" aria-label={trans.__('What did you mean?')}>
-        {choices.map((choice, at) => (
-          <button key={at} type="button" className="dp-Choice" disabled={props.busy} onClick={() => props.onChoose(choice.plan)}>
-            <span aria-hidden="true">{at + 1}</span> {choice.label}
-          </button>
-        ))}
-      </div>
+      {choices.length ? (
+        <div className="dp-Choices" role="group" aria-label={trans.__('What did you mean?')}>
+          {choices.map((choice, at) => (
+            <button key={at} type="button" className="dp-Choice" disabled={props.busy} onClick={() => props.onChoose(choice.plan)}>
+              <span aria-hidden="true">{at + 1}</span> {choice.label}
+            </button>
+          ))}
+        </div>
+      ) : (
+        props.retry
+      )}
       <Notes notes={outcome.notes} />
     </div>
   );
 }
 
-function Refusal({ outcome }: { outcome: RefusalOut }): JSX.Element {
+function Refusal({ outcome, retry }: { outcome: RefusalOut; retry: JSX.Element }): JSX.Element {
   const { trans } = useChat().datapilot;
+  const why = outcome.message || outcome.missing;
   return (
     <div className="dp-Message dp-mod-refusal">
       <b>{trans.__('I cannot answer that')}</b>
-      <p>{outcome.message || outcome.missing}</p>
+      {why ? <p>{why}</p> : <p>{trans.__('Why is not kept: ask again to read it.')}</p>}
       <Notes notes={outcome.notes} />
+      {why ? null : retry}
     </div>
   );
 }
