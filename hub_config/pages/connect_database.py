@@ -295,6 +295,8 @@ async def _keep(visit: Visit, draft: DatabaseDraft, view: SourceView | None) -> 
     name = draft.fields["name"] or draft.fields["database"]
     workspace = draft.fields["workspace_id"] or None
     assert draft.config is not None
+    if view is not None and not draft.change:
+        return visit.go(f"/sources/{view.id}?fait=connexion")
     try:
         if view is None:
             made, _ = await run(administration.create_database, principal, name, draft.config, workspace_id=workspace)
@@ -304,10 +306,9 @@ async def _keep(visit: Visit, draft: DatabaseDraft, view: SourceView | None) -> 
                 principal,
                 view.id,
                 revision=draft.revision or view.revision,
-                connection=draft.change or None,
+                connection=draft.change,
             )
-            if draft.change:
-                await run(administration.refresh, principal, view.id)
+            await run(administration.refresh, principal, view.id)
     except (PlatformUnavailable, TooMany, Fault):
         raise
     except DataPilotError as error:
@@ -317,7 +318,7 @@ async def _keep(visit: Visit, draft: DatabaseDraft, view: SourceView | None) -> 
     _drafts(visit).drop(draft)
     if draft.attempt is not None:
         _drafts(visit).keep_check(principal.tenant_id, made.id, made.revision, draft.attempt)
-    return visit.go(f"/sources/{made.id}/compris" if view is None or draft.change else f"/sources/{made.id}?fait=connexion")
+    return visit.go(f"/sources/{made.id}/compris")
 
 
 # ── what is shown ─────────────────────────────────────────────────────────────────────────────────────────────────────

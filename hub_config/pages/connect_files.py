@@ -8,6 +8,7 @@ was unsure: a source with doubtful columns is kept once they were looked at.
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from datetime import date
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 _ID = re.compile("[0-9a-f]{32}")
 MOST_FIELDS = 2000
 FORM_BYTES = 512 * 1024
-_MOST_COLUMNS = 200
-"""Of one file, shown and open to a decision; what comes after is read as it was understood."""
+_MOST_COLUMNS, _MOST_CHOICES = 200, 1500
+"""Of one file, and of all files of a form, shown and open to a decision; what comes after is read as it was understood."""
 _ROWS, _CELL = 5, 60
 _PATIENCE_S = 120.0
 CHOICES = (
@@ -185,10 +186,13 @@ def _decide(draft: FilesDraft, form: dict[str, str]) -> bool:
     """Take the form's decisions; return whether anything is read otherwise than before."""
     changed = False
     for number, upload_id in enumerate(draft.uploads):
-        if f"f{number}" not in form or upload_id not in draft.read:
+        if upload_id not in draft.read:
             continue
+        headers = headers_of(draft, upload_id)
+        if form.get(f"f{number}") != stamp_of(upload_id, headers):
+            continue  # the page that was sent shows other files or other columns than there are now
         columns = {}
-        for place, header in enumerate(headers_of(draft.read[upload_id])):
+        for place, header in enumerate(headers):
             chosen = form.get(f"f{number}.c{place}", "")
             if chosen in CHOICES:
                 kind, _, shape = chosen.partition(":")
@@ -210,10 +214,20 @@ def _decide(draft: FilesDraft, form: dict[str, str]) -> bool:
     return changed
 
 
-def headers_of(read: dict[str, Any]) -> list[str]:
-    """Return the columns of a file that may be decided about, each once: a decision holds for all sheets of a workbook."""
-    found = dict.fromkeys(c["header"] or c["name"] for file in read.get("files", ()) for c in file["columns"])
-    return list(found)[:_MOST_COLUMNS]
+def headers_of(draft: FilesDraft, upload_id: str) -> list[str]:
+    """Return the columns of a file that may be decided about, what is doubtful first.
+
+    Each header once: a decision holds for all sheets of a workbook.
+    """
+    columns = [c for file in draft.read.get(upload_id, {}).get("files", ()) for c in file["columns"]]
+    columns.sort(key=_is_doubtful, reverse=True)
+    found = dict.fromkeys(column["header"] or column["name"] for column in columns)
+    return list(found)[: min(_MOST_COLUMNS, _MOST_CHOICES // max(1, len(draft.uploads)))]
+
+
+def stamp_of(upload_id: str, headers: list[str]) -> str:
+    """Return what says which columns a form's choices are about: they go by their place."""
+    return hashlib.sha256("\0".join([upload_id, *headers]).encode()).hexdigest()[:16]
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -376,7 +390,8 @@ def _file(draft: FilesDraft, number: int, upload_id: str) -> dict[str, Any]:
     """Return a file as the page shows it."""
     read = draft.read.get(upload_id)
     decision = draft.decisions.get(upload_id, {})
-    places = {header: place for place, header in enumerate(headers_of(read or {}))}
+    headers = headers_of(draft, upload_id)
+    places = {header: place for place, header in enumerate(headers)}
     seen: set[str] = set()
     tables = []
     for table in (read or {}).get("files", ()):
@@ -399,6 +414,7 @@ def _file(draft: FilesDraft, number: int, upload_id: str) -> dict[str, Any]:
     sheets = draft.sheets.get(upload_id, [])
     return {
         "number": number,
+        "stamp": stamp_of(upload_id, headers),
         "upload_id": upload_id,
         "name": draft.uploads[upload_id],
         "ready": read is not None,

@@ -47,8 +47,9 @@ def ready(browser: Browser, page: Any) -> Any:
 
 
 def decide(browser: Browser, path: str, fields: Any) -> Any:
-    """Send a form whose fields have dots in their names."""
-    return browser.send(path, **fields)
+    """Send a form whose fields have dots in their names, with what the page that was seen last says it is about."""
+    shown = dict(re.findall(r'name="(f\d+)" value="(\w+)"', browser.last.text))
+    return browser.send(path, **(shown | fields))
 
 
 def workbook() -> bytes:
@@ -124,13 +125,13 @@ def test_files_are_sent_understood_kept_and_asked(world: World, analyst: Browser
     address = page.url.path
     # Reloaded, and come back to: all of it is still there.
     assert text_of(analyst.get(address)) == shown
-    page = ready(analyst, decide(analyst, address, {"act": "read", "name": "Ventes", "f0": "1", "f1": "1", "f1.s1": "1"}))
+    page = ready(analyst, decide(analyst, address, {"act": "read", "name": "Ventes", "f1.s1": "1"}))
     assert "Sud" in text_of(page)
     assert "12,5" not in text_of(page)  # the sheet that was left out
     assert "Lyon" in text_of(page)
     page = ready(
         analyst,
-        decide(analyst, address, {"act": "keep", "name": "Ventes", "confirm": "1", "f0": "1", "f1": "1", "f1.s1": "1"}),
+        decide(analyst, address, {"act": "keep", "name": "Ventes", "confirm": "1", "f1.s1": "1"}),
     )
     assert page.url.path.endswith("/compris")
     shown = text_of(page)
@@ -154,18 +155,21 @@ def test_doubtful_columns_are_looked_at_before_they_are_kept(world: World, analy
     page = ready(analyst, upload(analyst, "/sources/nouvelle/fichiers", ("clients.csv", DOUBTFUL)))
     assert "à vérifier" in page.text
     assert "trois décimales" in page.text
-    address, place = page.url.path, re.search(r'name="(f0\.c1)"', page.text)
-    assert place
-    page = analyst.send(address, act="keep", name="Clients", f0="1")
+    address = page.url.path
+    page = decide(analyst, address, {"act": "keep", "name": "Clients"})
     assert "cochez la case" in page.text
     assert page.url.path == address
+    # A form of other files or columns than there are now decides nothing about these.
+    page = decide(analyst, address, {"act": "read", "f0": "0" * 16, "f0.c0": "text"})
+    assert '<option value="text" selected>' not in page.text
     # Decided otherwise: it is read again, and kept only then.
-    page = ready(
-        analyst, decide(analyst, address, {"act": "keep", "name": "Clients", "confirm": "1", "f0": "1", "f0.c1": "text"})
-    )
+    page = ready(analyst, decide(analyst, address, {"act": "keep", "name": "Clients", "confirm": "1", "f0.c0": "text"}))
     assert page.url.path == address
     assert "Vos choix ont changé la lecture" in page.text
-    page = ready(analyst, decide(analyst, address, {"act": "keep", "name": "Clients", "f0": "1", "f0.c1": "text"}))
+    # The choice stands at the column, wherever that stands by now; sent again as it is, it changes nothing more.
+    chosen = re.search(r'name="(f0\.c\d+)">(?:(?!</select>).)*value="text" selected', page.text, re.DOTALL)
+    assert chosen
+    page = ready(analyst, decide(analyst, address, {"act": "keep", "name": "Clients", chosen[1]: "text"}))
     assert page.url.path.endswith("/compris")
     assert "Données personnelles" in page.text
     assert "Courriel".lower() in text_of(page).lower()
@@ -185,7 +189,7 @@ def test_a_file_of_no_use_is_refused_by_itself(world: World, analyst: Browser) -
     assert _kept(world) == ["bon.csv", "faux.xlsx"]
     drop = re.search(r'value="(drop:\w+)"[^>]*aria-label="Retirer faux', page.text)
     assert drop
-    page = analyst.send(page.url.path, act=drop[1], name="Bon", f0="1")
+    page = analyst.send(page.url.path, act=drop[1], name="Bon")
     assert "faux.xlsx" not in page.text
     assert _kept(world) == ["bon.csv"]
     # The same file again: the later one counts. Nothing at all: said.
@@ -201,7 +205,7 @@ def test_files_are_added_to_a_source_and_to_files_alone(world: World, analyst: B
     source_id = some_source(world)
     page = analyst.get(f"/sources/{source_id}/fichiers")
     page = ready(analyst, upload(analyst, f"/sources/{source_id}/fichiers", ("retours.csv", CSV.replace(b"Sud", b"Est"))))
-    page = ready(analyst, analyst.send(page.url.path, act="keep", confirm="1", f0="1"))
+    page = ready(analyst, analyst.send(page.url.path, act="keep", confirm="1"))
     assert page.url.path == f"/sources/{source_id}/compris"
     assert "2 tables" in text_of(page)
     with world.database.tenant(world.tenant_id()) as session:
@@ -336,7 +340,7 @@ def test_somebody_elses_draft_is_nobodys(world: World, analyst: Browser, adminis
     assert "secret.csv" not in seen.text
     assert "Cette saisie n’est plus là" in seen.text
     assert administrator.get(f"/sources/brouillons/{draft}/etat").json() == {"ended": True}
-    assert "secret.csv" not in administrator.send(address, act="keep", name="x", f0="1").text
+    assert "secret.csv" not in administrator.send(address, act="keep", name="x").text
 
 
 def test_a_sources_page_by_role(world: World, analyst: Browser, administrator: Browser) -> None:
