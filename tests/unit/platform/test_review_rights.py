@@ -135,7 +135,10 @@ def _dashboard(world: World, source_id: str, rights: list[dict[str, str]]) -> st
     body = {"title": "Combien", "query": {"source_id": source_id, "plan": plan}}
     added = world.client.post(f"/api/v1/dashboards/{made}/widgets", json=body, headers=headers)
     assert added.status_code == 201, added.text
-    assert world.client.post(f"/api/v1/dashboards/{made}/publish", json={"exploratory": True}, headers=headers).status_code == 200
+    assert (
+        world.client.post(f"/api/v1/dashboards/{made}/publish", json={"exploratory": True}, headers=headers).status_code
+        == 200
+    )
     put = world.client.put(f"/api/v1/dashboards/{made}/rights", json={"items": rights}, headers=headers)
     assert put.status_code == 200, put.text
     found: str = made
