@@ -17,12 +17,12 @@ from datapilot_kernel.semantic import Layer
 from hub_config.data_sources.layer_drafts import Working
 from hub_config.data_sources.layers import LayerView
 from hub_config.errors import Conflict, NotFound, status_of
-from hub_config.pages import layer_differences, layer_editing, layer_trials
+from hub_config.pages import layer_differences, layer_editing, layer_model, layer_trials
 from hub_config.pages.layer_editing import HERE, ID, found_at, layer_of, source_of
 from hub_config.pages.serving import Page, Visit, run
 
 _MOST_VERSIONS = 200
-_DONE = ("saved", "begun", "proposed", "accepted", "restored", "rejected")
+_DONE = ("saved", "rewritten", "begun", "proposed", "accepted", "restored", "rejected")
 
 
 async def overview(visit: Visit) -> Response:
@@ -94,6 +94,7 @@ async def _overview(visit: Visit, *, status: int = 200, bench: Any = None, **sho
         names=await run(layers.drafts.names, principal, _people(working, in_force)),
         done=text(f"layer_pages.done.{done}") if done in _DONE else None,
         bench=bench or layer_trials.bench(visit, layer),
+        model=visit.platform.queries.layer_writing.configured,
         here=visit.pages.render.url(HERE.format(source_id=source.id)),
         **({"problem": None, "note": ""} | shown),
     )
@@ -232,6 +233,10 @@ PAGES: tuple[Page, ...] = (
     Page("POST", f"{_B}/tables/{{entity}}/mesures/{{measure}}", "layers.write", layer_editing.change, **_LARGE),
     Page("GET", f"{_B}/tables/{{entity}}/dimensions/{{dimension}}", "layers.write", layer_editing.form),
     Page("POST", f"{_B}/tables/{{entity}}/dimensions/{{dimension}}", "layers.write", layer_editing.change, **_LARGE),
+    Page("GET", f"{_B}/modele", "layers.write", layer_model.shown),
+    Page("POST", f"{_B}/modele", "layers.write", layer_model.ask, form_bytes=512 * 1024),
+    Page("POST", f"{_B}/modele/arreter", "layers.write", layer_model.stop),
+    Page("POST", f"{_B}/modele/garder", "layers.write", layer_model.take, form_fields=1_000),
     Page("GET", f"{_B}/versions", "layers.write", versions),
     Page("GET", _ONE, "layers.write", version),
     Page("POST", f"{_ONE}/accepter", "layers.accept", accept),

@@ -42,6 +42,12 @@ class ModelParts:
             }
         return found
 
+    @property
+    def configured(self) -> bool:
+        """Whether there is a model."""
+        key = self._settings.model_key
+        return key is not None and bool(key.get_secret_value())
+
     def _configured(self) -> tuple[ModelSettings, ClaudeModel] | None:
         key = self._settings.model_key
         if key is None or not key.get_secret_value():

@@ -41,6 +41,7 @@ from hub_config.queries.conversations import Conversations
 from hub_config.queries.engines import Engines, at_day, fingerprint, scope_known, scope_of
 from hub_config.queries.framing import Frames
 from hub_config.queries.history import History
+from hub_config.queries.layer_writing import LayerWriting
 from hub_config.queries.model import Asked, Described, Ended, Ending
 from hub_config.queries.models import ModelParts
 from hub_config.queries.quotas import Quotas, spender
@@ -143,6 +144,7 @@ class QueryService:
             parallel=settings.parallel_queries, queue_per_tenant=settings.queue_per_tenant, metrics=metrics
         )
         self.record = Record(database, audit, self.quotas, sources.remembered)
+        self.layer_writing = LayerWriting(sources, self.engines, self._models, self.record, audit, database)
         self.frames = Frames(settings, sources, self.engines, self.record, metrics)
         self._lock = threading.Lock()
         self._live: dict[str, Running] = {}
@@ -212,6 +214,7 @@ class QueryService:
         self.frames.forget(tenant_id, source_id)
         self.engines.forget(tenant_id, source_id)
         self.trials.forget(tenant_id, source_id)
+        self.layer_writing.forget(tenant_id, source_id)
         self.cache.forget(tenant_id, source_id)
         self.verified.changed(tenant_id, source_id)
         if source_id is None:

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from hub_config.audit import AuditFilter
+from tests.model_server import KEY, ModelServer
 from tests.pages_support import Browser, field
-from tests.platform_support import World
+from tests.platform_support import World, wait_until
 from tests.questions_support import add_files, asking_world, give_attributes
+from tests.unit.claude.test_layer_writer import measure, proposing, questions
 
 CSV = "region;date_vente;montant;note\n" + "".join(
     f"{region};2026-0{month}-05;{10 * month},50;interne\n" for month in (1, 2, 3) for region in ("Nord", "Sud", "Ouest")
@@ -391,3 +394,49 @@ def test_a_source_that_is_away_keeps_nobody_from_writing(world: World, source: s
     _saved(browser, source, f"# quand même\n{text}")
     assert _yaml(browser, source)[0].startswith("# quand même")
     assert browser.get(f"/sources/{source}/couche/tables/ventes").status_code == 200
+
+
+# ── the language model ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_model_the_page_says_so(world: World, source: str) -> None:
+    browser = _begun(world, source)
+    page = browser.get(f"/sources/{source}/couche/modele")
+    assert "Aucun modèle de langage" in page.text
+    assert browser.send(f"/sources/{source}/couche/modele", glossary="CA = montant").status_code in (403, 409, 422)
+
+
+def test_the_model_proposes_and_a_person_chooses(tmp_path: Path) -> None:
+    server = ModelServer()
+    try:
+        with asking_world(tmp_path, model_key=KEY, model_base_url=server.url) as world:
+            source = add_files(world, content=CSV)
+            browser = _begun(world, source)
+            text, _ = _yaml(browser, source)
+            _saved(browser, source, f"# gardé\n{text}")
+            here = f"/sources/{source}/couche/modele"
+            taken = measure(
+                "ventes", "ca", expression="SUM(montant)", label="chiffre du soir", format="currency", why="le CA"
+            )
+            left = measure("ventes", "panier", expression="AVG(montant)", label="panier du soir", format="currency")
+            server.play([proposing(measures=[taken, left]), questions()])
+            browser.send(here, glossary="Le CA du soir : montant.")
+            wait_until(lambda: "Mettre dans le brouillon" in browser.get(here).text, seconds=40)
+            page = browser.get(here)
+            assert "chiffre du soir" in page.text
+            assert _browser(world, "analyst").get(here).text.count("chiffre du soir") == 0, "one's own"
+            boxes = re.findall(r'name="(take:\d+)"', page.text)
+            assert len(boxes) == 2
+            page = browser.send(f"{here}/garder", **{boxes[0]: "1"})
+            assert "Le brouillon est enregistré" in page.text
+            now, _ = _yaml(browser, source)
+            assert now.startswith("# gardé\n")
+            assert "chiffre du soir" in now
+            assert "panier du soir" not in now
+            assert "120.50" not in str([request.body for request in server.requests])
+            with world.database.tenant(world.tenant_id()) as session:
+                assert world.platform.queries.quotas.usage(session)["model_microeuros"] > 0
+            (event,) = world.platform.audit.search(world.tenant_id(), AuditFilter(action="layer.model"), limit=5)
+            assert event.cost_microeuros > 0
+    finally:
+        server.close()
