@@ -130,6 +130,7 @@ def test_a_notebook_is_checked_and_its_publication_asked_for(panel: Panel, world
     ).json()
     page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     mine.locator(".dp-Tag", has_text="Publié").wait_for()
+    page.locator(".dp-mod-sent").wait_for(state="detached")
     assert mine.locator("a").get_attribute("href").endswith(f"/tableaux/{made['dashboard_id']}")
     tile = api.get(f"/dashboards/{made['dashboard_id']}/published").json()["tiles"][1]
     shown = api.post(f"/dashboards/{made['dashboard_id']}/tiles/{tile['id']}/data", json={"filters": {}}).json()

@@ -154,7 +154,7 @@ export function PublishPane({ app, datapilot, notebooks }: IPublishOptions): JSX
         />
       ) : null}
       <Problem text={problem} />
-      <Mine datapilot={datapilot} sent={sent} />
+      <Mine datapilot={datapilot} sent={sent} onDecided={() => setSent(null)} />
       <PagesLink
         datapilot={datapilot}
         icon={dataIcon}

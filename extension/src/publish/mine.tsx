@@ -8,7 +8,8 @@ import { dashboardUrl } from './pages';
 const SHOWN = 5;
 
 /** One's own requests and what became of them; asked again when one comes back from the page where they are decided. */
-export function Mine({ datapilot, sent }: { datapilot: IDataPilot; sent: RequestOut | null }): JSX.Element | null {
+export function Mine(props: { datapilot: IDataPilot; sent: RequestOut | null; onDecided: () => void }): JSX.Element | null {
+  const { datapilot, sent } = props;
   const { trans, client, language } = datapilot;
   const [items, setItems] = React.useState<readonly RequestOut[]>([]);
   const [limit, setLimit] = React.useState(SHOWN);
@@ -23,6 +24,9 @@ export function Mine({ datapilot, sent }: { datapilot: IDataPilot; sent: Request
         setItems(found.items);
         setMore(found.next !== null);
         setProblem(null);
+        if (sent && found.items.some(one => one.id === sent.id && one.status !== 'requested')) {
+          props.onDecided();
+        }
       })
       .catch(error => {
         if (!abort.signal.aborted) {
