@@ -87,6 +87,8 @@ def cells_of(at: Any) -> tuple[Cell, ...]:
     for cell in at:
         if not (cell is None or isinstance(cell, (str, int, float, bool))) or len(str(cell)) > _MOST_TYPED:
             raise BadInput("content.drill_not_possible")
+        if isinstance(cell, str) and not cell.isascii() and any("\ud800" <= c <= "\udfff" for c in cell):
+            raise BadInput("content.drill_not_possible")  # half of a pair, by JSON's escapes: nobody's text
     return tuple(at)
 
 

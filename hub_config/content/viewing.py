@@ -144,7 +144,19 @@ class Viewing:
     def levels(
         self, principal: Principal, published: Published, tile: Mapping[str, Any], choice: Choice, at: tuple[Cell, ...]
     ) -> tuple[str, list[Level]]:
-        """Return what a row of the tile is called, and what it can be broken down by. Raises BadInput."""
+        """Return what a row of the tile is called, and what it can be broken down by.
+
+        Raises
+        ------
+        NotFound
+            An author, whom no right of the dashboard's names, does not reach the source.
+        BadInput
+            It is no row of the tile.
+        """
+        if not published.by_right:
+            # Words of a layer are for whoever reaches its source, or whom the dashboard's right opens it to.
+            with self._database.tenant(principal.tenant_id, read_only=True) as session:
+                reached(session, principal, tile["source_id"])
         plan, _, _ = self._chosen(principal, published, tile, choice)
         ground = self.ground(principal, tile["source_id"])
         if ground.layer is None or len(at) != len(plan.dimensions):

@@ -369,7 +369,7 @@ def _choice(visit: Visit) -> Choice:
 def _decoded(given: str) -> Any:
     try:
         return json.loads(given)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadInput("content.drill_not_possible") from None
 
 

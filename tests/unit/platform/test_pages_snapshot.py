@@ -297,8 +297,27 @@ def test_only_what_was_offered_is_a_step(world: World) -> None:
         assert (answer.status_code, answer.json()["state"]) == (422, "problem"), steps
         assert "Lille" not in answer.text
     for field in ("pas", "ouvrir"):
-        given: Any = {field: "[{"}
+        for typed in ("[{", "[" * 20_000):
+            given: Any = {field: typed}
+            assert browser.send(f"{board.path}/tuiles/{board.tiles[1]}", follow=False, **given).status_code == 422
+    half: Any = {"ouvrir": '["\\ud800"]'}, {"pas": '[{"at": ["\\ud800"], "by": "ventes.ville"}]'}
+    for given in half:
         assert browser.send(f"{board.path}/tuiles/{board.tiles[1]}", follow=False, **given).status_code == 422
+
+
+def test_an_author_who_does_not_reach_the_source_learns_nothing_of_its_layer(world: World) -> None:
+    board = Board(world)
+    _call(world, "PUT", f"/dashboards/{board.id}/rights", json={"items": []})
+    browser, _ = board.opened("analyst@t1.example")
+    assert board.shown(browser, 1, ouvrir='["Nord"]').json()["state"] == "levels"
+    workspace = _call(world, "POST", "/workspaces", json={"name": "Finance"}).json()["id"]
+    revision = _call(world, "GET", f"/data-sources/{board.source}").json()["revision"]
+    moved = {"revision": revision, "move": True, "workspace_id": workspace}
+    assert _call(world, "PATCH", f"/data-sources/{board.source}", json=moved).status_code == 200
+    for fields in ({"ouvrir": '["Nord"]'}, {"steps": [{"at": ["Nord"], "by": "ventes.ville"}]}, {}):
+        answer = board.shown(browser, 1, **fields)
+        assert (answer.status_code, answer.json()["state"]) == (404, "problem"), fields
+        assert "Ville" not in answer.text
 
 
 def test_a_step_shows_no_more_than_the_readers_own_rows(world: World) -> None:
