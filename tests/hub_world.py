@@ -29,7 +29,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,7 +235,7 @@ class Server:
 class HubWorld:
     """The processes, the people, and ways in. Made by :func:`running_hub_world`."""
 
-    def __init__(self, folder: Path, **hub_settings: str) -> None:
+    def __init__(self, folder: Path, *, api: Mapping[str, Any] | None = None, **hub_settings: str) -> None:
         self.folder = folder
         self.port, ports = free_port(), [free_port() for _ in range(3)]
         hub_port, api_port, proxy_port = ports
@@ -253,6 +253,7 @@ class HubWorld:
             hub_key=self.hub_key,
             hub_cache_seconds=5,
             hub_tidy_seconds=3,
+            **(api or {}),
         )
         self.sources = {tenant: self._source(tenant) for tenant in AMOUNTS}
         self.hub_data = folder / "hub"
@@ -399,7 +400,10 @@ def until(condition: Callable[[], object], seconds: float, otherwise: Callable[[
 
 
 @contextmanager
-def running_hub_world(folder: Path, **hub_settings: str) -> Iterator[HubWorld]:
-    """A world of its own for a test that breaks more than it mends. ``hub_settings``: ``refresh_seconds="5"``."""
-    with HubWorld(folder, **hub_settings) as world:
+def running_hub_world(folder: Path, *, api: Mapping[str, Any] | None = None, **hub_settings: str) -> Iterator[HubWorld]:
+    """A world of its own for a test that breaks more than it mends.
+
+    ``api``: settings of the API (``{"parallel_refreshes": 1}``); ``hub_settings``: ``refresh_seconds="5"``.
+    """
+    with HubWorld(folder, api=api, **hub_settings) as world:
         yield world
