@@ -3,7 +3,8 @@
 What a viewer has open is a :class:`~hub_config.interactive.sittings.Sitting`: one person, one dashboard, one version, one
 process (:mod:`dashboards.interactive`) started through the hub as a rendering's is, with a grant that opens the tiles of
 that version *with that viewer's rights as they are at that moment*. It ends when its page is left or idle, when the session
-of the browser in which it was begun ends, when the person or the right goes, when another version comes into force.
+of the browser in which it was begun ends, when the person or the right goes, when another version or another layer of one of
+its sources comes into force.
 
 How a browser reaches it: **through this service alone.** The process listens to nobody; it fetches what the page says to its
 kernel, and hands in what the kernel says, over the grant's routes (:mod:`hub_config.api.interactive`). The page
@@ -30,7 +31,8 @@ what it shows; it also needs the proxy on every rendering's network); this servi
 (an address to be connected to comes from the process, or from one more right at the hub). What remains: a frame that is
 open shows what it was given until the page around it hears that it is over, seconds later; two pages of one person share a
 kernel; the author's code learns what its reader moves; and markup can have the browser look up a host's name
-(``preconnect``), in which an author who means it can hide some bytes.
+(``preconnect``) or connect to it without a word (a frame or a refresh, that the policies then refuse), in which an author
+who means it can hide some bytes.
 """
 
 from hub_config.interactive.manager import Interactives

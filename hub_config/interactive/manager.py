@@ -19,7 +19,7 @@ from hub_config.rendering.hub_servers import HubServers
 
 if TYPE_CHECKING:
     from hub_config.audit import Audit
-    from hub_config.content.publishing import Publishing
+    from hub_config.content.publishing import Published, Publishing
     from hub_config.database import Database
     from hub_config.people import People
     from hub_config.people.page_sessions import Visitor
@@ -135,6 +135,7 @@ class Interactives:
         if grant is None:
             return sitting
         try:
+            sitting.stood = self._stood(principal, published)
             with self._database.tenant(principal.tenant_id) as session:
                 self._audit.record(
                     session, principal, action="dashboard.interact", object_type="dashboard", object_id=dashboard_id,
@@ -364,12 +365,25 @@ class Interactives:
             principal = self.people.as_now(sitting.principal)
             if (principal.role, principal.attributes) != (sitting.principal.role, sitting.principal.attributes):
                 return "rights"  # what the kernel holds was fetched with those of before
-            number = self._publishing.published(principal, sitting.dashboard_id).number
+            published = self._publishing.published(principal, sitting.dashboard_id)
+            if published.number != sitting.version:
+                return "version"
+            if sitting.stood not in (None, self._stood(principal, published)):
+                return "rights"  # a layer hides or filters otherwise now, or a source is out of reach
         except PlatformUnavailable:
             return None
         except DataPilotError:
             return "rights"
-        return "version" if number != sitting.version else None
+        return None
+
+    def _stood(self, principal: Principal, published: Published) -> frozenset[tuple[str, str]]:
+        """Return the layers in force of the sources that this person reaches here: what they may see goes by these."""
+        from hub_config.snapshots.keys import sources_of, standings
+
+        with self._database.tenant(principal.tenant_id, read_only=True) as session:
+            reach = None if published.by_right else principal
+            found = standings(session, sources_of(published.content), reached_by=reach)
+        return frozenset((source, layer) for source, (_, _, layer) in found.items())
 
     def _clear(self) -> None:
         for _ in range(len(self._leftover)):

@@ -41,6 +41,8 @@ class Sitting:
         When a page asked last whether there is something, and when it last said something to the kernel.
     trace
         The author's error, for the author alone: it may quote values.
+    stood
+        Of each source that the person reached here, the layer in force when it was opened; None: not known yet.
     """
 
     principal: Principal
@@ -50,6 +52,7 @@ class Sitting:
     notebook: dict[str, Any] = field(repr=False)
     begun_at: float
     grant_hash: bytes = field(repr=False)
+    stood: frozenset[tuple[str, str]] | None = None
     id: str = field(default_factory=lambda: uuid4().hex)
     key: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
     state: State = "starting"

@@ -32,6 +32,7 @@ from tests.platform_support import World, make_world, wait_until
 from tests.questions_support import add_files
 from tests.rendering_hub import TOKEN, RenderingHub, rendering_hub
 from tests.unit.platform.test_content import PLAN, _call, _dashboard, _publish, filtered, source_id
+from tests.unit.platform.test_semantic_layers_api import _accept, _draft, _save, _with
 
 __all__ = ["filtered", "source_id"]  # fixtures
 
@@ -399,6 +400,30 @@ def test_it_ends_with_what_it_stands_on(world: World, hub: RenderingHub, open_on
     assert _grant(world, "GET", "/orders", process).status_code == 401
     wait_until(lambda: hub.removed, seconds=10)
     assert not hub.users
+
+
+@pytest.mark.parametrize("how", ["narrowed", "out of reach"])
+def test_it_ends_when_another_layer_says_what_of_the_source_is_theirs(
+    world: World, hub: RenderingHub, source_id: str, open_one: str, how: str
+) -> None:
+    if how == "out of reach":
+        _call(world, "PUT", f"/dashboards/{open_one}/rights", json={"items": []})
+    browser = _session(world, "analyst")
+    browser.get(_here(open_one))
+    assert browser.send(_here(open_one), follow=False).status_code == 303
+    (sitting,) = world.platform.interactives.sittings.live()
+    world.platform.interactives.look()
+    assert not sitting.ended
+    if how == "narrowed":
+        text = _with(_draft(world, source_id), row_filter='"region = {region}"')
+        assert _accept(world, _save(world, source_id, text).json()["layer"]["id"]).status_code == 200
+    else:
+        workspace = _call(world, "POST", "/workspaces", json={"name": "Finance"}).json()["id"]
+        revision = _call(world, "GET", f"/data-sources/{source_id}").json()["revision"]
+        moved = {"revision": revision, "move": True, "workspace_id": workspace}
+        assert _call(world, "PATCH", f"/data-sources/{source_id}", json=moved).status_code == 200
+    world.platform.interactives.look()
+    assert (sitting.state, sitting.why) == ("ended", "rights"), "what the kernel holds was fetched with the rights of before"
 
 
 @pytest.mark.parametrize(("moved", "passed_s", "why"), [(True, 95, "left"), (False, 0, "idle")])
