@@ -31,6 +31,7 @@ HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Content-Disposition": "inline",
     "Cache-Control": "private, max-age=300",
+    "Vary": "Cookie, Authorization",  # whoever signs in next in this browser may be somebody of another tenant
 }
 """What it is served with, besides its own type."""
 

@@ -45,6 +45,7 @@ def test_an_image_is_served_as_what_it_is(world: World, body: bytes, media_type:
         assert (shown.content, shown.headers["content-type"]) == (body, media_type)
         assert shown.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in shown.headers["content-security-policy"]
+        assert "cookie" in shown.headers["vary"].lower(), "kept by a browser for this session alone"
     assert _call(world, "GET", "/tenant/logo", tenant="t2").status_code == 404
     assert _call(world, "DELETE", "/tenant/logo").status_code == 204
     assert _call(world, "GET", "/tenant/logo").status_code == 404
