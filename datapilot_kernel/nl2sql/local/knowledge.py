@@ -82,6 +82,16 @@ class Knowledge:
         """Return the number of joins from the many side to the one side; None: no way."""
         return self._distances[start].get(end)
 
+    def is_apart(self, one: str, other: str) -> bool:
+        """Tell whether no chain of joins, in whatever direction, leads from one entity to the other."""
+        seen, ahead = {one}, [one]
+        while ahead:
+            here = ahead.pop()
+            near = {name for name in self._distances if name in self._distances[here] or here in self._distances[name]}
+            ahead += near - seen
+            seen |= near
+        return other not in seen
+
     def farthest(self, roots: frozenset[str], end: str) -> int | None:
         """Return the longest of the ways from every root; None when one has no way."""
         distances = [self.distance(root, end) for root in roots]

@@ -75,6 +75,15 @@ class MeasureBuilder(SubjectBuilder):
                     ),
                     item.alias,
                 )
+        self._no_strangers()
+
+    def _no_strangers(self) -> None:
+        """« montant des budgets (janvier) » where nothing joins a table « janvier » to budgets: not answered without it."""
+        roots = {root for item in self.items for root in self.item_roots(item)}
+        for mention in self.draft.subjects:
+            named = mention.of("entity")
+            if named and roots and all(self.k.is_apart(root, o.entity) for root in roots for o in mention.options):
+                raise NotSure(mention.text)
 
     def _bare_amount(self) -> MeasureMention | None:
         """« la TVA de mai »: a column of amounts, named alone, is summed; a price or a rate never is."""

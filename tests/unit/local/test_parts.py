@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datapilot_kernel.catalog.values import ValueIndex
+from datapilot_kernel.engine import Engine
+from datapilot_kernel.engine.outcome import Answer
 from datapilot_kernel.nl2sql.local import LocalEngine
 from datapilot_kernel.nl2sql.local.numbers import merge_numbers
 from datapilot_kernel.nl2sql.local.periods import find_time
 from datapilot_kernel.nl2sql.local.tokens import stem, tokenize
 from datapilot_kernel.nl2sql.understanding import NotAnswerable, Unsure
 from datapilot_kernel.plan.model import Between, CalendarPeriod, LastPeriod, ToDate
+from datapilot_kernel.sources import open_source
 from tests.unit.local.conftest import TODAY
 
 
@@ -209,3 +214,20 @@ def test_it_is_quick(engine: LocalEngine) -> None:
     for _ in range(20):
         engine.understand("top 5 des abonnés d'Annecy par CA en mai 2026 sauf par téléphone", today=TODAY)
     assert (time.perf_counter() - began) / 20 < 0.05
+
+
+
+def test_a_table_that_nothing_joins_to_what_is_measured_is_not_passed_over(tmp_path: Path) -> None:
+    """Two sheets of one workbook, a table each: the name of one beside the measure of the other is never dropped."""
+    for month, amount in (("janvier", "100,50"), ("fevrier", "7,25")):
+        rows = f"region;poste;montant\nNord;Loyer;{amount}\nSud;Loyer;3,10\n"
+        (tmp_path / f"{month}.csv").write_text(rows, encoding="utf-8")
+    with closing(Engine(open_source(str(tmp_path)), fixed_today=TODAY)) as engine:
+        names = {name: entity.plural for name, entity in engine.layer.entities.items()}
+        assert set(names) == {"janvier", "fevrier"}
+        for name, plural in names.items():
+            other = next(each for each in names if each != name)
+            for question in (f"montant des {plural} par région", f"montant des {plural} {other} par région"):
+                said = engine.ask(question)
+                wrong = isinstance(said, Answer) and other in question and name in str(said.plan)
+                assert not wrong, (question, said)
