@@ -183,7 +183,7 @@ class Viewing:
             formatter = ground.formatter() if ground is not None else Formatter()
             return [(key, upper_first(describe_period(period, formatter))) for key, period in PERIODS.items()]
         names = _names(ground, entry["field"])
-        values = _values(entry, names)
+        values = _values(entry, names if _is_everybodys(ground, entry["field"]) else {})
         return None if values is None else [(json.dumps(value), names.get(_key(value)) or _word(value)) for value in values]
 
     def made(self, principal: Principal) -> dict[str, datetime]:
@@ -234,8 +234,11 @@ class Viewing:
             whole = plan.model_copy(update={"period": period})
             # Each measure is dated by its own date, as the tile has it; the filter's is for those that have none.
             return _possible(whole, ground) or _possible(whole.model_copy(update={"time": entry["field"]}), ground)
-        values = _values(entry, _names(ground, entry["field"]))
+        names = _names(ground, entry["field"])
+        values = _values(entry, names if _is_everybodys(ground, entry["field"]) else {})
         value: Any = given.strip()
+        if values is None:
+            value = next((key for key, word in names.items() if word.casefold() == value.casefold()), value)
         if values is not None:
             # By what it is written as: of 1, 1.0 and true only the one that was listed.
             known = {json.dumps(listed): listed for listed in values}
@@ -291,6 +294,16 @@ def _names(ground: Ground | None, ref: str) -> dict[str, str]:
 
     dimension = find_dimension(ref, ground.layer) if ground is not None else None
     return {key: words[0] for key, words in (dimension.values if dimension else {}).items() if words}
+
+
+def _is_everybodys(ground: Ground | None, ref: str) -> bool:
+    """Tell whether a dimension's values may be told to every reader: not where rows go by the person, or it is masked."""
+    layer = ground.layer if ground is not None else None
+    entity = layer.entities.get(ref.partition(".")[0]) if layer is not None else None
+    if entity is None or entity.row_filter is not None:
+        return False
+    dimension = entity.dimensions.get(ref.partition(".")[2])
+    return dimension is not None and dimension.column not in entity.masked
 
 
 def _values(entry: Mapping[str, Any], names: Mapping[str, str]) -> list[Any] | None:

@@ -320,6 +320,22 @@ def test_an_author_who_does_not_reach_the_source_learns_nothing_of_its_layer(wor
         assert "Ville" not in answer.text
 
 
+@pytest.mark.parametrize("row_filter", [False, True])
+def test_values_that_only_the_layer_names_are_offered_where_everybody_sees_all_rows(world: World, row_filter: bool) -> None:
+    board = Board(world, filters=[{"field": "ventes.region", "label": "Région", "values": None}])
+    text = (
+        _with(_draft(world, board.source), row_filter='"region = {region}"') if row_filter else _draft(world, board.source)
+    )
+    named = "        column: region\n        values: {Nord: [le Nord], Sud: [le Sud]}\n"
+    text = text.replace("        column: region\n", named, 1)
+    assert _accept(world, _save(world, board.source, text).json()["layer"]["id"]).status_code == 200
+    world.add_user("t1", "nord@t1.example", "viewer", attributes={"region": "Nord"})
+    browser, page = board.opened("nord@t1.example")
+    assert ("le Sud" in page.text) is not row_filter
+    chosen: Any = {"filter:ventes.region": "le nord" if row_filter else '"Nord"'}
+    assert _cells(board.shown(browser, 1, **chosen).json()["body"])[::2] == ["le Nord"]
+
+
 def test_a_step_shows_no_more_than_the_readers_own_rows(world: World) -> None:
     board = Board(world, row_filter=True)
     world.add_user("t1", "nord@t1.example", "viewer", attributes={"region": "Nord"})
