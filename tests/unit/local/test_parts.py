@@ -216,7 +216,6 @@ def test_it_is_quick(engine: LocalEngine) -> None:
     assert (time.perf_counter() - began) / 20 < 0.05
 
 
-
 def test_a_table_that_nothing_joins_to_what_is_measured_is_not_passed_over(tmp_path: Path) -> None:
     """Two sheets of one workbook, a table each: the name of one beside the measure of the other is never dropped."""
     for month, amount in (("janvier", "100,50"), ("fevrier", "7,25")):
