@@ -39,7 +39,7 @@ from hub_config.content.viewing import Choice, Ground, Seen
 from hub_config.errors import NotFound, status_of
 from hub_config.pages import boards, sketches, static, tiles
 from hub_config.pages.rendering import clock
-from hub_config.pages.serving import Visit, problem_page, run
+from hub_config.pages.serving import Visit, problem_page, quickly, run
 from hub_config.queries import Ended
 from hub_config.queries.renderings import MEDIA_TYPES, Format, formatter_of, render
 from hub_config.snapshots import why
@@ -66,7 +66,7 @@ class _Found:
 
 async def dashboard(visit: Visit) -> Response:
     """Show it as it was made ahead; without that, its script fetches the figures."""
-    found: _Found = await run(_found, visit)
+    found: _Found = await quickly(visit, _found, visit)
     board, snapshot, published, plotly = found.board, found.snapshot, found.published, found.plotly
     if board is None:
         entries = sorted(published.content["tiles"], key=lambda tile: int(tile.get("position", 0)))
@@ -96,16 +96,21 @@ async def dashboard(visit: Visit) -> Response:
     )
 
 
+def _state(visit: Visit) -> tuple[int, str]:
+    content, principal = visit.platform.content, visit.person.principal
+    found = content.publishing.published(principal, _dashboard_id(visit))
+    return found.number, _made(content.snapshots.of(principal, found))
+
+
 async def state(visit: Visit) -> Response:
     """Say whether the page is still the person's to see, which version of it is in force, and how old its figures are."""
-    found = await _published(visit)
-    snapshot = await run(visit.platform.content.snapshots.of, visit.person.principal, found)
-    return _json({"state": "open", "number": found.number, "made": _made(snapshot)})
+    number, made = await quickly(visit, _state, visit)
+    return _json({"state": "open", "number": number, "made": made})
 
 
 async def picture(visit: Visit) -> Response:
     """Return a small picture of what this person sees on it; of nothing in particular where nothing was made ahead."""
-    found: _Found = await run(_found, visit)
+    found: _Found = await quickly(visit, _found, visit)
     drawn = found.board.sketch if found.board is not None else ""
     headers = {
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",

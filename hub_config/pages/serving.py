@@ -14,6 +14,7 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, quote
 
 import anyio.to_thread
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -39,6 +40,10 @@ _FORM_BYTES = 64 * 1024
 _FORM_FIELDS = 50
 
 
+_QUICK = 8
+"""Readers who are looked up at once (see :func:`quickly`)."""
+
+
 @dataclass(frozen=True)
 class Pages:
     """What every page works with."""
@@ -49,6 +54,7 @@ class Pages:
     render: Renderer
     boards: Boards = field(default_factory=Boards)
     abouts: Abouts = field(default_factory=Abouts)
+    quick: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_QUICK))
 
 
 @dataclass
@@ -255,7 +261,7 @@ async def _who(visit: Visit) -> None:
     cookies, request = visit.pages.cookies, visit.request
     session = given(request, cookies.session)
     if session:
-        visit.visitor = await anyio.to_thread.run_sync(visit.platform.people.page_sessions.visitor, session)
+        visit.visitor = await quickly(visit, visit.platform.people.page_sessions.visitor, session)
     if visit.visitor is not None:
         request.state.principal = visit.visitor.principal  # for the log
         visit.secret = session
@@ -362,3 +368,8 @@ def problem_page(visit: Visit, error: DataPilotError) -> Response:
 def run(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Awaitable[Any]:
     """Run a manager's quick act beside the event loop."""
     return cast("Awaitable[Any]", anyio.to_thread.run_sync(lambda: function(*args, **kwargs)))
+
+
+def quickly(visit: Visit, function: Callable[..., Any], /, *args: Any) -> Awaitable[Any]:
+    """Run what only looks something up, a few at once: of fifty threads that want the interpreter each waits for all."""
+    return cast("Awaitable[Any]", anyio.to_thread.run_sync(lambda: function(*args), limiter=visit.pages.quick))
