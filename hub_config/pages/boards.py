@@ -109,6 +109,12 @@ class Boards:
         mine.set_result(board)
         return board
 
+    def clear(self) -> None:
+        """Drop everything: a tenant goes away, and what is prepared again for the others is little."""
+        with self._lock:
+            self._kept.clear()
+            self._size = 0
+
     @property
     def size(self) -> int:
         """About how many bytes are kept."""
@@ -145,6 +151,11 @@ class Abouts:
             while len(self._kept) > _MOST_ABOUTS:
                 self._kept.popitem(last=False)
         return made
+
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._kept.clear()
 
 
 def key_of(snapshot: Snapshot, tenant_id: str, language: Language, *, author: bool) -> Key:

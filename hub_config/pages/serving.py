@@ -56,6 +56,12 @@ class Pages:
     abouts: Abouts = field(default_factory=Abouts)
     quick: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(_QUICK))
 
+    def left(self, tenant_id: str, user_id: str | None) -> None:
+        """Keep nothing that was prepared of a tenant that goes away."""
+        if user_id is None:
+            self.boards.clear()
+            self.abouts.clear()
+
 
 @dataclass
 class Visit:
@@ -167,6 +173,7 @@ class Page:
 def install(app: FastAPI, settings: Settings, platform: Platform, table: tuple[Page, ...]) -> None:
     """Add the pages, and a page for every address that is none."""
     pages = Pages(settings, platform, Cookies.of(settings), Renderer(settings))
+    platform.renderings.on_leave(pages.left)
     paths: dict[str, dict[str, Page]] = {}
     for page in table:
         paths.setdefault(page.path, {})[page.method] = page

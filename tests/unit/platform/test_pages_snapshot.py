@@ -445,3 +445,16 @@ def test_the_organisations_mark_is_on_its_own_pages(world: World) -> None:
     other.sign_in("viewer@t2.example")
     assert "dp-tenant-logo" not in other.get("/").text
     assert other.get("/organisation/logo").content != png
+
+
+def test_nothing_prepared_is_kept_of_a_tenant_that_goes(world: World) -> None:
+    from hub_config.pages.boards import Board as Prepared
+    from hub_config.pages.serving import Pages
+
+    pages = Pages(world.settings, world.platform, None, None)  # type: ignore[arg-type]
+    pages.boards.get((b"k", "fr", False), lambda: Prepared("text", "", ""))
+    pages.left("t1", "somebody")
+    assert pages.boards.size > 0, "a person who goes takes nothing along that others read"
+    pages.left("t1", None)
+    assert pages.boards.size == 0
+    assert [told for told in world.platform.renderings._told if getattr(told, "__func__", None) is Pages.left], "and is told"
