@@ -84,6 +84,61 @@
     }
   };
 
+  // Room for the axes' labels, measured before a chart is drawn: left to find it by itself, the library draws each chart
+  // twice. Labels that are more than plain text, and a page that changes its width, are left to it.
+  const LEFT_TO_IT = { 'xaxis.automargin': true, 'yaxis.automargin': true, 'xaxis.tickangle': 'auto' };
+  const ruler = document.createElement('canvas').getContext('2d');
+  const fitted = (layout, data, host) => {
+    const { font, margin } = layout;
+    let { xaxis, yaxis } = layout;
+    const axes = Object.keys(layout).filter(name => /^[xy]axis/.test(name));
+    const plain = axis => axis && axis.ticktext && axis.ticktext.every(text => !/[&<\n]/.test(text));
+    if (axes.length !== 2 || !plain(xaxis) || !plain(yaxis) || !font || !margin) {
+      return layout;
+    }
+    ruler.font = `${font.size}px ${font.family}`;
+    const wide = text => Math.ceil(ruler.measureText(text).width);
+    const widest = texts => Math.max(0, ...texts.map(wide));
+    // On a telephone names take less than half: they stand in the table, and on the bar that is touched, in full.
+    const most = Math.round(host.clientWidth * 0.45);
+    const cut = text => {
+      let kept = text;
+      while (kept.length > 1 && wide(kept === text ? text : `${kept}…`) > most) {
+        kept = kept.slice(0, -1);
+      }
+      return kept === text ? text : `${kept.trimEnd()}…`;
+    };
+    yaxis = { ...yaxis, automargin: false, ticktext: yaxis.ticktext.map(cut) };
+    const left = margin.l + widest(yaxis.ticktext) + 6;
+    const across = host.clientWidth - left - margin.r;
+    const names = widest(xaxis.ticktext);
+    const crowd = (names + 6) * (xaxis.ticktext.length - 1) / Math.max(1, across);
+    const level = data.length > 0 && data[0].orientation === 'h';
+    const turned = crowd > 1 && !level;
+    xaxis = { ...xaxis, automargin: false, tickangle: turned ? -30 : 0 };
+    if (level && crowd > 1) {
+      const step = Math.ceil(crowd);
+      xaxis.tickvals = xaxis.tickvals.filter((_, place) => place % step === 0);
+      xaxis.ticktext = xaxis.ticktext.filter((_, place) => place % step === 0);
+    }
+    const figures = level && Array.isArray(data[0].text) ? widest(data[0].text.map(String)) : 0;
+    const line = Math.ceil(font.size * 1.3);
+    const room = {
+      ...margin,
+      l: turned ? Math.max(left, Math.ceil(names * 0.87)) : left,
+      r: Math.max(margin.r, turned ? 0 : Math.ceil(names / 2) + 4, figures * 1.5 > across ? figures + 8 : 0),
+      b: margin.b + 6 + (turned ? Math.ceil(names * 0.5) + line : line),
+    };
+    return { ...layout, margin: room, xaxis, yaxis };
+  };
+  let width = innerWidth;
+  addEventListener('resize', () => {
+    if (innerWidth !== width) {
+      width = innerWidth;
+      drawnOnes().forEach(host => host.layout.xaxis && window.Plotly.relayout(host, LEFT_TO_IT));
+    }
+  });
+
   const draw = async (tile, Plotly) => {
     const { host } = tile;
     const { chart } = tile.now;
@@ -97,7 +152,8 @@
     }
     host.setAttribute('role', 'img');
     host.setAttribute('aria-label', sentence ? sentence.textContent : '');
-    const layout = { ...chart.layout, autosize: true, font: { ...chart.layout.font, color: ink() } };
+    const named = { ...chart.layout, autosize: true, font: { ...chart.layout.font, color: ink() } };
+    const layout = fitted(named, chart.data, host);
     const drawing = (first ? Plotly.newPlot : Plotly.react)(host, chart.data, layout, CONFIG);
     if (first) {
       host.on('plotly_afterplot', () => painted(host));
@@ -184,7 +240,7 @@
     }
     later.clear();
     for (const host of drawnOnes()) {
-      window.Plotly.relayout(host, { width: PAPER_PX, autosize: false, 'font.color': '#333333' });
+      window.Plotly.relayout(host, { width: PAPER_PX, autosize: false, 'font.color': '#333333', ...(host.layout.xaxis ? LEFT_TO_IT : {}) });
     }
   });
   window.addEventListener('afterprint', () => {
