@@ -56,7 +56,9 @@ def main() -> int:
 
 async def _main() -> int:
     address = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:8888"))
-    server = await asyncio.start_server(_alive, address.hostname or "127.0.0.1", address.port or 8888)
+    server = await asyncio.start_server(
+        _alive, address.hostname or "127.0.0.1", 8888 if address.port is None else address.port
+    )
     async with server, _api() as api:
         code = await _work(api)
         await asyncio.sleep(_LINGER_S)  # a start that ended before the hub looked is a failed start to it

@@ -26,7 +26,9 @@ def main() -> int:
 async def _main() -> int:
     address = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:8888"))
     # Whatever is asked gets the same « alive »: the hub looks whether the port answers, and nobody else has business here.
-    server = await asyncio.start_server(_alive, address.hostname or "127.0.0.1", address.port or 8888)
+    server = await asyncio.start_server(
+        _alive, address.hostname or "127.0.0.1", 8888 if address.port is None else address.port
+    )
     async with server:
         client = GrantClient()
         try:

@@ -216,10 +216,15 @@ def run_through(
         There is no such kernel here.
     """
     import nbformat
-    from jupyter_client.kernelspec import NoSuchKernel
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    try:
+        # Asked first: a client that finds no kernel leaves its handlers of Ctrl-C behind, and nothing stops any more.
+        KernelSpecManager().get_kernel_spec(kernel or "datapilot")
+    except NoSuchKernel:
+        raise BadInput("publish.no_kernel", name=kernel or "datapilot") from None
     node = nbformat.from_dict(checked.notebook)  # type: ignore[no-untyped-call]
     at: list[int] = []
     where = {"metadata": {"path": str(folder or Path.cwd())}}
@@ -229,8 +234,6 @@ def run_through(
     )  # fmt: skip
     try:
         client.execute()
-    except NoSuchKernel:
-        raise BadInput("publish.no_kernel", name=kernel or "datapilot") from None
     except CellTimeoutError:
         checked.failed = ((at or [0])[-1] + 1, text("publish.too_long", seconds=cell_timeout_s))
     except (CellExecutionError, DeadKernelError) as error:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -319,3 +320,4 @@ def test_a_notebook_is_run_from_top_to_bottom_and_says_where_it_fails(tmp_path: 
     assert (checked.ran, checked.failed, checked.passed) == (True, (3, "division by zero"), False)
     with pytest.raises(BadInput):
         run_through(checked, kernel="no-such-kernel", folder=tmp_path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ctrl-C still stops the command"
