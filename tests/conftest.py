@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import servers, ssh_server
+from tests.e2e import quiet_network
 
 if TYPE_CHECKING:
     from tests.docker_engine import Engine
@@ -91,6 +92,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         reason = servers.missing(dialect)
         if reason:
             terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
+    if reason := quiet_network.missing():
+        terminalreporter.write_line(f"NOT ON THIS MACHINE: {reason}")
     if reason := ssh_server.missing():
         terminalreporter.write_line(f"SKIPPED ON THIS MACHINE: {reason}")
     from tests import docker_engine as engines

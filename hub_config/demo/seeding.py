@@ -1,9 +1,9 @@
-"""The demo's tenants: an administrator, an analyst and a manager each, the data as a source, the layer accepted.
+"""The demo's tenants: administrator, analyst and manager, the data as a source, the layer accepted, a dashboard published.
 
 Every step looks at what is there and adds what is missing, so that a start that was interrupted is completed by the
 next one, and one that finds everything writes nothing. It goes through the platform's own managers, as its people would: an
-administrator who registers, who invites, who uploads files and accepts a layer. Passwords are made here once and kept in the
-demo's folder; whoever changes theirs keeps the change.
+administrator who registers, who invites, who uploads files, accepts a layer and publishes. Passwords are made here once and
+kept in the demo's folder; whoever changes theirs keeps the change.
 
 The data end with the present month, or « le mois dernier » would have none: they are made again each month, and the source's
 files replaced.
@@ -39,11 +39,19 @@ _READ_S = 120.0
 
 @dataclass(frozen=True)
 class Company:
-    """A demo tenant's name and people: (role, address before the @, full name)."""
+    """A demo tenant's name and people: (role, address before the @, full name).
+
+    Attributes
+    ----------
+    board, questions
+        The dashboard that its manager opens, and what is on it: (title, question). Periods are relative, as the data are.
+    """
 
     slug: str
     name: str
     people: tuple[tuple[Role, str, str], ...]
+    board: str
+    questions: tuple[tuple[str, str], ...]
 
     def email(self, before: str) -> str:
         """Return an address that reaches nobody (``example`` is reserved)."""
@@ -59,6 +67,15 @@ COMPANIES = (
             ("analyst", "analyste", "Léa Marchand"),
             ("viewer", "responsable", "Hugo Bernard"),
         ),
+        "Les ventes",
+        (
+            ("Le mois dernier", "chiffre d'affaires du mois dernier par rapport au mois précédent"),
+            ("Chiffre d’affaires par mois", "chiffre d'affaires par mois sur les 12 derniers mois"),
+            ("Chiffre d’affaires par région", "chiffre d'affaires par région sur les 12 derniers mois"),
+            ("Les dix premiers produits", "top 10 des produits par chiffre d'affaires sur les 12 derniers mois"),
+            ("Marge par mois", "marge par mois sur les 12 derniers mois"),
+            ("Panier moyen par canal", "panier moyen par canal de vente sur les 12 derniers mois"),
+        ),
     ),
     Company(
         "atelier-roche",
@@ -67,6 +84,15 @@ COMPANIES = (
             ("administrator", "admin", "Nadia Perrin"),
             ("analyst", "analyste", "Karim Dumas"),
             ("viewer", "responsable", "Sophie Roche"),
+        ),
+        "La production",
+        (
+            ("Délais tenus le mois dernier", "taux de respect des délais du mois dernier"),
+            ("Délais tenus par mois", "taux de respect des délais par mois sur les 12 derniers mois"),
+            ("Coût des rebuts par cause", "coût des rebuts par cause sur les 12 derniers mois"),
+            ("Temps d’arrêt par type", "temps d'arrêt par type d'arrêt sur les 12 derniers mois"),
+            ("Ordres de fabrication en retard", "nombre d'OF en retard par mois sur les 12 derniers mois"),
+            ("Montant des devis par mois", "montant des devis par mois sur les 12 derniers mois"),
         ),
     ),
 )
@@ -133,7 +159,9 @@ def seed(settings: Settings, folder: Folder, told: Told, *, day: date) -> list[A
         for company in COMPANIES:
             passwords = {a.email: a.password for a in everybody}
             administrator = _people(platform, company, passwords, told)
-            _source(platform, company, tenants()[company.slug], administrator, folder, told)
+            tenant = tenants()[company.slug]
+            source_id = _source(platform, company, tenant, administrator, folder, told)
+            _dashboard(platform, company, tenant, administrator, source_id, folder, told, day=day)
             _welcome(folder, company, administrator.tenant_id)
     return everybody
 
@@ -185,8 +213,8 @@ def _administrator(platform: Platform, company: Company) -> Principal | None:
 
 def _source(
     platform: Platform, company: Company, tenant: DemoTenant, administrator: Principal, folder: Folder, told: Told
-) -> None:
-    """Make the source of the tenant's files, or replace those of an earlier month; accept the layer."""
+) -> str:
+    """Make the source of the tenant's files, or replace those of an earlier month; accept the layer. Return its id."""
     from datapilot_kernel.demo.loader import layer_path
 
     manager, layers = platform.sources.administration, platform.sources.layers
@@ -208,6 +236,43 @@ def _source(
         told("accepting", name=company.name)
         version, _ = layers.save(administrator, source.id, layer_path(tenant).read_text(encoding="utf-8"))
         layers.accept(administrator, version.id)
+    return str(source.id)
+
+
+def _dashboard(
+    platform: Platform, company: Company, tenant: DemoTenant, administrator: Principal, source_id: str, folder: Folder,
+    told: Told, *, day: date,
+) -> None:  # fmt: skip
+    """Publish the dashboard that the tenant's manager opens. Once: who takes it away has it away."""
+    from datapilot_kernel.catalog.values import ValueIndex
+    from datapilot_kernel.demo.loader import layer_path
+    from datapilot_kernel.nl2sql.local import LocalEngine
+    from datapilot_kernel.nl2sql.understanding import Understood
+    from datapilot_kernel.semantic.loading import parse_layer
+    from hub_config.content.dashboards import Right
+
+    published = folder.root / f".{company.slug}.published"
+    if published.exists():
+        return
+    told("publishing", name=company.name)
+    dashboards = platform.content.dashboards
+    for left in dashboards.listed(administrator, limit=100):
+        if left.name == company.board and left.status == "draft":  # a start that was interrupted
+            dashboards.delete(administrator, left.id)
+    layer, findings = parse_layer(layer_path(tenant).read_text(encoding="utf-8"))
+    if layer is None:
+        raise Fault(log=f"the demo's layer cannot be read: {findings}")
+    engine = LocalEngine(layer, ValueIndex({}))
+    made = dashboards.create(administrator, company.board)
+    for position, (title, question) in enumerate(company.questions):
+        understood = engine.understand(question, today=day)
+        if not isinstance(understood, Understood):
+            raise Fault(log=f"the demo's dashboard asks what is not understood: {question}")
+        query = {"source_id": source_id, "question": question, "plan": understood.plan.model_dump(mode="json")}
+        dashboards.add_widget(administrator, made.id, title=title, query=query, chart_type="auto", position=position)
+    dashboards.set_rights(administrator, made.id, [Right(role="viewer")])
+    platform.content.publishing.publish(administrator, made.id)
+    published.touch()
 
 
 def _uploaded(platform: Platform, administrator: Principal, path: Path) -> str:

@@ -17,12 +17,11 @@ from typing import Any
 
 import nbformat
 
+from tests.e2e.quiet_network import CHROMIUM, FLAGS, chromium
+
+__all__ = ["CHROMIUM", "FLAGS", "chromium"]
+
 ROOT = Path(__file__).parents[2]
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 def free_port() -> int:
@@ -123,7 +122,7 @@ def page(*, width: int = 1280, height: int = 1600) -> Iterator[tuple[Any, list[s
 
     outside: list[str] = []
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = chromium(play)
         context = browser.new_context(viewport={"width": width, "height": height}, locale="fr-FR")
         opened = context.new_page()
 

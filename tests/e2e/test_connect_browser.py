@@ -201,7 +201,7 @@ def test_files_with_doubts(served: tuple[World, str], tmp_path: Path) -> None:
 def test_all_of_it_without_script(served: tuple[World, str], database: dict[str, str]) -> None:
     _, address = served
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=servers.CHROMIUM, args=servers.FLAGS)
+        browser = servers.chromium(play)
         page = browser.new_context(java_script_enabled=False, locale="fr-FR").new_page()
         try:
             _signed_in(page, address, "administrator@t1.example")

@@ -300,7 +300,7 @@ def test_made_ahead_it_is_there_at_once_and_answers_to_clicks(board: tuple[World
 def test_the_other_viewer_without_script_and_with(board: tuple[World, str, str]) -> None:
     _, address, dashboard = board
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=servers.CHROMIUM, args=servers.FLAGS)
+        browser = servers.chromium(play)
         try:
             page = browser.new_context(java_script_enabled=False, locale="fr-FR").new_page()
             _sign_in(page, address, "simon")

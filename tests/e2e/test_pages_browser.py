@@ -103,7 +103,7 @@ def test_without_script_the_link_is_pasted(served: tuple[World, str]) -> None:
     invited = world.people.invitations.create(world.principal("administrator"), email="max@t1.example", role="viewer")
     assert invited.url is not None
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=servers.CHROMIUM, args=servers.FLAGS)
+        browser = servers.chromium(play)
         page = browser.new_context(java_script_enabled=False, locale="fr-FR").new_page()
         try:
             page.goto(invited.url)

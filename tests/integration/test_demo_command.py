@@ -172,7 +172,12 @@ def test_the_demo_from_start_to_stop_and_again(place: tuple[Path, str | None]) -
         assert "Atelier Roche" in asked.text
         assert "Maison Lumière" not in asked.text
         viewer = _browser(demo, "responsable@maison-lumiere.example")
-        assert "Tableaux de bord" in viewer.get("/").text
+        home = viewer.get("/").text
+        assert "Les ventes" in home, "a manager finds a dashboard on the first day"
+        assert "La production" not in home
+        board = re.search(r'href="([^"]*/tableaux/[0-9a-f]{32})"', home)
+        assert board
+        assert "Chiffre d’affaires par région" in viewer.get(board[1]).text
         started = demo.below()
         assert {"traefik", "sleep"} <= {process.name() for process in started}
         kernel.close()

@@ -57,7 +57,7 @@ def test_every_server_has_its_own_origin_and_nothing_crosses(tmp_path: Path) -> 
     world.hub.ready = lambda: _answers(world, host)
     ARTEFACTS.mkdir(exist_ok=True)
     with world, sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=servers.CHROMIUM, args=servers.FLAGS)
+        browser = servers.chromium(play)
         try:
             context = browser.new_context(locale="fr-FR", viewport={"width": 1280, "height": 800})
             outside: list[str] = []
