@@ -42,9 +42,9 @@ WORKERS ?= 2
 test: install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-# For every commit: lint, types, the tests that need no server.
+# For every commit: lint, types, the tests that need no server and are done in a moment.
 check: install lint types
-	@$(BIN)/python -m pytest -q --no-servers -m "not slow and not browser" tests/unit
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder --no-servers -m "not slow and not browser" tests/unit
 
 lint: install
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -25,6 +25,11 @@ _WITHOUT = ["@jupyterlab/mathjax2-extension:plugin", "@jupyterlab/mathjax2-exten
 """Loads from a CDN, and has no other place here."""
 _PLAIN = {"terminalsAvailable": False, "progressiveRendering": False, "disabledExtensions": _WITHOUT}
 
+_GIVES_UP = b'throw Error("widget model not found")}return t}'
+_LOOKS_ONCE_MORE = b'if(void 0===(t=this._models[e]))throw Error("widget model not found")}return t}'
+"""The widgets' manager (jupyterlab_widgets 3.0.17) waits two seconds for a model and gives up without a last look: where
+drawing charts takes that long the model has come meanwhile, and its place would say « Error displaying widget » for good."""
+
 
 @cache
 def _folders() -> tuple[Path, tuple[Path, ...]]:
@@ -67,7 +72,7 @@ def read(name: str) -> bytes | None:
         for folder in extensions:
             found = _inside(folder, wanted)
             if found is not None:
-                return found
+                return found.replace(_GIVES_UP, _LOOKS_ONCE_MORE)
     return None
 
 

@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from dashboards.hub import answering
 from dashboards.interactive import files
 from dashboards.interactive.messages import (
     MOST_TO_VIEWER_BYTES,
@@ -31,11 +31,10 @@ from dashboards.interactive.messages import (
     to_viewer,
 )
 from dashboards.interactive.page import Opened, opened
+from dashboards.notebooks import CellFailed
 from dashboards.rendering.api import GRANT_VARIABLE, ROUTES_VARIABLE, URL_VARIABLE
-from dashboards.rendering.execution import CellFailed
 
 log = logging.getLogger("dashboards.interactive")
-_LINGER_S = 2.0
 _AWAY_S = 30.0
 _ACTIVITY_S = 240.0
 _LOOK_S = 3.0
@@ -55,14 +54,8 @@ def main() -> int:
 
 
 async def _main() -> int:
-    address = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:8888"))
-    server = await asyncio.start_server(
-        _alive, address.hostname or "127.0.0.1", 8888 if address.port is None else address.port
-    )
-    async with server, _api() as api:
-        code = await _work(api)
-        await asyncio.sleep(_LINGER_S)  # a start that ended before the hub looked is a failed start to it
-    return code
+    async with answering(), _api() as api:
+        return await _work(api)
 
 
 @asynccontextmanager
@@ -99,7 +92,7 @@ async def _work(api: httpx.AsyncClient) -> int:
             (await api.post("/page", json={"markup": page.markup})).raise_for_status()
             await _Channel(api, page).run()
         finally:
-            await page.close()
+            await page.ran.end()
     except httpx.HTTPError as error:
         log.info("over: %s", type(error).__name__)
         return 0
@@ -119,7 +112,7 @@ class _Channel:
         self._files: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        kernel = self._page.client
+        kernel = self._page.ran.client
         parts = [
             self._pull(),
             self._push(),
@@ -169,13 +162,13 @@ class _Channel:
         except Refused as why:
             log.warning("a message of the page was not handed on: %s", why)
             return
-        session = self._page.client.session
+        session = self._page.ran.client.session
         message = session.msg(said.kind, content=dict(said.content), metadata=dict(said.metadata))
         # The page finds its answers by these two; who sends, and that it may, is this process's own signature.
         message["header"] |= {"msg_id": said.id, "session": said.session}
         message["msg_id"] = said.id
         message["buffers"] = list(said.buffers)
-        self._page.client.shell_channel.send(message)
+        self._page.ran.client.shell_channel.send(message)
 
     async def _file(self, order_id: str, name: str) -> None:
         found = await asyncio.to_thread(files.read, name)
@@ -209,7 +202,7 @@ class _Channel:
             answer.raise_for_status()
 
     async def _watch(self) -> None:
-        while await self._page.manager.is_alive():  # noqa: ASYNC110 -- a process's end is not an event of this loop
+        while await self._page.ran.manager.is_alive():  # noqa: ASYNC110 -- a process's end is not an event of this loop
             await asyncio.sleep(_LOOK_S)
         await _quietly(self._api, "/failure", {"cell": None, "name": "DeadKernel", "trace": ""})
 
@@ -237,15 +230,3 @@ async def _quietly(api: httpx.AsyncClient, path: str, body: dict[str, Any]) -> N
         await api.post(path, json=body)
     except httpx.HTTPError as error:
         log.warning("not told: %s", type(error).__name__)
-
-
-async def _alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer whatever is asked with the same « alive »: the hub looks whether the port answers, nobody else has business."""
-    try:
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-        log.debug("a connection that said nothing")
-    finally:
-        writer.close()

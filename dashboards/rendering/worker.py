@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from urllib.parse import urlsplit
 
 import httpx
 
+from dashboards.hub import answering
+from dashboards.notebooks import CellFailed
 from dashboards.rendering.api import GrantClient
-from dashboards.rendering.execution import CellFailed, render
+from dashboards.rendering.execution import render
 
 log = logging.getLogger("dashboards.rendering")
-_LINGER_S = 2.0
 
 
 def main() -> int:
@@ -24,19 +23,12 @@ def main() -> int:
 
 
 async def _main() -> int:
-    address = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "http://127.0.0.1:8888"))
-    # Whatever is asked gets the same « alive »: the hub looks whether the port answers, and nobody else has business here.
-    server = await asyncio.start_server(
-        _alive, address.hostname or "127.0.0.1", 8888 if address.port is None else address.port
-    )
-    async with server:
+    async with answering():
         client = GrantClient()
         try:
-            code = await _work(client)
+            return await _work(client)
         finally:
             client.close()
-        await asyncio.sleep(_LINGER_S)  # a start that ended before the hub looked is a failed start to it
-    return code
 
 
 async def _work(client: GrantClient) -> int:
@@ -74,14 +66,3 @@ def _give_up(client: GrantClient, name: str) -> None:
         client.failed(None, name, "")
     except httpx.HTTPError as error:
         log.warning("failure not told: %s", type(error).__name__)
-
-
-async def _alive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
-        await writer.drain()
-    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
-        log.debug("a connection that said nothing")
-    finally:
-        writer.close()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -16,6 +14,7 @@ from hub_config.content.notebooks import run_of
 from hub_config.errors import Conflict, NotFound, PlatformUnavailable, TooMany, Unauthenticated
 from hub_config.interactive.sittings import Sitting, Sittings, Why, settle
 from hub_config.rendering.hub_servers import HubServers
+from hub_config.rendering.keeper import Keeper
 
 if TYPE_CHECKING:
     from hub_config.audit import Audit
@@ -65,10 +64,7 @@ class Interactives:
         self.sittings = Sittings(tenant_most=settings.interactive_dashboards_per_tenant)
         # The same for everybody, each known by its digest: fetched once for all sittings.
         self._files: dict[str, bytes] = {}
-        self._leftover: deque[tuple[str, str]] = deque()
-        self._stopped = threading.Event()
-        self._wake = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._keeper = Keeper("interactives", self._servers, self.look, _LOOK_EVERY_S)
 
     @property
     def available(self) -> bool:
@@ -79,19 +75,13 @@ class Interactives:
 
     def start(self) -> None:
         """Begin to look after them."""
-        if self._keeper is None and self._servers.available:
-            self._keeper = threading.Thread(target=self._keep, name="datapilot-interactives", daemon=True)
-            self._keeper.start()
+        self._keeper.start()
 
     def stop(self) -> None:
         """End all. Safe twice."""
-        self._stopped.set()
-        self._wake.set()
-        if self._keeper is not None:
-            self._keeper.join(10.0)
-            self._keeper = None
+        self._keeper.stop()
         self.begin_stopping()
-        self._clear()
+        self._keeper.clear()
         self._servers.close()
 
     def begin_stopping(self) -> None:
@@ -319,17 +309,7 @@ class Interactives:
 
     def _end(self, sitting: Sitting, why: Why, *, cell: int | None = None, trace: str = "") -> None:
         if self.sittings.end(sitting, why, cell=cell, trace=trace):
-            self._leftover.append((sitting.principal.tenant_id, sitting.id))
-            self._wake.set()
-
-    def _keep(self) -> None:
-        while not self._stopped.is_set():
-            self._wake.wait(_LOOK_EVERY_S)
-            self._wake.clear()
-            try:
-                self.look()
-            except Exception as error:  # noqa: BLE001 -- the thread's edge: the next round tries again
-                log.warning("interactive dashboards: %s", type(error).__name__)
+            self._keeper.leave(sitting.principal.tenant_id, sitting.id)
 
     def look(self) -> None:
         """End what must end now, and take away what is left of it."""
@@ -337,7 +317,7 @@ class Interactives:
             why = self._why_over(sitting)
             if why is not None:
                 self._end(sitting, why)
-        self._clear()
+        self._keeper.clear()
         self.sittings.sweep()
 
     def _why_over(self, sitting: Sitting) -> Why | None:
@@ -384,13 +364,3 @@ class Interactives:
             reach = None if published.by_right else principal
             found = standings(session, sources_of(published.content), reached_by=reach)
         return frozenset((source, layer) for source, (_, _, layer) in found.items())
-
-    def _clear(self) -> None:
-        for _ in range(len(self._leftover)):
-            tenant_id, sitting_id = self._leftover.popleft()
-            try:
-                gone = self._servers.remove(tenant_id, sitting_id)
-            except PlatformUnavailable:
-                gone = False
-            if not gone and not self._stopped.is_set():
-                self._leftover.append((tenant_id, sitting_id))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from hub_config.errors import NotFound, PlatformUnavailable
+from hub_config.errors import NotFound
 from hub_config.principal import Principal
 from hub_config.rendering.hub_servers import HubServers
 from hub_config.rendering.jobs import Failure, Job, Jobs
+from hub_config.rendering.keeper import Keeper
 from hub_config.rendering.markup import cleaned, links_of, places
 from hub_config.rendering.notebook import notebook_of
 
@@ -41,10 +40,7 @@ class Renderings:
         self._audit = audit
         self._servers = HubServers(settings)
         self.jobs = Jobs(life_s=settings.rendering_minutes * 60, tenant_most=settings.tenant_parallel_renderings)
-        self._leftover: deque[tuple[str, str]] = deque()
-        self._stopped = threading.Event()
-        self._wake = threading.Event()
-        self._keeper: threading.Thread | None = None
+        self._keeper = Keeper("renderings", self._servers, self.look, _LOOK_EVERY_S)
         self._told: list[Callable[[str, str | None], None]] = []
 
     def on_leave(self, told: Callable[[str, str | None], None]) -> None:
@@ -55,20 +51,14 @@ class Renderings:
 
     def start(self) -> None:
         """Begin to look after the processes."""
-        if self._keeper is None and self._servers.available:
-            self._keeper = threading.Thread(target=self._keep, name="datapilot-renderings", daemon=True)
-            self._keeper.start()
+        self._keeper.start()
 
     def stop(self) -> None:
         """End what is under way: nobody would take its page. Safe twice."""
-        self._stopped.set()
-        self._wake.set()
-        if self._keeper is not None:
-            self._keeper.join(10.0)
-            self._keeper = None
+        self._keeper.stop()
         for job in self.jobs.under_way():
             self._failed(job, "lost")
-        self._clear()
+        self._keeper.clear()
         self._servers.close()
 
     def forget(self, tenant_id: str) -> None:
@@ -76,7 +66,7 @@ class Renderings:
         for job in self.jobs.under_way(tenant_id):
             self._failed(job, "lost")
         self.jobs.forget(tenant_id)
-        self._wake.set()
+        self._keeper.wake()
         for told in self._told:
             told(tenant_id, None)
 
@@ -193,7 +183,7 @@ class Renderings:
         clean = cleaned(markup[:MARKUP_CHARACTERS], links=links_of(job.notebook))
         kept = {tile: job.outcomes[tile] for tile in places(clean) if tile in job.outcomes}
         self.jobs.end(job, "ready", markup=clean, outcomes=kept, done=job.of)
-        self._leave(job)
+        self._keeper.leave(job.principal.tenant_id, job.id)
 
     def failure(self, grant: str, *, cell: int | None, trace: str, name: str = "") -> None:
         """Take the author's error, or (``cell`` None) the process's own."""
@@ -207,36 +197,14 @@ class Renderings:
 
     def _failed(self, job: Job, why: Failure, **found: Any) -> None:
         if self.jobs.end(job, "failed", failure=why, **found):
-            self._leave(job)
+            self._keeper.leave(job.principal.tenant_id, job.id)
 
-    def _leave(self, job: Job) -> None:
-        self._leftover.append((job.principal.tenant_id, job.id))
-        self._wake.set()
-
-    def _keep(self) -> None:
-        while not self._stopped.is_set():
-            self._wake.wait(_LOOK_EVERY_S)
-            self._wake.clear()
-            try:
-                self._look()
-            except Exception as error:  # noqa: BLE001 -- the thread's edge: the next round tries again
-                log.warning("renderings: %s", type(error).__name__)
-
-    def _look(self) -> None:
+    def look(self) -> None:
+        """End what must end now, and take away what is left of it."""
         for job in self.jobs.overdue():
             self._failed(job, "lost")
         for job in self.jobs.under_way():
             if job.on_hub and not self._servers.lives(job.principal.tenant_id, job.id):
                 self._failed(job, "lost" if job.state == "running" else "not_started")
-        self._clear()
+        self._keeper.clear()
         self.jobs.sweep()
-
-    def _clear(self) -> None:
-        for _ in range(len(self._leftover)):
-            tenant_id, job_id = self._leftover.popleft()
-            try:
-                gone = self._servers.remove(tenant_id, job_id)
-            except PlatformUnavailable:
-                gone = False
-            if not gone and not self._stopped.is_set():
-                self._leftover.append((tenant_id, job_id))

@@ -141,6 +141,8 @@ class Panel:
         self.page.goto(f"{self.world.lab_url}{path}{query}")
         self.page.wait_for_function("() => window.jupyterapp?.commands.hasCommand('datapilot:open')", timeout=90_000)
         self.page.evaluate("() => window.jupyterapp.restored")
+        if not path:
+            self.page.wait_for_selector(".jp-Launcher")  # it comes last, and takes the focus from whoever types already
         if not by_itself:
             self.command("datapilot:open", panel="chat")
         self.page.wait_for_selector(".dp-Composer-text:not([disabled])", timeout=90_000)

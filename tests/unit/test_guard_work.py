@@ -154,6 +154,6 @@ def test_a_walk_with_depth_is_allowed_and_a_fan_out_is_not(dialect: DialectName)
     ids=range(11),
 )
 def test_the_parser_is_not_held_up(dialect: DialectName, sql: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()  # of the processor: however busy the machine is with other things
     assert not guard(dialect).check(sql).ok
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2

@@ -155,6 +155,15 @@ def test_the_files_are_the_installed_ones() -> None:
     assert not files.is_known("other.js", b"")
 
 
+def test_the_widgets_manager_looks_once_more_before_it_gives_up() -> None:
+    pytest.importorskip("voila")
+    waiting = [
+        text for name in files.known() if b"widget model not found" in (text := files.read(name) or b"") and b"2e3" in text
+    ]
+    assert len(waiting) == 1
+    assert b'if(void 0===(t=this._models[e]))throw Error("widget model not found")' in waiting[0]
+
+
 def test_no_file_but_these_is_read() -> None:
     pytest.importorskip("voila")
     for name in (
