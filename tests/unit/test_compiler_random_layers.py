@@ -142,6 +142,7 @@ def computed(
     return rows
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(world=worlds(), data=st.data())
 def test_the_right_numbers_or_a_refusal(world: World, data: st.DataObject) -> None:

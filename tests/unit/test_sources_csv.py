@@ -435,6 +435,7 @@ def test_what_the_sample_does_not_show_is_found_all_the_same(tmp_path: Path) -> 
     assert [(b.line, b.column, b.value) for b in file.column("montant").bad_cells] == [(60003, "Montant", "douze")]
 
 
+@pytest.mark.slow
 def test_two_hundred_columns(tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     path.write_text(
@@ -488,6 +489,7 @@ def _tidy(cell: str) -> str | None:
 _CELLS = st.text(st.characters(codec="cp1252", exclude_categories=("Cc", "Cs")), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(st.tuples(_CELLS, _CELLS), min_size=1, max_size=12),
@@ -528,6 +530,7 @@ def _written_amounts(draw: st.DrawFn) -> tuple[str, Decimal]:
     return form.format(body, unit), Decimal(cents) / 100
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(amounts=st.lists(_written_amounts(), min_size=1, max_size=25), encoding=st.sampled_from(["utf-8", "utf-16"]))
 def test_any_amount_comes_in_right(
@@ -554,6 +557,7 @@ _FORMATS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     moments=st.lists(st.datetimes(datetime(1969, 1, 1), datetime(2068, 12, 31)), min_size=1, max_size=25),
