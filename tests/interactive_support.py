@@ -147,3 +147,31 @@ def frame(kind: str, content: dict[str, Any], *, channel: str = "shell", **heade
 
 
 __all__ = ["Opened", "client", "frame", "interactive", "notebook", "republish"]
+
+
+def widgets(opened: Opened) -> dict[str, tuple[str, dict[str, Any]]]:
+    """By name of the model: (comm, state), as the widgets' script asks for them."""
+    control = {"comm_id": "controle", "target_name": "jupyter.widget.control", "data": {}}
+    ask = {"comm_id": "controle", "data": {"method": "request_states"}}
+    assert opened.say(frame("comm_open", control), frame("comm_msg", ask)).status_code == 204
+    heard = opened.until_heard(lambda m: m["content"].get("data", {}).get("method") == "update_states")
+    states = heard["content"]["data"]["states"]
+    return {f"{s['model_name']} {s['state'].get('description', '')}".strip(): (i, s["state"]) for i, s in states.items()}
+
+
+def moved(opened: Opened, comm: str, **state: Any) -> httpx.Response:
+    data = {"method": "update", "state": state, "buffer_paths": []}
+    return opened.say(frame("comm_msg", {"comm_id": comm, "data": data}))
+
+
+def slider_answers(opened: Opened) -> None:
+    """The slider of :func:`interactive` is moved, and its figure follows."""
+    found = widgets(opened)
+    slider, html = found["IntSliderModel Hausse"][0], found["HTMLModel"]
+    assert "473.82" in html[1]["value"], "of 430,75, ten in a hundred more"
+    assert moved(opened, slider, value=20).status_code == 204
+    heard = opened.until_heard(
+        lambda m: m["header"]["msg_type"] == "comm_msg" and "value" in m["content"]["data"].get("state", {})
+        and m["content"]["comm_id"] == html[0]
+    )  # fmt: skip
+    assert "516.90" in heard["content"]["data"]["state"]["value"]

@@ -36,6 +36,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakSet
 
 from datapilot_kernel.errors import SourceProblem
 from datapilot_kernel.sources.location import DatabaseLocation
@@ -190,6 +191,8 @@ class Tunnel:
         self._was_up = False
         self._waiting: deque[tuple[Any, Any]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        # Our ends, until they are closed: one that is being closed still hands on what its driver has not taken.
+        self._ends: WeakSet[asyncio.WriteTransport] = WeakSet()
 
     def location(self, where: DatabaseLocation) -> DatabaseLocation:
         """Return the same database as the driver is to see it: its own name, found at our end of the tunnel."""
@@ -315,6 +318,9 @@ class Tunnel:
         for task in (others := asyncio.all_tasks() - {asyncio.current_task()}):
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for end in list(self._ends):
+            end.abort()
+        await asyncio.sleep(0)  # an aborted one closes its socket in the loop's next round
         if ssh is not None:
             ssh.close()
             with suppress(TimeoutError):
@@ -401,6 +407,7 @@ class Tunnel:
         asyncio.get_running_loop().call_later(_UNCLAIMED_S, forget)
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.add(writer.transport)
         # A task of ours: one that asyncio makes of a coroutine complains about being cancelled.
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._tasks.add(task)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import logging
 import socket
 import subprocess
@@ -195,6 +197,28 @@ def test_stopping_works_through_the_tunnel(opening: Opening) -> None:
             run(_forever(source), cancel=token)
         assert time.monotonic() - began < 4
     assert source.execute("SELECT 1").rows == [(1,)]
+
+
+def test_closed_with_rows_on_the_way_it_leaves_no_socket(
+    databases: dict[str, servers.Server], shared: ssh_server.SshServer
+) -> None:
+    opening = Opening("postgresql", databases["postgresql"], shared)
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        config = opening.config(host="127.0.0.1", port=database.getsockname()[1])
+        tunnel = ssh_tunnel.Tunnel(config.location(NetworkWall(["127.0.0.0/8"], resolver=opening._resolve)))
+        try:
+            (address,) = tunnel.ready()
+            with socket.create_connection((address, tunnel.port)) as driver:
+                far, _ = database.accept()
+                with far:
+                    far.settimeout(1)
+                    with contextlib.suppress(TimeoutError):
+                        far.sendall(b"x" * 40_000_000)  # more than all buffers hold, and the driver takes none of it
+                tunnel.close()
+                assert driver.recv(1) == b"x"
+        finally:
+            tunnel.close()
+    gc.collect()  # what was left open says so here, and fails this test
 
 
 def test_keys_of_every_kind_sign_in(databases: dict[str, servers.Server], tmp_path: Path) -> None:

@@ -79,8 +79,9 @@ class Ground:
                     if found is None or not found["State"]["Running"]:
                         await self._ended_at_once(found)
                     running = engine.client.containers.get(self.object_name)
-                    if b":22B8 " in running.exec_run(["cat", "/proc/net/tcp"])[1]:
-                        return
+                    with contextlib.suppress(APIError):  # it ends just now: the next look says so
+                        if b":22B8 " in running.exec_run(["cat", "/proc/net/tcp"])[1]:
+                            return
                     await asyncio.sleep(0.2)
 
         engine = self.engine
