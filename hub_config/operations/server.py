@@ -7,6 +7,7 @@ that is cut a little later. The exit code of a stop that was asked for is 0. A s
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import sys
@@ -28,6 +29,9 @@ _TO_ANSWER_S = 5
 _SWITCH_S = 0.001
 """How long a thread that computes keeps the interpreter when another wants it (Python's own: five times that). A request
 changes threads, and waits for sockets, a dozen times: each time it is behind whatever computes."""
+_COLLECT_AFTER = (10_000, 20, 50)
+"""New objects before Python looks for cycles among them (its own: 700, 10, 10). A look at all there are stops every request;
+the modules' own, which are most of them and never go, are left out of it."""
 
 
 def serve(settings: Settings, *, host: str, port: int, announce: Callable[[str], None]) -> int:
@@ -103,6 +107,9 @@ class _Server(uvicorn.Server):
         """Start, then say so."""
         await super().startup(sockets=sockets)
         if self.started:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*_COLLECT_AFTER)
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
