@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,6 +20,9 @@ from pathlib import Path
 from tests.servers import free_port
 
 SSHD = next((path for path in ("/usr/sbin/sshd", "/usr/local/sbin/sshd") if Path(path).exists()), None)
+
+_BEGUN = re.compile(r"^Connection from \S+ port (\d+) ", re.M)
+_OVER = re.compile(r"^(Connection (closed|reset) by|Disconnected from|Unable to negotiate with) ", re.M)
 
 
 def missing() -> str | None:
@@ -57,8 +61,29 @@ class SshServer:
 
     @property
     def log(self) -> str:
-        """What the server wrote."""
+        """What the server wrote. A line comes after what it tells, by way of another process: it may not be there yet."""
         return (self.folder / "log").read_text()
+
+    def count(self, text: str, awaited: int) -> int:
+        """Return how often it wrote a text, once that is as often as awaited, or 15 s later."""
+        deadline = time.monotonic() + 15
+        while (found := self.log.count(text)) < awaited and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return found
+
+    def connections(self, since: int = 0) -> list[str]:
+        """Return what it wrote about each connection that began after so many characters, once all of them are over."""
+        deadline = time.monotonic() + 15
+        while True:
+            log = self.log[since:]
+            told = [
+                "\n".join(line for line in log.splitlines() if re.search(rf" port {port}\b", line))
+                for port in _BEGUN.findall(log)
+            ]
+            if all(_OVER.search(one) for one in told):
+                return told
+            assert time.monotonic() < deadline, log
+            time.sleep(0.02)
 
     def allow(self, options: str) -> None:
         """Put options before the client's key (``restrict,port-forwarding,…``)."""

@@ -36,6 +36,7 @@ import os
 import re
 import threading
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError as FutureCancelled
 from contextlib import suppress
@@ -389,9 +390,11 @@ class ClaudeModel:
             strict = self._strict
             try:
                 return await self._once(client, request, reading, deadline, began)
-            except ModelProblem:
+            except (asyncio.CancelledError, ModelProblem) as stopped:
+                _let_go(stopped)
                 raise
             except _foreign_errors() as error:
+                _let_go(error)
                 reading.sent = reading.started
                 reading.settle()
                 problem = self._translated(error)
@@ -450,6 +453,7 @@ class ClaudeModel:
         finally:
             if stream is not None:
                 await stream.close()
+                stream = None
         reading.settle()
         if not reading.ended:
             raise ModelProblem("cut", log="model: the stream ended before message_stop")
@@ -463,6 +467,20 @@ class ClaudeModel:
         status = getattr(error, "status_code", None)
         request_id = getattr(error, "request_id", None)
         return ModelProblem(kind_of(error), log=f"model: {type(error).__name__} {status or '-'} {request_id or '-'}")
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames of an error, which hold what was reading the stream: a chain of generators, half way.
+
+    Here, in the loop's thread, each closes the next. Left to the garbage collector, which may run in any thread, they are
+    finalized there while this loop closes them, and it complains (« async generator already executing »). It also keeps
+    the request's text from living as long as the error does.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def retirement(model: str) -> str | None:

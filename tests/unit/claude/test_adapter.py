@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import re
 import threading
 import time
 from collections.abc import Iterator
+from types import AsyncGeneratorType
 from typing import Any, get_args
 
 import pytest
@@ -186,6 +189,47 @@ def test_a_stream_that_ends_early_but_politely(server: ModelServer, events: int)
     with pytest.raises(ModelProblem) as caught:
         send(make(server))
     assert caught.value.kind == "cut", "half a statement may look whole"
+
+
+def _half_read() -> list[str]:
+    """Name the generators of the SDK and of its HTTP client that wait to be asked for more."""
+    return [
+        one.__qualname__ for one in gc.get_objects()
+        if isinstance(one, AsyncGeneratorType) and one.ag_frame is not None
+        and re.search("/(anthropic|httpx2|httpcore2)/", one.ag_frame.f_code.co_filename)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["cut", "error event", "too long", "stopped", "timeout", "whole"])
+def test_a_stream_left_half_way_is_let_go_at_once(server: ModelServer, how: str) -> None:
+    endless = text("abcdef").but(fragments=6, pauses=((4, 30.0),))
+    reply, settings, cancel = {
+        "cut": (text("abc").but(cut_after=3), {}, None),
+        "error event": (text("abc").but(error_event=(4, "overloaded_error")), {}, None),
+        "too long": (text("x" * 200_000).but(fragments=50), {}, None),
+        "stopped": (endless, {}, CancelToken()),
+        "timeout": (endless, {"idle_timeout_ms": 20}, None),
+        "whole": (text("abc"), {}, None),
+    }[how]
+    server.play([reply])
+    model = make(server, max_retries=0, **settings)
+    gc.collect()
+    gc.disable()
+    try:
+        if cancel is not None:
+            threading.Timer(0.3, cancel.cancel).start()
+        held = None
+        try:
+            send(model, cancel=cancel)
+        except (ModelProblem, Cancelled) as problem:
+            held = problem
+        assert (held is None) is (how == "whole")
+        deadline = time.monotonic() + 5
+        while _half_read() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert _half_read() == []
+    finally:
+        gc.enable()
 
 
 def test_a_redirect_is_not_followed(server: ModelServer) -> None:
