@@ -178,7 +178,12 @@ class ModelServer:
             self.requests.append(seen)
             reply = self._make(body) if self._make else self._script.pop(0) if self._script else error(500)
         try:
-            time.sleep(reply.wait_s)
+            waited = time.monotonic() + reply.wait_s
+            while time.monotonic() < waited:
+                time.sleep(0.02)
+                if _gone(handler):
+                    seen.left_early = True
+                    return
             if reply.status != 200:
                 _send(handler, reply.status, reply.error, reply.headers)
             elif body.get("stream"):

@@ -184,7 +184,7 @@ def _partial(settings: Settings) -> Any:
     )
 
 
-def wait_until(condition: Any, *, seconds: float = 5.0) -> None:
+def wait_until(condition: Any, *, seconds: float = 30.0) -> None:
     """Wait for something that happens beside the test."""
     end = time.monotonic() + seconds
     while not condition():

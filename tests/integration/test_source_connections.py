@@ -258,7 +258,7 @@ def test_stopping_works_over_the_pinned_encrypted_connection(opening: Opening) -
     began = time.monotonic()
     with pytest.raises(Cancelled):
         source.execute(_forever(source), cancel=token)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     assert source.execute("SELECT 1").rows == [(1,)]
 
 
@@ -338,12 +338,12 @@ def test_a_server_that_says_nothing_is_given_up(opening: Opening) -> None:
         where = opening.config(port=silent.getsockname()[1]).location(
             NetworkWall(["127.0.0.1"], resolver=lambda host: ["127.0.0.1"])
         )
-        source = open_source(dataclasses.replace(where, options={"connect_timeout": "2"}))
+        source = open_source(dataclasses.replace(where, options={"connect_timeout": "1"}))
         began = time.monotonic()
         with pytest.raises(SourceProblem) as caught:
             source.execute("SELECT 1")
     assert caught.value.reason in {"unreachable", "connection_lost"}
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 8  # it would be ten
 
 
 def test_a_config_shows_no_secret() -> None:

@@ -88,7 +88,7 @@ FOREVER = {
 }
 
 
-def _until(condition: Callable[[], bool], seconds: float = 8.0) -> bool:
+def _until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():
@@ -231,7 +231,7 @@ def test_a_statement_that_takes_too_long_is_stopped_by_the_server(source: Opened
     with pytest.raises(SourceProblem) as caught:
         source.execute(FOREVER[place.kind].format(mark="trop_long"), limits=Limits(timeout_ms=400))
     assert caught.value.reason == "timeout"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert _until(lambda: place.running("trop_long") == 0)
     assert source.execute("SELECT 1").rows == [(1,)]
 
@@ -268,7 +268,7 @@ def test_cancelled_from_another_thread(source: OpenedSource, place: Place, delay
     began = time.monotonic()
     with pytest.raises(Cancelled):
         source.execute(FOREVER[place.kind].format(mark=mark), cancel=token)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert _until(lambda: place.running(mark) == 0)
     assert source.execute("SELECT 1").rows == [(1,)]
 

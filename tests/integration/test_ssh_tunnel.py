@@ -196,7 +196,7 @@ def test_stopping_works_through_the_tunnel(opening: Opening) -> None:
         began = time.monotonic()
         with pytest.raises(Cancelled):
             run(_forever(source), cancel=token)
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 15
     assert source.execute("SELECT 1").rows == [(1,)]
 
 
@@ -324,8 +324,8 @@ def test_killed_mid_way_it_says_so_and_comes_back(alone: Opening) -> None:
     time.sleep(0.5)
     began = time.monotonic()
     alone.bastion.kill_connections()
-    thread.join(10)
-    assert time.monotonic() - began < 3
+    thread.join(30)
+    assert time.monotonic() - began < 15
     assert [getattr(problem, "reason", None) for problem in problems] == ["ssh_lost"]
     assert source.execute("SELECT 1").rows == [(1,)]
     alone.bastion.stop()

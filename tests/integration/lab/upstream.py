@@ -53,7 +53,7 @@ class Upstream:
         """The paths that were asked by that method, the exchange left out."""
         return [r.path for r in self.asked if r.method == method and not r.path.endswith("/auth/exchange")]
 
-    def wait_for(self, method: str, path: str, seconds: float = 5.0) -> Request:
+    def wait_for(self, method: str, path: str, seconds: float = 30.0) -> Request:
         """Wait until something was asked."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -186,8 +186,8 @@ def test_cancelling_stops_the_database(how: str, shop: Shop, world: World) -> No
             assert (got.status_code, got.json()["error"]["code"]) == (499, "cancelled")
         else:
             {"the client leaves": ask, "the client leaves the events": listen, "the frame's client leaves": frame}[how]()
-        wait_until(lambda: shop.at_work() == 0, seconds=8)
-        assert time.monotonic() - began < 12
+        wait_until(lambda: shop.at_work() == 0)
+        assert time.monotonic() - began < 20
 
         def ended() -> bool:
             return all(q["status"] in ("done", "cancelled") for q in client.get("/queries").json()["items"])

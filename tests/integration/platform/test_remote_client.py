@@ -170,8 +170,8 @@ def test_stop_stops_the_query_in_the_api(place: Place, monkeypatch: pytest.Monke
     wait_until(lambda: slow.running == 1)
     began = time.monotonic()
     token.cancel()
-    asking.join(5)
-    assert time.monotonic() - began < 3
+    asking.join(30)
+    assert time.monotonic() - began < 15
     assert isinstance(caught[0], Cancelled)
     wait_until(lambda: slow.stopped == 1)
     slow.go.set()

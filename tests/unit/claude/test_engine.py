@@ -304,7 +304,7 @@ def test_a_closed_value_is_a_token_and_is_put_back(make: Make, server: ModelServ
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [(error(401), "bad_key"), (error(429), "rate_limited"), (error(500), "down"), (error(529), "overloaded"),
-     (error(400), "bad_request"), (plan().but(cut_after=4), "cut"), (plan().but(wait_s=2.0), "timeout")],
+     (error(400), "bad_request"), (plan().but(cut_after=4), "cut"), (plan().but(wait_s=30.0), "timeout")],
     ids=["401", "429", "500", "529", "400", "cut", "slow"],
 )  # fmt: skip
 @pytest.mark.parametrize("engine", ["auto", "claude"])
@@ -314,7 +314,7 @@ def test_without_the_model_the_local_outcome_says_so(
     server.play([reply])
     began = time.monotonic()
     outcome = make(settings={"max_retries": 0, "first_token_timeout_ms": 400}).ask(ODD, engine=engine)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
     assert isinstance(outcome, Refusal)
     assert outcome.engine == "local"
     assert outcome.reason == "unknown_word"
@@ -392,14 +392,14 @@ def test_stop_ends_the_stream_and_what_was_billed_is_counted(make: Make, server:
     budget = LimitBudget(None)
     engine = make(budget=budget)
     engine.prepare()
-    server.play([plan().but(pauses=((3, 10.0),))])
+    server.play([plan().but(pauses=((3, 60.0),))])
     cancel = CancelToken()
     threading.Timer(0.5, cancel.cancel).start()
     began = time.monotonic()
     with pytest.raises(Cancelled):
         engine.ask(ODD, cancel=cancel)
-    assert time.monotonic() - began < 4
-    assert server.requests[0].finished.wait(3)
+    assert time.monotonic() - began < 20
+    assert server.requests[0].finished.wait(30)
     assert server.requests[0].left_early
     assert budget.spent_microeuros >= 1200 * 3
 
@@ -622,7 +622,7 @@ def test_the_whole_time_holds_over_the_repairs(make: Make, server: ModelServer) 
     server.play([sql("SELECT nope FROM ventes").but(wait_s=0.5)] * 4)
     began = time.monotonic()
     outcome = make(settings={"whole_timeout_ms": 800}).ask(ODD)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15
     assert outcome.notes[-1] == say("claude.problem.timeout")
     assert outcome.model is not None
     assert outcome.model.calls == 2

@@ -84,7 +84,7 @@ def test_a_writer_inside_a_writer_says_so_instead_of_waiting(database: Database)
     begun = time.monotonic()
     with database.tenant(tenant_id), pytest.raises(Unscoped), database.tenant(tenant_id):
         pass
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 8  # it would be ten
     with database.tenant(tenant_id), database.tenant(tenant_id, read_only=True) as session:
         assert session.scalars(select(Quota)).one()
 

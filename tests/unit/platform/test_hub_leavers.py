@@ -104,7 +104,7 @@ def test_a_hub_that_is_away_fails_no_act_and_is_tidied_when_it_is_back(
     hub.answer = (503, b"starting")
     started = time.monotonic()
     _change(hubbed, "analyst", status="disabled")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
     wait_until(lambda: any("not tidied" in record.message for record in caplog.records))
     assert name in hub.people
     hub.answer = None
@@ -180,7 +180,7 @@ def test_a_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path, hub: HubSe
         _change(world, "analyst", status="disabled")
         wait_until(lambda: hub.acts)
         started = time.monotonic()
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 20
     assert name in hub.people
 
 

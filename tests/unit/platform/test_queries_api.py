@@ -645,7 +645,7 @@ def test_cancelling_by_id_while_it_runs_and_while_it_waits(tmp_path: Path, monke
             done = world.client.post(f"/api/v1/queries/{one.id}/cancel", headers=world.headers(role))
             assert (done.status_code, done.json()) == (202, {"cancelling": True})
         wait_until(lambda: running.future.done() and waiting.future.done())
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         wait_until(lambda: slow.stopped == 1)
         for one in (waiting, running):
             assert get(world, f"/queries/{one.id}").json()["status"] == "cancelled"

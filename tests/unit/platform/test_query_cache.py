@@ -122,7 +122,7 @@ def test_rights_under_way_are_not_shared_either(source: Source, flights: Flights
         other = pool.submit(cached(source, flights, replace(SCOPE, rights=()), cache=cache).execute, "SELECT 1")
         wait_until(lambda: len(source.asked) == 2)
         source.go.set()
-        assert one.result(2) is not other.result(2)
+        assert one.result(30) is not other.result(30)
 
 
 def test_equal_queries_at_once_share_one_execution(source: Source, flights: Flights) -> None:
@@ -132,7 +132,7 @@ def test_equal_queries_at_once_share_one_execution(source: Source, flights: Flig
         got = [pool.submit(one.execute, "SELECT 1") for _ in range(5)]
         wait_until(lambda: next(iter(flights._flying.values())).users == 5 if flights._flying else False)
         source.go.set()
-        assert len({id(f.result(2)) for f in got}) == 1
+        assert len({id(f.result(30)) for f in got}) == 1
     assert len(source.asked) == 1
 
 
@@ -146,10 +146,10 @@ def test_cancelling_one_leaves_the_others_their_result(source: Source, flights: 
         wait_until(lambda: next(iter(flights._flying.values())).users == 2)
         first.cancel()
         with pytest.raises(Cancelled):
-            leading.result(2)
+            leading.result(30)
         assert source.stopped == 0
         source.go.set()
-        assert joined.result(2).rows == [(1,)]
+        assert joined.result(30).rows == [(1,)]
 
 
 def test_the_last_to_cancel_stops_the_statement_and_nobody_joins_it(source: Source, flights: Flights) -> None:
@@ -162,7 +162,7 @@ def test_the_last_to_cancel_stops_the_statement_and_nobody_joins_it(source: Sour
             token.cancel()
         for future in got:
             with pytest.raises(Cancelled):
-                future.result(2)
+                future.result(30)
         wait_until(lambda: source.stopped == 1)
         source.go.set()
         assert one.execute("SELECT 1").rows == [(2,)]
@@ -249,7 +249,7 @@ def test_a_query_knows_what_ran_for_it_and_a_fresh_one_looks_nothing_up(source: 
 
 def test_others_compute_while_a_source_works(source: Source, flights: Flights) -> None:
     source.go.clear()
-    gate = Gate(slots=1, patience_s=5)
+    gate = Gate(slots=1, patience_s=60)
     statements = Statements(Turn(gate, "t1"))
 
     def ask() -> None:
@@ -262,7 +262,7 @@ def test_others_compute_while_a_source_works(source: Source, flights: Flights) -
     wait_until(lambda: len(source.asked) == 1)
     began = time.monotonic()
     assert gate.enter("t2")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20
     gate.leave()
     source.go.set()
     thread.join(5)

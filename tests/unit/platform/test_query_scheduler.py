@@ -60,7 +60,7 @@ def test_a_tenants_limit_and_the_limit_of_all_hold_and_nobody_idles(scheduler: S
     wait_until(lambda: len(work.began) == 4)
     assert sorted(work.began) == ["a", "a", "b", "b"]
     work.go.set()
-    assert not wait(futures, 5).not_done
+    assert not wait(futures, 30).not_done
     assert work.at_once <= 4
     assert all(most <= 2 for most in work.most.values())
 
@@ -69,11 +69,11 @@ def test_a_flood_of_one_tenant_puts_nobody_else_behind_it() -> None:
     scheduler = Scheduler(parallel=1, queue_per_tenant=100, metrics=Metrics())
     order: list[str] = []
     hold = threading.Event()
-    submit(scheduler, lambda: hold.wait(5), "x")
+    submit(scheduler, lambda: hold.wait(30), "x")
     futures = [submit(scheduler, lambda: order.append("flood"), "flood")[1] for _ in range(50)]
     futures += [submit(scheduler, lambda: order.append("b"), "b")[1] for _ in range(5)]
     hold.set()
-    assert not wait(futures, 5).not_done
+    assert not wait(futures, 30).not_done
     scheduler.close()
     assert order[:10].count("b") == 5
 
@@ -82,11 +82,11 @@ def test_the_people_of_a_tenant_take_turns_too() -> None:
     scheduler = Scheduler(parallel=1, queue_per_tenant=100, metrics=Metrics())
     order: list[str] = []
     hold = threading.Event()
-    submit(scheduler, lambda: hold.wait(5), "t")
+    submit(scheduler, lambda: hold.wait(30), "t")
     futures = [submit(scheduler, lambda: order.append("anna"), "t", user="anna")[1] for _ in range(20)]
     futures.append(submit(scheduler, lambda: order.append("bruno"), "t", user="bruno")[1])
     hold.set()
-    assert not wait(futures, 5).not_done
+    assert not wait(futures, 30).not_done
     scheduler.close()
     assert order.index("bruno") <= 1
 
@@ -103,9 +103,9 @@ def test_a_full_line_is_refused_and_takes_again_once_it_moves(scheduler: Schedul
     assert refused.value.retry_after_s is not None
     scheduler.reserve("b", "u").release()  # another tenant's line is its own
     work.go.set()
-    assert not wait(futures, 5).not_done
+    assert not wait(futures, 30).not_done
     scheduler.reserve("a", "u").release()
-    assert scheduler.drain(1)
+    assert scheduler.drain(30)
     scheduler.close()
 
 
@@ -116,7 +116,7 @@ def test_waiting_costs_no_thread(scheduler: Scheduler) -> None:
     wait_until(lambda: len(work.began) == 4)
     assert threading.active_count() - before <= 4
     work.go.set()
-    assert not wait(futures, 10).not_done
+    assert not wait(futures, 30).not_done
 
 
 def test_a_cancelled_query_leaves_the_line_at_once(scheduler: Scheduler) -> None:
@@ -126,11 +126,11 @@ def test_a_cancelled_query_leaves_the_line_at_once(scheduler: Scheduler) -> None
     wait_until(lambda: len(work.began) == 4)
     place, future = submit(scheduler, lambda: "written down", "a", parallel=4)
     place.hurry()
-    assert future.result(2) == "written down"
+    assert future.result(30) == "written down"
     assert scheduler.waiting("a") == 0
     place.hurry()  # twice: nothing
     work.go.set()
-    assert scheduler.drain(5)
+    assert scheduler.drain(30)
 
 
 def test_what_breaks_is_told_and_gives_its_place_back(scheduler: Scheduler) -> None:
@@ -139,9 +139,9 @@ def test_what_breaks_is_told_and_gives_its_place_back(scheduler: Scheduler) -> N
 
     _, future = submit(scheduler, broken, "a")
     with pytest.raises(ValueError, match="x"):
-        future.result(2)
-    assert submit(scheduler, lambda: 1, "a", parallel=1)[1].result(2) == 1
-    assert scheduler.drain(2)
+        future.result(30)
+    assert submit(scheduler, lambda: 1, "a", parallel=1)[1].result(30) == 1
+    assert scheduler.drain(30)
 
 
 def test_stopping_takes_nothing_new_and_drains(scheduler: Scheduler) -> None:
@@ -152,7 +152,7 @@ def test_stopping_takes_nothing_new_and_drains(scheduler: Scheduler) -> None:
         scheduler.reserve("a", "u")
     assert not scheduler.drain(0.05)
     work.go.set()
-    assert scheduler.drain(5)
+    assert scheduler.drain(30)
     assert all(f.done() for f in futures)
 
 
