@@ -107,6 +107,27 @@ class Server:
 
             pymysql.connect(host="127.0.0.1", port=self.port, user="root", password="secret", connect_timeout=2).close()
 
+    def await_statement(self, part: str) -> None:
+        """Wait until it works on a statement that has this in its text; AssertionError after 30 s."""
+        end = time.monotonic() + 30
+        while not self._works_on(part):
+            assert time.monotonic() < end, f"no statement with « {part} »"
+            time.sleep(0.02)
+
+    def _works_on(self, part: str) -> bool:
+        if self.dialect == "postgres":
+            import psycopg
+
+            look = "SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND position(%s in query) > 0 AND pid <> pg_backend_pid()"
+            with psycopg.connect(f"{self.url}/postgres") as postgres:
+                return postgres.execute(look, (part,)).fetchone() is not None
+        import pymysql
+
+        look = "SELECT 1 FROM information_schema.processlist WHERE position(%s in info) > 0 AND id <> connection_id()"
+        mariadb = pymysql.connect(host="127.0.0.1", port=self.port, user="root", password="secret", ssl_disabled=True)
+        with mariadb, mariadb.cursor() as cursor:
+            return bool(cursor.execute(look, (part,)))
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT if self.dialect == "postgres" else signal.SIGTERM)

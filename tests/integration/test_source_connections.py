@@ -227,11 +227,11 @@ def test_every_new_connection_is_judged(opening: Opening) -> None:
 
     thread = threading.Thread(target=busy)
     thread.start()
-    time.sleep(0.3)
+    opening.server.await_statement("1000000")
     with pytest.raises(SourceProblem) as caught:
         source.execute("SELECT 1")
     token.cancel()
-    thread.join(10)
+    thread.join(30)
     assert caught.value.reason == "host_not_found"
     assert len(problems) == 1
 

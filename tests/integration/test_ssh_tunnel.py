@@ -321,7 +321,7 @@ def test_killed_mid_way_it_says_so_and_comes_back(alone: Opening) -> None:
     source = alone()
     source.execute("SELECT 1")
     thread, problems = _in_background(lambda: source.execute(_forever(source)))
-    time.sleep(0.5)
+    alone.database.await_statement("1000000")
     began = time.monotonic()
     alone.bastion.kill_connections()
     thread.join(30)
@@ -376,9 +376,9 @@ def test_a_server_that_falls_silent_is_given_up(alone: Opening, monkeypatch: pyt
     source = alone()
     source.execute("SELECT 1")
     thread, problems = _in_background(lambda: source.execute(_forever(source)))
-    time.sleep(0.5)
+    alone.database.await_statement("1000000")
     alone.bastion.freeze_connections()
-    thread.join(15)
+    thread.join(30)
     assert [getattr(problem, "reason", None) for problem in problems] == ["ssh_lost"]
     assert source.execute("SELECT 1").rows == [(1,)]
 

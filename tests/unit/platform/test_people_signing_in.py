@@ -72,15 +72,15 @@ def test_unknown_wrong_disabled_and_without_a_password_look_the_same(world: Worl
 
 
 def test_known_and_unknown_accounts_wait_alike(tmp_path: Path) -> None:
-    with make_world(tmp_path, login_attempts=3, login_wait_seconds=2) as world:
+    with make_world(tmp_path, login_attempts=3, login_wait_seconds=5) as world:
         known = [_login(world, KNOWN, "une autre phrase") for _ in range(5)]
         unknown = [_login(world, UNKNOWN, "une autre phrase") for _ in range(5)]
         assert [answer.status_code for answer in known] == [401, 401, 401, 429, 429]
         assert [_comparable(answer) for answer in known] == [_comparable(answer) for answer in unknown]
-        assert int(known[-1].headers["retry-after"]) in (1, 2, 3)
+        assert int(known[-1].headers["retry-after"]) in range(1, 7)
         assert known[-1].json()["error"]["code"] == "too_many_attempts"
         assert _login(world).status_code == 429  # the right password waits too
-        time.sleep(2.1)
+        time.sleep(5.1)
         again = [_login(world, KNOWN, "une autre phrase").status_code for _ in range(4)]
         assert again == [_login(world, UNKNOWN, "une autre phrase").status_code for _ in range(4)] == [401, 401, 401, 429]
 
