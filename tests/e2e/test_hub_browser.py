@@ -155,4 +155,4 @@ def test_signing_out_ends_what_the_browser_could(hub_world: HubWorld) -> None:
         name = hub_world.name("analyst", "t2")
         page.goto(f"{hub_world.url}/user/{name}/lab")
         page.wait_for_selector("input[name=password]")
-    until(lambda: hub_world.is_running(name), 10)  # the notebook goes on: signing out is the browser's end, not the work's
+    until(lambda: hub_world.is_running(name), 30)  # the notebook goes on: signing out is the browser's end, not the work's

@@ -134,7 +134,7 @@ def test_a_slider_changes_a_figure_and_nothing_gets_out(hub_world: HubWorld) -> 
         assert heard == []
         page.goto(plain)  # what no policy holds does get there
         page.evaluate(f"new Image().src = '{outside}/temoin'")
-        until(lambda: heard == ["/temoin"], 10)
+        until(lambda: heard == ["/temoin"], 30)
 
 
 def _pictures(page: Any) -> None:

@@ -260,7 +260,7 @@ print(processes.descendants())
     first, left = done.stdout.splitlines()
     assert first.endswith("True")
     assert left == "[]"
-    until(lambda: not psutil.pid_exists(int(first.split()[0])), 5)
+    until(lambda: not psutil.pid_exists(int(first.split()[0])), 30)
 
 
 def test_data_of_another_month_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +297,7 @@ def test_processes_of_ours_are_found_whatever_their_name(tmp_path: Path) -> None
     script.chmod(0o755)
     child = subprocess.Popen([str(script)])
     try:
-        until(lambda: child.pid in processes.descendants(), 5)
+        until(lambda: child.pid in processes.descendants(), 30)
     finally:
         child.kill()
         child.wait()

@@ -84,7 +84,7 @@ def test_what_leaves_a_tenants_network_is_attached_again(
     until(lambda: endpoint() not in (None, before), 60, container_world.hub.last_words)
     reach = "python3 -c 'import socket; socket.create_connection((\"dp-api\", 8000), 3)'"
     inside: Any = container_world.inside(ROLE)
-    until(lambda: run_shell(inside, reach)[0] == 0, 10)
+    until(lambda: run_shell(inside, reach)[0] == 0, 60)
     assert "Ouest" in kernel.run(QUESTION)
 
 
