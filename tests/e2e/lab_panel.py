@@ -134,7 +134,7 @@ class Panel:
         self.page, self.world = page, world
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
 
     def open(self, path: str = "", query: str = "?reset", *, by_itself: bool = False) -> Panel:
         """Open JupyterLab at a path, and the chat; ``by_itself``: on a first visit it opens without being asked."""

@@ -124,6 +124,7 @@ def page(*, width: int = 1280, height: int = 1600) -> Iterator[tuple[Any, list[s
     with sync_playwright() as play:
         browser = chromium(play)
         context = browser.new_context(viewport={"width": width, "height": height}, locale="fr-FR")
+        context.set_default_timeout(60_000)
         opened = context.new_page()
 
         def seen(request: Any) -> None:

@@ -96,7 +96,7 @@ def test_a_slider_changes_a_figure_and_nothing_gets_out(hub_world: HubWorld) -> 
         handle.focus()
         for _ in range(5):
             handle.press("ArrowRight")
-        frame.locator("#prevision:text-is('495.36')").wait_for(timeout=20_000)
+        frame.locator("#prevision:text-is('495.36')").wait_for(timeout=60_000)
         _pictures(page)
 
         inside = next(one for one in page.frames if one.url == f"{here}/page")

@@ -35,7 +35,7 @@ def test_a_conversation_from_a_suggestion_to_the_notebook(panel: Panel) -> None:
     first = panel.last
     assert "Île-de-France" in first.locator(".dp-Sentence").inner_text()
     assert first.locator(".dp-Trust").inner_text() == "Gouverné"
-    first.locator(".js-plotly-plot .bars").first.wait_for(timeout=30_000)
+    first.locator(".js-plotly-plot .bars").first.wait_for(timeout=60_000)
     panel.shot("answer")
 
     # The chart takes another type; the table is sorted by a click; the SQL is edited and runs again.

@@ -58,7 +58,7 @@ def saved(folder: Path) -> Path:
         page.wait_for_function(KERNEL_IS_READY, timeout=60_000)
         page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         page.wait_for_selector("text=Je ne connais pas ce mot", timeout=90_000)
-        page.wait_for_selector(".js-plotly-plot .bars", timeout=30_000)
+        page.wait_for_selector(".js-plotly-plot .bars", timeout=60_000)
         _shows_the_answers(page)
         assert "14\u202f109,29" in page.locator(".js-plotly-plot").first.inner_text()
 
@@ -69,12 +69,12 @@ def saved(folder: Path) -> Path:
         drawn = page.evaluate(FIRST_CHART)
         page.locator(".dp-bar button", has_text="Tri").first.click()
         page.locator(".dp-bar button", has_text="Inverser").click()
-        page.wait_for_selector(".dp-bar button:has-text('du plus petit au plus grand')", timeout=20_000)
-        page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=10_000)  # the chart follows
+        page.wait_for_selector(".dp-bar button:has-text('du plus petit au plus grand')", timeout=60_000)
+        page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=60_000)  # the chart follows
 
         # A choice that is clicked answers in the place of the question back.
         page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
-        page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3", timeout=20_000)
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3", timeout=60_000)
         page.screenshot(path=str(ARTEFACTS / "test_lab.png"), full_page=True)
         page.evaluate("() => void window.jupyterapp.commands.execute('docmanager:save')")
         time.sleep(2)
