@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e import servers
 from tests.hub_world import HubWorld, until
+from tests.interactive_support import interactive
 from tests.platform_support import PASSWORD
 
 pytest.importorskip("jupyterhub")
@@ -40,6 +41,23 @@ def _enter(page: Any, site: str, role: str) -> None:
     page.fill("#username", f"{role}@t1.example")
     page.fill("#password", PASSWORD)
     page.click("button[type=submit]")
+
+
+def _interactive(viewer: Any, world: HubWorld, pages: str) -> None:
+    """The frame of an interactive dashboard works on the pages' host, and a slider in it."""
+    dashboard, _ = interactive(world)
+    viewer.goto(f"{pages}tableaux/{dashboard}/interactif")
+    viewer.click("button:text-is('Ouvrir')")
+    viewer.wait_for_selector("#dp-frame", timeout=120_000)
+    frame = viewer.frame_locator("#dp-frame")
+    frame.locator("#prevision:text-is('473.82')").wait_for()
+    handle = frame.locator(".noUi-handle")
+    handle.focus()
+    for _ in range(5):
+        handle.press("ArrowRight")
+    frame.locator("#prevision:text-is('495.36')").wait_for()
+    viewer.locator("button:text-is('Fermer la session interactive')").press("Enter")
+    viewer.wait_for_selector("button:text-is('Relancer')")
 
 
 def test_every_server_has_its_own_origin_and_nothing_crosses(tmp_path: Path) -> None:
@@ -91,8 +109,11 @@ def test_every_server_has_its_own_origin_and_nothing_crosses(tmp_path: Path) -> 
             page.wait_for_url(f"{pages}sign-out")
 
             viewer = browser.new_context(locale="fr-FR").new_page()
+            viewer.on("console", lambda m: refused.append(m.text) if "Content Security Policy" in m.text else None)
+            viewer.set_default_timeout(60_000)
             _enter(viewer, site, "viewer")
             viewer.wait_for_url(pages)
+            _interactive(viewer, world, pages)
             assert outside == []
             assert refused == []
         finally:
