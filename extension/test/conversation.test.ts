@@ -216,6 +216,29 @@ test('a question that is no longer known after a reload says so', async () => {
   assert.ok(state.state === 'gone' && state.message === 'Plus en cours.');
 });
 
+test('what is asked while the conversation before is fetched stays, and so does what was chosen meanwhile', async () => {
+  for (const meanwhile of ['ask', 'clear'] as const) {
+    const kept = new Memory();
+    kept.set('conversation:s1', 'c0');
+    const place = new Place([queued, 'wait']);
+    let come = (): void => undefined;
+    place.answers['api/conversations/c0'] = new Promise(resolve => {
+      come = () => resolve({ id: 'c0', source_id: 's1', title: 't', turns: [{ question: 'avant ?', query_id: 'q0', created_at: '2026-01-01T00:00:00Z' }] });
+    });
+    const conversation = new Conversation(place, kept, at_once);
+    const restoring = conversation.restore('s1');
+    if (meanwhile === 'ask') {
+      conversation.ask('s1', question);
+    } else {
+      conversation.clear();
+    }
+    come();
+    await restoring;
+    assert.deepEqual(conversation.turns.map(turn => [turn.question, turn.state.state]), meanwhile === 'ask' ? [['combien ?', 'running']] : []);
+    conversation.dispose();
+  }
+});
+
 test('a past answer is fetched once, and one that was asked back keeps its words', async () => {
   const place = new Place();
   place.answers['api/conversations/c1'] = {

@@ -261,9 +261,12 @@ export class Conversation implements IDisposable {
     this._changed.emit();
   }
 
-  /** Show one of the API's; its answers are fetched as they are looked at. */
-  async open(conversationId: string): Promise<ConversationDetail> {
+  /** Show one of the API's, if it is still wanted when it is here; its answers are fetched as they are looked at. */
+  async open(conversationId: string, isWanted: () => boolean = () => true): Promise<ConversationDetail> {
     const found = await this._place.client.json<ConversationDetail>(`api/conversations/${conversationId}`);
+    if (!isWanted()) {
+      return found;
+    }
     this.clear();
     this._id = found.id;
     this._turns = found.turns.map((turn, at) => {
@@ -309,8 +312,10 @@ export class Conversation implements IDisposable {
     const kept = this._kept.get(`conversation:${sourceId}`);
     const id = running?.sourceId === sourceId ? running.conversationId : kept;
     if (id) {
+      const before = this._turns;
       try {
-        await this.open(id);
+        // Who asked something meanwhile, or went on to another source, is not sent back.
+        await this.open(id, () => this._turns === before);
       } catch (error) {
         this._place.noticed(error);
         this._kept.set(`conversation:${sourceId}`, null);
