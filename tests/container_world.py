@@ -251,7 +251,7 @@ class ContainerWorld(HubWorld):
     def control(self, network: str) -> Any:
         """A container of ours on a network (full name), for proving that what is refused inside is there to be reached."""
         made = self.engine.client.containers.run(
-            self.engine.base_image(), ["sleep", "600"], detach=True, init=True, network=network, labels=self.engine.labels
+            self.engine.base_image(), ["sleep", "7200"], detach=True, init=True, network=network, labels=self.engine.labels
         )
         return made
 

@@ -213,7 +213,8 @@ def _start_private() -> Engine:
             stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         private.callback(_end, process)
-        for _ in range(300):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
             client = _running(url)
             if client is not None:
                 os.environ["DOCKER_HOST"] = url
@@ -229,10 +230,10 @@ def _start_private() -> Engine:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(30)
+        process.wait(60)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(5)
+        process.wait(30)
 
 
 def pip_build_args() -> dict[str, str]:

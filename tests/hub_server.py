@@ -23,7 +23,7 @@ SCOPES = ["access:services!service=datapilot", "read:users:name!user=x", "users:
 
 @dataclass
 class HubServer:
-    """Tokens and whose they are; what was asked.
+    """Tokens and whose they are; what was asked, and how often the service was told of users.
 
     ``answer`` takes the place of every answer: (status, body). ``people`` are the hub's users by name: their servers
     and groups. ``slow_stops``: how often a server is asked about before it has stopped.
@@ -33,6 +33,7 @@ class HubServer:
     users: dict[str, dict[str, Any]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    answered: int = 0
     answer: tuple[int, bytes] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -72,6 +73,7 @@ def hub_server() -> Iterator[HubServer]:
             hub.paths.append(self.path)
             if hub.answer is None and self.path.startswith("/hub/api/users"):
                 self.reply(*_as_service(hub, "GET", self.path, token))
+                hub.answered += 1
                 return
             self.reply(
                 *(

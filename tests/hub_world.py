@@ -44,7 +44,7 @@ from tests.questions_support import accept_layer, add_files
 from tests.served import environment_of
 from tests.servers import free_port
 
-START_S = 90.0
+START_S = 120.0  # as long as the hub gives a start
 # What each tenant's source holds: amounts that the other's has nowhere.
 AMOUNTS = {
     "t1": ("Sud;2026-01-03;120,50", "Nord;2026-01-04;10,00", "Ouest;2026-02-06;300,25"),
@@ -118,7 +118,7 @@ class Part:
                 self.process.wait(40)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                self.process.wait(5)
+                self.process.wait(30)
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -214,7 +214,8 @@ class Server:
     def opened(self) -> bool:
         """Start it, and tell whether its page is there."""
         page = self.browser.get(f"/hub/spawn/{self.name}")
-        assert page.status_code < 500, page.text[:2000]
+        # A failed start is the hub's 500; a gateway's answer is the proxy's, whose rule still leads to the server of before.
+        assert page.status_code < 500 or page.status_code in (502, 503, 504), page.text[:2000]
         lab = self.browser.get(f"{self.path}lab")
         return lab.status_code == 200 and "jupyter-config-data" in lab.text
 

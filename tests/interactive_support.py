@@ -128,7 +128,7 @@ class Opened:
         self.after = found["next"]
         return [read_frame(frame_of(entry))[0] for entry in found["frames"]]
 
-    def until_heard(self, wanted: Any, seconds: float = 30) -> dict[str, Any]:
+    def until_heard(self, wanted: Any, seconds: float = 60) -> dict[str, Any]:
         """The first message that fits."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
 
 from hub_config.hub_names import rendering_user_name
 from tests.hub_world import HubWorld
+from tests.rendering_hub import RenderingHub
 
 PLAN = {
     "measures": [{"alias": "ca", "measure": "ventes.ca"}],
@@ -50,16 +53,34 @@ def ended(
     seconds: float = 150,
     meanwhile: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
-    """The rendering once it is ready or failed; ``meanwhile`` is called between the looks."""
+    """The rendering once it is ready or failed; ``meanwhile`` is called before each look."""
     end = time.monotonic() + seconds
     with client(world, role, tenant) as viewer:
         while True:
+            meanwhile()
             shown = _good(viewer.get(f"/renderings/{rendering}"))
             if shown["state"] in ("ready", "failed"):
                 return shown
-            meanwhile()
             assert time.monotonic() < end, (shown, world.hub.last_words())
             time.sleep(0.2)
+
+
+@contextmanager
+def standing_still(hub: RenderingHub) -> Iterator[None]:
+    """What the hub starts in the block does nothing before its end, however long the test takes to look at it."""
+    start = hub._start
+
+    def still(name: str, options: dict[str, Any]) -> None:
+        start(name, options)
+        hub.processes[name].send_signal(signal.SIGSTOP)
+
+    hub._start = still  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        hub._start = start  # type: ignore[method-assign]
+        for process in list(hub.processes.values()):
+            process.send_signal(signal.SIGCONT)
 
 
 def _good(response: httpx.Response) -> dict[str, Any]:

@@ -18,6 +18,7 @@ class Road:
         self.silent = False
         self._ends: list[socket.socket] = []
         self._listener: socket.socket | None = None
+        self._lock = threading.Lock()
         self.open()
 
     def __enter__(self) -> Road:
@@ -31,17 +32,18 @@ class Road:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def cut(self) -> None:
-        if self._listener is not None:
-            # close() alone does not wake the thread that is in accept().
-            with contextlib.suppress(OSError):
-                self._listener.shutdown(socket.SHUT_RDWR)
-            self._listener.close()
-            self._listener = None
-        for end in self._ends:
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._ends.clear()
+        with self._lock:
+            if self._listener is not None:
+                # close() alone does not wake the thread that is in accept().
+                with contextlib.suppress(OSError):
+                    self._listener.shutdown(socket.SHUT_RDWR)
+                self._listener.close()
+                self._listener = None
+            for end in self._ends:
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+                end.close()
+            self._ends.clear()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -49,11 +51,15 @@ class Road:
                 near, _ = listener.accept()
             except OSError:
                 return
-            self._ends.append(near)
-            if self.silent:
-                continue
-            far = socket.create_connection(("127.0.0.1", self.target))
-            self._ends.append(far)
+            with self._lock:
+                if self._listener is not listener:  # cut between the two: this one came through no more
+                    near.close()
+                    return
+                self._ends.append(near)
+                if self.silent:
+                    continue
+                far = socket.create_connection(("127.0.0.1", self.target))
+                self._ends.append(far)
             for one, other in ((near, far), (far, near)):
                 threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
 

@@ -114,7 +114,7 @@ class Service:
         self.address = ""
         return code
 
-    def client(self, headers: dict[str, str] | None = None, *, timeout: float = 30) -> httpx.Client:
+    def client(self, headers: dict[str, str] | None = None, *, timeout: float = 60) -> httpx.Client:
         """A client of the API, of whoever the headers are. Good until the next start, which has another port."""
         made = httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, timeout=timeout, trust_env=False)
         self._clients.append(made)

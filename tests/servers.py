@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -20,11 +21,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+_given: set[int] = set()
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port where nobody listens, and that nobody takes before whoever asked for it has started.
+
+    It is none that the system gives out by itself (from 32768 on), nor one of another worker's, nor one given here before.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw7").removeprefix("gw")) % 8
+    while True:
+        port = 12_000 + worker * 2_500 + secrets.randbelow(2_500)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def _servant() -> str | None:
@@ -86,7 +98,7 @@ class Server:
     def crash(self) -> None:
         """End it at once, as a power cut would: nothing is said to anybody, and it recovers at the next start."""
         self.process.send_signal(signal.SIGQUIT if self.dialect == "postgres" else signal.SIGKILL)
-        self.process.wait(15)
+        self.process.wait(60)
 
     def resume(self) -> None:
         """Start it again on its port and its data."""

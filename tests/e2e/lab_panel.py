@@ -167,8 +167,9 @@ class Panel:
 
     def type(self, question: str) -> None:
         """Type a question and send it."""
-        self.page.locator(".dp-Composer-text").fill(question)
-        self.page.keyboard.press("Enter")
+        text = self.page.locator(".dp-Composer-text")
+        text.fill(question)
+        text.press("Enter")  # wherever the focus went meanwhile
 
     def ask(self, question: str) -> Any:
         """Ask, wait for the end, return the turn."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,16 +17,11 @@ from typing import Any
 import nbformat
 
 from tests.e2e.quiet_network import CHROMIUM, FLAGS, chromium
+from tests.servers import free_port
 
-__all__ = ["CHROMIUM", "FLAGS", "chromium"]
+__all__ = ["CHROMIUM", "FLAGS", "chromium", "free_port"]
 
 ROOT = Path(__file__).parents[2]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def notebook(path: Path, cells: list[str]) -> None:
@@ -70,7 +64,7 @@ def serving(command: list[str], url: str, env: dict[str, str], log: Path) -> Ite
     with log.open("wb") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out)
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 150
             while process.poll() is None and time.monotonic() < deadline:
                 try:
                     with urllib.request.urlopen(url, timeout=60):

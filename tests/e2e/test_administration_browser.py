@@ -6,6 +6,7 @@ Pictures are kept in ``artefacts/``.
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -37,16 +38,17 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, s
     """A company with people, a source with a row filter, a month of use, things to approve; served for browsers."""
     import uvicorn
 
-    port = servers.free_port()
-    address = f"http://127.0.0.1:{port}/services/datapilot"
+    # Bound now: nobody else takes the port meanwhile, and who asks before the server runs waits for it.
+    listening = socket.create_server(("127.0.0.1", 0))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}/services/datapilot"
     given = {"public_url": f"{address}/", "model_key": "k" * 20}
     with make_world(tmp_path_factory.mktemp("administration"), **given) as world:  # type: ignore[arg-type]
         source = add_files(world, name="Ventes des magasins")
         accept_layer(world, source, row_filter="region = {region}")
         _filled(world, source)
         # The very application that the tests' client has entered: its life is the client's.
-        server = uvicorn.Server(uvicorn.Config(world.app, port=port, lifespan="off", log_level="warning"))
-        thread = threading.Thread(target=server.run, daemon=True)
+        server = uvicorn.Server(uvicorn.Config(world.app, lifespan="off", log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         try:
             yield world, address
@@ -77,6 +79,7 @@ def _filled(world: World, source: str) -> None:
 
 
 def _picture(page: Any, name: str) -> None:
+    page.wait_for_load_state()  # what was waited for may stand in a page that is still read
     ARTEFACTS.mkdir(exist_ok=True)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -90,10 +93,13 @@ def _picture(page: Any, name: str) -> None:
 
 def _go(page: Any, word: str) -> None:
     """Go to a section of the navigation, through its menu where it stands in one."""
+    page.wait_for_load_state()
     link = page.locator("nav.dp-nav a", has_text=word).first
     if not link.is_visible():
         page.click("nav.dp-nav summary")
+    before = page.url
     link.click()
+    page.wait_for_url(lambda url: url != before)
 
 
 def test_an_administrators_morning(company: tuple[World, str]) -> None:
@@ -114,6 +120,7 @@ def test_an_administrators_morning(company: tuple[World, str]) -> None:
         page.fill("#name", "Direction commerciale")
         page.click("text=Créer l’espace")
         page.select_option("#user", label="Zoé Martin (zoe@t1.example)")
+        page.wait_for_load_state()
         page.click("main >> text=Ajouter >> visible=true >> nth=-1")
         page.wait_for_selector("text=La liste des membres est à jour")
         _picture(page, "workspace")
@@ -132,7 +139,8 @@ def test_an_administrators_morning(company: tuple[World, str]) -> None:
         page.wait_for_selector("text=Copié")
         assert page.evaluate("navigator.clipboard.readText()") == links[0]
         page.click("text=J’ai transmis les liens")
-        assert "lea@exemple.fr" in page.inner_text("main")
+        page.wait_for_selector("main >> text=lea@exemple.fr")
+        page.wait_for_load_state()
         assert "dpi_" not in page.content()
         _picture(page, "invitations")
 
@@ -141,25 +149,30 @@ def test_an_administrators_morning(company: tuple[World, str]) -> None:
         page.focus("text=Nadia Belkacem")
         page.keyboard.press("Enter")
         page.wait_for_selector("h1 >> text=Nadia Belkacem")
+        page.wait_for_load_state()
         assert "celles où « région » est « Nord »" in page.inner_text("main").replace("\xa0", " ")
         page.fill("[name='attribut.region']", "Ouest")
         page.focus("text=Enregistrer")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=valent dès maintenant")
+        page.wait_for_load_state()
         assert "celles où « région » est « Ouest »" in page.inner_text("main").replace("\xa0", " ")
         _picture(page, "person")
 
         _go(page, "Quotas")
         assert page.locator(".dp-bars rect").count() > 10
         _picture(page, "quotas")
-        page.click("text=Mois précédent")
+        with page.expect_navigation():
+            page.click("text=Mois précédent")
         assert page.locator(".dp-bars").count() == 2
 
         _go(page, "À approuver")
         _picture(page, "approvals")
         page.click("main >> text=Quel est le chiffre")
+        page.wait_for_selector("button >> text=Essayer")
         page.click("button >> text=Essayer")
         page.wait_for_selector("main td >> text=Sud")
+        page.wait_for_load_state()
         assert page.locator("main tbody tr").count() == 1  # the administrator's own rows
         page.click("summary >> text=Voir le SQL")
         _picture(page, "approval")
@@ -170,7 +183,8 @@ def test_an_administrators_morning(company: tuple[World, str]) -> None:
         page.click("summary >> text=Détail >> nth=0")
         _picture(page, "journal")
         page.select_option("#action", label="a approuvé une question vérifiée")
-        page.click("button >> text=Chercher")
+        with page.expect_navigation():
+            page.click("button >> text=Chercher")
         assert page.locator(".dp-when").count() == 1
         with page.expect_download() as saved:
             page.click("text=Télécharger en CSV")
@@ -183,6 +197,7 @@ def test_an_administrators_morning(company: tuple[World, str]) -> None:
         page.fill("#secret", "faux faux faux")
         page.click("text=Supprimer définitivement l’organisation")
         page.wait_for_selector("text=n’est pas celui de votre organisation")
+        page.wait_for_load_state()
         assert page.input_value("#again") == "Autre nom"
         assert page.input_value("#secret") == ""
         _picture(page, "organisation")

@@ -97,6 +97,7 @@ def _signed_in(page: Any, address: str, email: str) -> None:
 
 
 def _seen(page: Any, name: str) -> None:
+    page.wait_for_load_state()  # what was waited for may stand in a page that is still read
     assert page.evaluate(WRONG) == [], name
     _picture(page, f"connect_{name}")
 
@@ -130,10 +131,11 @@ def test_a_database_in_three_steps(served: tuple[World, str], database: dict[str
         page.click("text=Continuer : lire les tables")
         page.wait_for_selector("h1 >> text=/Lecture en cours|Ce qui a été compris/")
         page.wait_for_selector("text=Tables et mots proposés", timeout=60_000)
+        page.wait_for_load_state()
         assert "Commandes" in page.inner_text("main")
         _seen(page, "understood")
         page.click(".dp-row-more summary >> nth=0")
-        assert page.is_visible(".dp-row-more[open] table")
+        page.wait_for_selector(".dp-row-more[open] table")
         page.click(".dp-suggested button >> nth=0")
         page.wait_for_selector("text=exploratoire")
         _seen(page, "answer")
@@ -164,7 +166,7 @@ def test_an_account_that_can_write_is_warned_about(served: tuple[World, str], da
         page.click("text=Tester la connexion")
         page.wait_for_selector("text=Ce compte peut faire plus que lire")
         page.click("text=Le SQL d’un compte qui ne fait que lire")
-        assert "CREATE ROLE" in page.inner_text(".dp-pre")
+        page.wait_for_selector(".dp-pre:has-text('CREATE ROLE')")
         _seen(page, "warned")
 
 
@@ -203,6 +205,7 @@ def test_all_of_it_without_script(served: tuple[World, str], database: dict[str,
     with sync_playwright() as play:
         browser = servers.chromium(play)
         page = browser.new_context(java_script_enabled=False, locale="fr-FR").new_page()
+        page.set_default_timeout(60_000)
         try:
             _signed_in(page, address, "administrator@t1.example")
             page.goto(f"{address}/sources/nouvelle/base?type=postgresql")

@@ -83,6 +83,7 @@ def test_a_notebook_becomes_a_page(story: tuple[HubWorld, str]) -> None:
                 answer = nadia.context.request.get(f"{world.url}/user/{user}/{what}")
                 assert answer.status in (403, 404, 424, 503), (what, answer.status, answer.url)
         stranger = nadia.context.browser.new_context(locale="fr-FR").new_page()
+        stranger.set_default_timeout(60_000)
         sign_in(stranger, world, "viewer", "t2")
         stranger.wait_for_url("**/services/datapilot/**")
         assert stranger.goto(here).status == 404
@@ -118,7 +119,7 @@ def test_a_notebook_becomes_a_page(story: tuple[HubWorld, str]) -> None:
         assert "Zoé" not in simon.inner_text("body")
         nadia.context.clear_cookies()
         sign_in(nadia, world, "administrator")
-        nadia.wait_for_load_state()
+        nadia.wait_for_url("**/user/**", timeout=120_000)
         nadia.goto(f"{here}/versions")
         nadia.screenshot(path=str(ARTEFACTS / "story_versions.png"), full_page=True)
         nadia.click("button:text-is('Remettre en vigueur') >> nth=0")
@@ -157,7 +158,7 @@ def _decided(world: HubWorld, address: str) -> str:
     """The administrator opens that page, lets all viewers see it, publishes; return the dashboard."""
     with visit(world) as page:
         sign_in(page, world, "administrator")
-        page.wait_for_url(lambda at: "/hub/login" not in at)
+        page.wait_for_url("**/user/**", timeout=120_000)  # the hub sends nobody anywhere any more
         page.goto(address)
         assert "Ventes des villes" in page.inner_text("h1")
         page.locator("label", has_text="Tous les lecteurs").locator("input").check()

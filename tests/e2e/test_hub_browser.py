@@ -76,14 +76,14 @@ def test_an_analyst_signs_in_opens_the_notebook_and_asks(hub_world: HubWorld) ->
         page.wait_for_selector(".jp-DirListing-item:has-text('question.ipynb')", timeout=120_000)
         page.wait_for_selector(".jp-LauncherCard:has-text('DataPilot')")
         # JupyterLab is in French, and its news, updates and extension manager are not there.
-        assert page.locator(".lm-MenuBar-itemLabel:text-is('Fichier')").is_visible()
+        page.locator(".lm-MenuBar-itemLabel:text-is('Fichier')").wait_for()
         page.screenshot(path=str(ARTEFACTS / "hub_lab.png"))
         page.dblclick(".jp-DirListing-item:has-text('question.ipynb')")
         run_all(page)
         page.wait_for_selector("text=300,25\u00a0€", timeout=90_000)
         page.wait_for_selector(".js-plotly-plot .bars")
-        assert page.locator("table.dp-table").first.is_visible()
-        assert page.locator("text=Gouverné").first.is_visible()
+        page.locator("table.dp-table").first.wait_for()
+        page.locator("text=Gouverné").first.wait_for()
         page.screenshot(path=str(ARTEFACTS / "hub_ask.png"))
 
 

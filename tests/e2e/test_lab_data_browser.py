@@ -95,6 +95,7 @@ def test_a_notebook_is_checked_and_its_publication_asked_for(panel: Panel, world
     panel.tab("Publier")
     go.click()
     page.locator(".dp-Findings .dp-mod-good", has_text="de haut en bas").wait_for(timeout=90_000)
+    page.locator(".dp-Tiles li .dp-Tag").nth(2).wait_for()  # the pinned one's plan is fetched
     left = page.locator(".dp-Findings .dp-mod-left").all_inner_texts()
     assert all(any(why in one for one in left) for why in ("SQL", "précision")), left
     assert page.locator(".dp-Tiles li .dp-Tag").all_inner_texts() == ["Gouverné"] * 3
@@ -179,8 +180,7 @@ def test_a_workbook_of_several_sheets_joins_a_source_of_a_workspace(panel: Panel
     assert page.locator(".dp-Source optgroup[label=Direction] option").all_inner_texts() == ["Comptes"]
     panel.choose("Comptes")
     panel.tab("Données")
-    page.wait_for_selector(".dp-TableView")
-    assert page.locator(".dp-TableView").count() == 1
+    page.wait_for_function("document.querySelectorAll('.dp-TableView').length === 1")
     page.evaluate(DROP, {"name": "budget.xlsx", "bytes": list(_workbook())})
     page.wait_for_function("document.querySelectorAll('.dp-FileView').length === 2")
     panel.shot("workbook")

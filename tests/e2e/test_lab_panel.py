@@ -83,8 +83,7 @@ def test_a_conversation_from_a_suggestion_to_the_notebook(panel: Panel) -> None:
     assert sources == ['%datapilot source "Maison Lumière"', '%ask -s "Maison Lumière" chiffre d\'affaires par région']
     panel.shot("notebook")
     page.locator("button[aria-label='Nouvelle conversation']").click()
-    page.wait_for_selector(".dp-Known")
-    assert "chiffre d'affaires par région" in page.locator(".dp-Known").inner_text()
+    page.locator(".dp-Known", has_text="chiffre d'affaires par région").wait_for()
 
 
 def test_stop_works_from_the_first_instant_and_the_database_lets_go(panel: Panel, database: Warehouse) -> None:
@@ -130,6 +129,7 @@ def test_a_question_is_found_again_after_a_reload(panel: Panel, database: Wareho
     panel.settled()
     assert panel.last.locator(".dp-Sentence").count() == 1
     # The turn before is fetched again, and each is there once.
+    panel.page.locator(".dp-Question").nth(1).wait_for(state="attached")
     assert panel.page.locator(".dp-Question").count() == 2
     panel.page.locator(".dp-Turn").first.scroll_into_view_if_needed()
     panel.page.locator(".dp-Turn").first.locator(".dp-Sentence").wait_for()
@@ -157,19 +157,30 @@ def test_ten_thousand_rows_scroll_and_are_sorted(panel: Panel) -> None:
     panel.page.wait_for_function(
         "document.querySelector('.dp-Body [aria-rowindex=\"2\"]')?.innerText.includes('12\u202f500,00')"
     )
-    # Scrolling at full speed: no frame takes longer than a person notices, but for a few when the machine is busy elsewhere.
-    frames = scroll.evaluate(
-        """node => new Promise(resolve => {
-          const taken = []; let last = performance.now();
-          const step = now => {
-            taken.push(now - last); last = now; node.scrollTop += 180;
-            if (taken.length < 60) requestAnimationFrame(step); else resolve(taken.sort((a, b) => b - a));
-          };
-          requestAnimationFrame(step);
-        })"""
-    )
-    assert frames[5] < 250, frames
+    # Scrolling at full speed: no frame takes longer than a person notices, but for a few. What counts is the page's own work,
+    # not how long it stood aside on a machine that is busy elsewhere.
+    meter = panel.page.context.new_cdp_session(panel.page)
+    meter.send("Performance.enable", {"timeDomain": "threadTicks"})
+    frames, before = [], _worked_ms(meter)
+    for _ in range(60):
+        scroll.evaluate(
+            """node => new Promise(resolve => {
+              node.scrollTop += 180;
+              requestAnimationFrame(() => requestAnimationFrame(resolve));
+            })"""
+        )
+        after = _worked_ms(meter)
+        frames.append(after - before)
+        before = after
+    frames.sort(reverse=True)
+    assert 0 < frames[5] < 250, frames
     panel.shot("ten_thousand")
+
+
+def _worked_ms(meter: Any) -> float:
+    """How long the page's thread has worked, by the processor's clock."""
+    found = {one["name"]: one["value"] for one in meter.send("Performance.getMetrics")["metrics"]}
+    return float(found["TaskDuration"]) * 1000
 
 
 def test_a_source_that_is_down_is_a_failure_and_a_fault_has_its_incident(
@@ -372,9 +383,9 @@ def test_the_keyboard_alone_is_enough(panel: Panel) -> None:
     menu.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("ArrowDown")
-    assert "SQL" in page.evaluate("document.activeElement.innerText")
+    page.wait_for_function("document.activeElement.innerText.includes('SQL')")
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.getAttribute('aria-haspopup')") == "menu"
+    page.wait_for_function("document.activeElement.getAttribute('aria-haspopup') === 'menu'")
     page.locator(".dp-Composer-text").focus()
     page.keyboard.press("ArrowUp")
-    assert page.locator(".dp-Composer-text").input_value() == "meilleurs clients"
+    page.wait_for_function("document.querySelector('.dp-Composer-text').value === 'meilleurs clients'")

@@ -28,7 +28,7 @@ def test_somebody_signs_in_asks_and_sees_their_own_companys_figures(hub_world: H
         page.screenshot(path=str(ARTEFACTS / f"panel_hub_{tenant}.png"))
         before = page.locator(".dp-Turn").count()
         page.locator(".dp-Composer-text").fill("montant par région")
-        page.keyboard.press("Enter")
+        page.locator(".dp-Composer-text").press("Enter")  # JupyterLab's launcher takes the focus when it comes
         page.wait_for_function(
             "n => { const all = [...document.querySelectorAll('.dp-Turn')];"
             " return all.length > n && all.at(-1).getAttribute('aria-busy') === 'false' }",

@@ -51,10 +51,13 @@ def test_a_layer_from_nothing_to_in_force(served: tuple[World, str]) -> None:
 
         # An error of the YAML: its line is shown, and the link puts the cursor there without losing what was typed.
         page.click("text=Éditeur YAML")
+        page.wait_for_selector("#texte")
+        page.wait_for_load_state()  # with all of its text
         typed = page.input_value("#texte").replace("column: region", "column: regoin")
         page.fill("#texte", typed)
         page.click("text=Vérifier")
         page.wait_for_selector(".dp-findings")
+        page.wait_for_load_state()  # with the script that puts the cursor on the line
         page.click("a[data-line]")
         assert page.input_value("#texte") == typed
         selected = (
@@ -70,9 +73,11 @@ def test_a_layer_from_nothing_to_in_force(served: tuple[World, str]) -> None:
         page.fill("#question", "montant par region")
         page.keyboard.press("Enter")
         page.wait_for_selector("#a-region")
+        page.wait_for_load_state()  # with the script that makes Enter a try
         page.fill("#a-region", "Sud")
         page.keyboard.press("Enter")
         page.wait_for_selector("#essai .dp-table")
+        page.wait_for_load_state()
         draft, automatic = page.locator("#essai article").all()
         assert "Nord" not in draft.inner_text()
         assert "Nord" in automatic.inner_text()
@@ -83,6 +88,7 @@ def test_a_layer_from_nothing_to_in_force(served: tuple[World, str]) -> None:
         page.wait_for_selector("text=Le brouillon est enregistré")
         page.click("text=Voir le brouillon")
         page.click("text=Relire et accepter")
+        page.wait_for_selector("button:has-text('Mettre en vigueur')")
         _picture(page, "layer_version")
         page.click("button:has-text('Mettre en vigueur')")
         page.wait_for_selector("text=Cette version est en vigueur")

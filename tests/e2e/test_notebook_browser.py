@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e import servers
+from tests.platform_support import wait_until
 
 pytestmark = [
     pytest.mark.browser,
@@ -60,10 +60,11 @@ def saved(folder: Path) -> Path:
         page.wait_for_selector("text=Je ne connais pas ce mot", timeout=90_000)
         page.wait_for_selector(".js-plotly-plot .bars", timeout=60_000)
         _shows_the_answers(page)
-        assert "14\u202f109,29" in page.locator(".js-plotly-plot").first.inner_text()
+        page.wait_for_function("document.querySelector('.js-plotly-plot').innerText.includes('14\u202f109,29')")
 
         # The chips are live: the static ones are hidden, but those of SQL, which has no others; a click opens an editor; applying it runs the plan again.
         static = page.locator(".dp-static:visible")
+        static.nth(1).wait_for(state="detached")
         assert static.count() == 1
         assert "Tables" in static.first.inner_text()
         drawn = page.evaluate(FIRST_CHART)
@@ -77,22 +78,28 @@ def saved(folder: Path) -> Path:
         page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3", timeout=60_000)
         page.screenshot(path=str(ARTEFACTS / "test_lab.png"), full_page=True)
         page.evaluate("() => void window.jupyterapp.commands.execute('docmanager:save')")
-        time.sleep(2)
+        wait_until(lambda: _charts(folder / "notebooks" / "reponses.ipynb") == 3)
         assert outside == []
     return folder / "notebooks" / "reponses.ipynb"
 
 
 def _shows_the_answers(page: Any, sentence: str = "Bretagne arrive en tête") -> None:
     for wanted in ("123\u202f456,78\u00a0€", sentence, "<b>Nord</b> & Est", "Gouverné"):
-        assert page.locator(f"text={wanted}").first.is_visible(), wanted
-    assert page.locator("table.dp-table").count() >= 2
+        page.locator(f"text={wanted}").first.wait_for()
+    page.locator("table.dp-table").nth(1).wait_for(state="attached")
+
+
+def _charts(path: Path) -> int:
+    """The charts among the outputs of a notebook, as it was saved."""
+    outputs = [o for c in json.loads(path.read_text(encoding="utf-8"))["cells"] for o in c["outputs"]]
+    return sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs)
 
 
 @pytest.mark.usefixtures("saved")
 def test_answers_in_jupyterlab(saved: Path) -> None:
     made = json.loads(saved.read_text(encoding="utf-8"))
     outputs = [o for c in made["cells"] for o in c["outputs"]]
-    assert sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs) == 3
+    assert _charts(saved) == 3
     assert not any(o["output_type"] == "error" for o in outputs)
 
 
@@ -109,10 +116,9 @@ def test_a_saved_notebook_shows_its_answers_without_running(saved: Path, folder:
         # Plotly's renderer keeps a picture of what it drew, and shows it until somebody points at it.
         page.wait_for_selector(":is(.jp-RenderedPlotly img, .js-plotly-plot)", timeout=60_000)
         _shows_the_answers(page, "maximum de 14\u202f109,29\u00a0€ (Bretagne)")  # as it was left: in reversed order
-        assert page.locator(".dp-static:visible").count() >= 3  # the reading, as text
-        body = page.inner_text("body")
-        assert "Error displaying widget" not in body
-        assert "Loading widget" not in page.locator(".jp-Notebook").inner_text()
+        page.locator(".dp-static:visible").nth(2).wait_for()  # the reading, as text
+        page.wait_for_function("!document.querySelector('.jp-Notebook').innerText.includes('Loading widget')")
+        assert "Error displaying widget" not in page.inner_text("body")
         page.screenshot(path=str(ARTEFACTS / "test_reopened.png"), full_page=True)
         assert outside == []
 
@@ -142,8 +148,8 @@ def test_answers_in_voila(folder: Path) -> None:
         page.locator(".dp-bar button", has_text="Tri").first.click()
         page.locator(".dp-bar button", has_text="Inverser").click()
         page.wait_for_function(f"({FIRST_CHART})() !== {json.dumps(drawn)}", timeout=90_000)
-        before = page.locator(".js-plotly-plot").count()
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 2", timeout=90_000)
         page.locator(".dp-bar button.dp-go", has_text="Par mois").click()
-        page.wait_for_function(f"document.querySelectorAll('.js-plotly-plot').length === {before + 1}", timeout=90_000)
+        page.wait_for_function("document.querySelectorAll('.js-plotly-plot').length === 3", timeout=90_000)
         page.screenshot(path=str(ARTEFACTS / "test_voila.png"), full_page=True)
         assert [address for address in outside if VOILA_FONT not in address] == []

@@ -53,6 +53,7 @@ def _complaints(page: Any) -> list[str]:
 
 
 def _picture(page: Any, name: str) -> None:
+    page.wait_for_load_state()  # what was waited for may stand in a page that is still read
     ARTEFACTS.mkdir(exist_ok=True)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -81,10 +82,11 @@ def test_an_invited_person_comes_in_by_their_link(served: tuple[World, str]) -> 
         assert "Ventes par région" in page.inner_text("main")
         _picture(page, "home")
         page.click("[title='Mon compte']")
+        page.wait_for_url(f"{address}/account")
         _picture(page, "account")
         assert page.evaluate("document.cookie") == ""  # out of reach of scripts
         page.click("text=Se déconnecter")
-        assert page.inner_text("h1") == "Vous êtes déconnecté"
+        page.wait_for_selector("h1:text-is('Vous êtes déconnecté')")
         page.goto(f"{address}/account")
         assert page.url.startswith(f"{address}/sign-in?next=")
         _picture(page, "sign_in")
@@ -105,6 +107,7 @@ def test_without_script_the_link_is_pasted(served: tuple[World, str]) -> None:
     with sync_playwright() as play:
         browser = servers.chromium(play)
         page = browser.new_context(java_script_enabled=False, locale="fr-FR").new_page()
+        page.set_default_timeout(60_000)
         try:
             page.goto(invited.url)
             page.fill("#token", invited.url)

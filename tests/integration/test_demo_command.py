@@ -185,7 +185,7 @@ def test_the_demo_from_start_to_stop_and_again(place: tuple[Path, str | None]) -
         demo.process.send_signal(signal.SIGTERM)  # an impatient person
         code = demo.end(signal.SIGINT)
     assert code == 0
-    _, alive = psutil.wait_procs(started, timeout=5)
+    _, alive = psutil.wait_procs(started, timeout=40)
     assert alive == []
 
     changed = folder / "hub" / "people" / server.name / "home" / "Decouverte.ipynb"

@@ -140,7 +140,7 @@ def test_work_that_would_take_the_server_down_is_refused(database: str, engine: 
     outcome = engine.run_sql("SELECT COUNT(*) FROM gros a JOIN gros b ON a.v < b.v")
     assert isinstance(outcome, Refusal), outcome.message
     assert outcome.reason == "too_expensive"
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert isinstance(engine.run_sql("SELECT COUNT(*) FROM gros a JOIN gros b ON a.id = b.id"), Answer)
 
 

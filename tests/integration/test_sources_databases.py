@@ -97,6 +97,17 @@ def _until(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     return condition()
 
 
+@contextlib.contextmanager
+def _once(begun: Callable[[], bool], act: Callable[[], object]) -> Iterator[None]:
+    """Act beside the block once something in it has begun; if it never does, the block is left to itself."""
+    thread = threading.Thread(target=lambda: _until(begun, 25) and act())
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 def test_it_is_a_source(source: OpenedSource, place: Place) -> None:
     assert isinstance(source, Source)
     assert source.name == place.url.rpartition("/")[2]
@@ -276,8 +287,8 @@ def test_cancelled_from_another_thread(source: OpenedSource, place: Place, delay
 def test_an_interrupt_of_the_kernel_stops_the_server_too(source: OpenedSource, place: Place) -> None:
     """Jupyter's Stop is a SIGINT in the thread that waits."""
     source.execute("SELECT 1")
-    threading.Timer(0.4, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
+    interrupt = lambda: os.kill(os.getpid(), signal.SIGINT)  # noqa: E731
+    with _once(lambda: place.running("clavier") == 1, interrupt), pytest.raises(KeyboardInterrupt):
         source.execute(FOREVER[place.kind].format(mark="clavier"))
     assert _until(lambda: place.running("clavier") == 0)
     assert source.execute("SELECT 1").rows == [(1,)]
@@ -301,8 +312,7 @@ def test_a_stopped_connection_is_not_used_again(source: OpenedSource, place: Pla
     before = source.execute(own).rows
     assert source.execute(own).rows == before
     token = CancelToken()
-    threading.Timer(0.2, token.cancel).start()
-    with pytest.raises(Cancelled):
+    with _once(lambda: place.running("jetee") == 1, token.cancel), pytest.raises(Cancelled):
         source.execute(FOREVER[place.kind].format(mark="jetee"), cancel=token)
     assert source.execute(own).rows != before
 
@@ -323,7 +333,7 @@ def test_statements_run_side_by_side_and_one_is_cancelled(source: OpenedSource, 
     assert [source.execute(f"SELECT {i}").rows for i in range(5)] == [[(i,)] for i in range(5)]
     assert place.running("cote") == 1
     token.cancel()
-    thread.join(8)
+    thread.join(25)
     assert len(outcome) == 1
 
 
@@ -347,7 +357,7 @@ def test_too_many_at_once_wait_and_can_be_cancelled(source: OpenedSource, place:
     for token in tokens:
         token.cancel()
     for thread in threads:
-        thread.join(10)
+        thread.join(25)
     assert outcomes == ["cancelled"] * 9
     assert _until(lambda: place.running("foule") == 0)
     assert source.execute("SELECT 1").rows == [(1,)]
@@ -459,7 +469,7 @@ def test_a_server_that_restarts(kind: str) -> None:
         thread.start()
         assert _until(lambda: place.running("coupe") == 1)
         _restart(server)
-        thread.join(15)
+        thread.join(25)
         assert [p.reason for p in problems] in (["connection_lost"], ["interrupted"], ["server_starting"])
         assert source.execute("SELECT 1").rows == [(1,)]
         source.close()

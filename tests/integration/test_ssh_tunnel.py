@@ -179,12 +179,12 @@ def test_streams_take_the_tunnel_too(opening: Opening) -> None:
     assert caught.value.reason == "wrong_password"
 
 
-def test_many_at_once_share_one_ssh_connection(opening: Opening) -> None:
-    source, before = opening(), opening.bastion.log.count("Accepted publickey")
-    slow = "SELECT pg_sleep(0.3)" if opening.kind == "postgresql" else "SELECT sleep(0.3)"
+def test_many_at_once_share_one_ssh_connection(alone: Opening) -> None:
+    source = alone()
+    slow = "SELECT pg_sleep(0.3)" if alone.kind == "postgresql" else "SELECT sleep(0.3)"
     with ThreadPoolExecutor(6) as pool:
         assert len(list(pool.map(lambda _: source.execute(slow).rows, range(6)))) == 6
-    assert opening.bastion.count("Accepted publickey", before + 1) == before + 1
+    assert alone.bastion.count("Accepted publickey", 1) == 1
 
 
 def test_stopping_works_through_the_tunnel(opening: Opening) -> None:
@@ -215,6 +215,7 @@ def test_closed_with_rows_on_the_way_it_leaves_no_socket(
                     far.settimeout(1)
                     with contextlib.suppress(TimeoutError):
                         far.sendall(b"x" * 40_000_000)  # more than all buffers hold, and the driver takes none of it
+                    assert driver.recv(1, socket.MSG_PEEK) == b"x"
                 tunnel.close()
                 assert driver.recv(1) == b"x"
         finally:
@@ -301,15 +302,15 @@ def test_only_this_process_comes_through_the_local_port(opening: Opening) -> Non
     # PostgreSQL answers what asks for TLS, MariaDB greets.
     knock = (
         "import socket, sys\n"
-        f"s = socket.create_connection(('127.0.0.1', {port}), 5); s.settimeout(5)\n"
+        f"s = socket.create_connection(('127.0.0.1', {port}), 30); s.settimeout(30)\n"
         "s.sendall(bytes.fromhex('0000000804d2162f'))\n"
         "try: sys.stdout.write(repr(s.recv(1)))\n"
         "except ConnectionError: sys.stdout.write(repr(b''))\n"
     )
-    stranger = subprocess.run([sys.executable, "-c", knock], check=True, capture_output=True, text=True, timeout=30)
+    stranger = subprocess.run([sys.executable, "-c", knock], check=True, capture_output=True, text=True, timeout=90)
     assert stranger.stdout == "b''"
-    with socket.create_connection(("127.0.0.1", port), 5) as ours:
-        ours.settimeout(5)
+    with socket.create_connection(("127.0.0.1", port), 30) as ours:
+        ours.settimeout(30)
         ours.sendall(bytes.fromhex("0000000804d2162f"))
         assert ours.recv(1) != b""
 
@@ -342,7 +343,7 @@ def test_a_channel_that_died_waiting_is_given_to_nobody(alone: Opening) -> None:
     tunnel = source._tunnel  # type: ignore[attr-defined]
     tunnel.ready()  # as for a connection that a driver never made
     alone.bastion.kill_connections()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while tunnel.is_up:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -372,7 +373,8 @@ def test_a_stream_that_is_cut_is_not_taken_for_whole(alone: Opening) -> None:
 
 
 def test_a_server_that_falls_silent_is_given_up(alone: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh_tunnel, "KEEPALIVE_S", 0.3)
+    # Three silences of this: less would take a server that the machine has stopped for a moment for one that is gone.
+    monkeypatch.setattr(ssh_tunnel, "KEEPALIVE_S", 2.0)
     source = alone()
     source.execute("SELECT 1")
     thread, problems = _in_background(lambda: source.execute(_forever(source)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import secrets
 import socket
 import subprocess
 import textwrap
@@ -119,8 +120,8 @@ def reached(container: Any, *targets: tuple[str, int]) -> dict[str, bool]:
             import concurrent.futures, json, socket
             def reached(target):
                 try:
-                    with socket.create_connection(target, 2) as s:
-                        s.settimeout(3)
+                    with socket.create_connection(target, 5) as s:
+                        s.settimeout(30)
                         s.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
                         return s.recv(1) != b""
                 except OSError:
@@ -350,7 +351,7 @@ def test_the_firewall_holds_by_itself(docker_engine: Engine, host: int) -> None:
     )
     image, labels = docker_engine.base_image(), docker_engine.labels
     made = [
-        docker_engine.client.containers.run(image, ["sleep", "300"], detach=True, init=True, network=where, labels=labels)
+        docker_engine.client.containers.run(image, ["sleep", "7200"], detach=True, init=True, network=where, labels=labels)
         for where in (network.name, network.name, other.name)
     ]
     try:
@@ -407,7 +408,7 @@ def test_a_colleagues_server_asks_who_one_is(container_world: ContainerWorld, in
                 class Stay(urllib.request.HTTPRedirectHandler):
                     def redirect_request(self, *args): return None
                 try:
-                    print(urllib.request.build_opener(Stay).open(asked, timeout=10).status)
+                    print(urllib.request.build_opener(Stay).open(asked, timeout=60).status)
                 except urllib.error.HTTPError as error:
                     print(error.code)
         """,
@@ -446,7 +447,7 @@ def test_the_token_inside_opens_neither_the_other_tenant_nor_any_administration(
             asked.add_header("Content-Type", "application/json")
             asked.add_header("Authorization", "Bearer " + token)
             try:
-                with urllib.request.urlopen(asked, timeout=20) as answer:
+                with urllib.request.urlopen(asked, timeout=60) as answer:
                     return answer.status, answer.read().decode()
             except urllib.error.HTTPError as error:
                 return error.code, error.read().decode()
@@ -475,7 +476,7 @@ def test_the_hub_grants_this_token_nothing_but_its_own_activity(container_world:
             asked = urllib.request.Request(os.environ["JUPYTERHUB_API_URL"] + path, method=method, data=body)
             asked.add_header("Authorization", "token " + os.environ["JUPYTERHUB_API_TOKEN"])
             try:
-                return urllib.request.urlopen(asked, timeout=20).status
+                return urllib.request.urlopen(asked, timeout=60).status
             except urllib.error.HTTPError as error:
                 return error.code
         me = os.environ["JUPYTERHUB_USER"]
@@ -663,7 +664,7 @@ def test_setuid_programs_and_namespaces_are_of_no_use(inside: Any, controls: dic
     assert len(tries.split()) == 8
 
 
-def answers(server: Server, seconds: float = 5) -> bool:
+def answers(server: Server, seconds: float = 30) -> bool:
     """Whether somebody's JupyterLab answers in time."""
     try:
         return server.request("GET", "status", timeout=seconds).status_code == 200
@@ -679,26 +680,30 @@ def test_a_fork_bomb_stays_inside(inside: Any, person: Server, neighbour: Server
         while len(children) < 5000:
             child = os.fork()
             if child == 0:
-                time.sleep(20)
+                time.sleep(200)
                 os._exit(0)
             children.append(child)
     except OSError:
         pass
     print(len(children), flush=True)
-    time.sleep(4)
+    end = time.monotonic() + 180
+    while time.monotonic() < end and not os.path.exists(sys.argv[1]):
+        time.sleep(0.1)
     for child in children:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     """
-    told: list[str] = []
-    bomb = threading.Thread(target=lambda: told.append(python(inside, code)))
-    bomb.start()
-    time.sleep(2.5)
-    assert answers(neighbour), "the neighbour does not answer"
-    assert httpx.get(f"{container_world.url}/hub/health", timeout=10, trust_env=False).status_code == 200
-    assert run_shell(container_world.inside(COLLEAGUE, "t2"), "sh -c 'sleep 0 & wait'")[0] == 0
-    bomb.join(60)
-    assert 1 < int(told[0]) <= 256
+    enough = f"/home/datapilot/enough-{secrets.token_hex(4)}"
+    bomb = inside.exec_run(["python3", "-c", textwrap.dedent(code), enough], stream=True).output
+    told = next(bomb)  # as many as it may: it now holds them
+    try:
+        assert answers(neighbour), "the neighbour does not answer"
+        assert httpx.get(f"{container_world.url}/hub/health", timeout=30, trust_env=False).status_code == 200
+        assert run_shell(container_world.inside(COLLEAGUE, "t2"), "sh -c 'sleep 0 & wait'")[0] == 0
+    finally:
+        put_file(inside, enough, b"")
+    assert b"".join(bomb) == b"", "it ends without an error"
+    assert 1 < int(told) <= 256
     until(lambda: answers(person), 30, lambda: "the person's own server does not answer any more")
 
 
@@ -753,12 +758,12 @@ def test_a_hungry_person_gets_their_share_of_the_processor(inside: Any) -> None:
         inside,
         """
         import os, time
+        started = time.monotonic()
+        end = started + 4
         def busy():
-            end = time.monotonic() + 4
             while time.monotonic() < end:
                 pass
             os._exit(0)
-        started = os.times()
         children = []
         for _ in range(3):
             child = os.fork()
@@ -767,8 +772,8 @@ def test_a_hungry_person_gets_their_share_of_the_processor(inside: Any) -> None:
             children.append(child)
         for child in children:
             os.waitpid(child, 0)
-        used = os.times()
-        print(used.children_user + used.children_system)
+        took, used = time.monotonic() - started, os.times()
+        print((used.children_user + used.children_system) / took)
         """,
     )
-    assert float(said) < 4 * 1.35
+    assert float(said) < 1.35

@@ -110,7 +110,7 @@ def _by_another(company: Oidc, claims: dict[str, Any]) -> str:
         {"nonce": "another"},
         {"nonce": None},
         {"exp": int(time.time()) - 600},
-        {"iat": int(time.time()) + 6000},
+        {"iat": int(time.time()) + 7 * 86_400},
         {"sub": None},
     ],
     ids=lambda wrong: "-".join(str(name) for name in wrong),

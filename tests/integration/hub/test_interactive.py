@@ -96,12 +96,14 @@ def test_there_is_no_jupyter_server_to_ask(opened: Opened) -> None:
     anonymous = opened.world.browser()
     for browser in (opened.browser, anonymous):
         for path in PATHS:
+            opened.state()  # as its page goes on asking: a session that nobody looks at ends
             for method in ("GET", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"):
                 answer = browser.request(
                     method, f"{at}{path}", json={} if method == "POST" else None, follow_redirects=False
                 )
                 assert (answer.status_code, answer.content) == (204, b""), (method, path)
     for path in PATHS:
+        opened.state()
         for method in ("GET", "POST", "DELETE"):
             for base in (f"{opened.here}/", "/services/datapilot/"):
                 answer = opened.browser.request(method, f"{base}{path}", follow_redirects=False)
@@ -168,7 +170,7 @@ def test_nothing_but_the_cookie_says_who_one_is(opened: Opened, hub_world: HubWo
 def test_the_grant_opens_its_tiles_and_the_key_its_files(opened: Opened, hub_world: HubWorld) -> None:
     world = hub_world
     process = {"Authorization": f"Bearer {opened.grant}"}
-    api = httpx.Client(base_url=f"{world.api_url}/api/v1", trust_env=False, timeout=30)
+    api = httpx.Client(base_url=f"{world.api_url}/api/v1", trust_env=False, timeout=60)
     with api:
         _, foreign = published(world)
         assert api.post(f"/interactive/tiles/{foreign}", headers=process).status_code == 404
@@ -197,13 +199,13 @@ def test_it_ends_with_its_version_and_leaves_nothing(hub_world: HubWorld) -> Non
     folder = hub_world.hub_data / "people" / found.name
     assert processes_of(folder)
     republish(hub_world, dashboard, {}, cell=1)
-    until(lambda: found.state() == "ended", 30)
+    until(lambda: found.state() == "ended", 60)
     assert "une autre version" in found.page().text
     process = {"Authorization": f"Bearer {found.grant}"}
-    late = httpx.get(f"{hub_world.api_url}/api/v1/interactive/orders", headers=process, trust_env=False)
+    late = httpx.get(f"{hub_world.api_url}/api/v1/interactive/orders", headers=process, trust_env=False, timeout=60)
     assert late.status_code == 401
     until(lambda: hub_world.hub_api("GET", f"users/{found.name}").status_code == 404, 60, lambda: "the hub user stays")
-    until(lambda: not folder.exists() and not processes_of(folder), 30, lambda: "folder or process stays")
+    until(lambda: not folder.exists() and not processes_of(folder), 60, lambda: "folder or process stays")
 
 
 def test_signing_out_ends_it(hub_world: HubWorld) -> None:
@@ -215,7 +217,7 @@ def test_signing_out_ends_it(hub_world: HubWorld) -> None:
     origin = {"Origin": hub_world.url, "Sec-Fetch-Site": "same-origin"}
     browser.post("/services/datapilot/sign-out", data={"csrf": found.csrf}, headers=origin, follow_redirects=False)
     again = Opened(hub_world, hub_world.sign_in("viewer"), dashboard)
-    until(lambda: again.state() == "ended", 30)
+    until(lambda: again.state() == "ended", 60)
     assert "votre connexion ou vos droits" in again.page().text
 
 

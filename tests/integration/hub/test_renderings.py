@@ -41,7 +41,7 @@ def test_a_page_is_rendered_and_nothing_is_left(hub_world: HubWorld) -> None:
     assert sorted(map(tuple, shown["tiles"][tile]["rows"])) == [("Nord", "10.00"), ("Ouest", "300.25"), ("Sud", "120.50")]
     assert "home" in seen, "it ran where the spawner said"
     until(lambda: hub_world.hub_api("GET", f"users/{name}").status_code == 404, 60, lambda: "the hub user stays")
-    until(lambda: not folder.exists() and not processes_of(folder), 30, lambda: "folder or process stays")
+    until(lambda: not folder.exists() and not processes_of(folder), 60, lambda: "folder or process stays")
 
 
 KEEPS = """

@@ -221,10 +221,12 @@ def test_a_viewer_lands_on_the_pages_and_is_refused_a_server(platform: HubWorld)
 
 def _is_refused(world: HubWorld, name: str) -> None:
     """The hub takes the API's request, which has the scope, and then refuses the start."""
+    before = world.hub.log.stat().st_size
     assert world.hub_api("POST", f"users/{name}/server").status_code in (202, 403)
     until(lambda: _model(world, name)["pending"] is None, 60)
     assert not world.is_running(name)
-    until(lambda: f"Not starting {name}'s server" in world.hub.last_words(), 30)
+    told = f"Not starting {name}'s server".encode()
+    until(lambda: told in world.hub.log.read_bytes()[before:], 30, world.hub.last_words)
 
 
 def test_the_api_cannot_start_a_persons_server(platform: HubWorld) -> None:
@@ -315,7 +317,7 @@ def test_while_the_api_is_away_a_sentence_is_said_and_sessions_stand(platform: H
 
 def test_a_body_that_no_form_has_is_refused_before_it_is_taken(platform: HubWorld) -> None:
     hub = urlsplit(platform.hub_url)
-    with socket.create_connection((str(hub.hostname), int(hub.port or 80)), 10) as connection:
+    with socket.create_connection((str(hub.hostname), int(hub.port or 80)), 60) as connection:
         head = f"POST /hub/login HTTP/1.1\r\nHost: {hub.netloc}\r\nContent-Length: {64 * 1024**2}\r\n\r\n"
         connection.sendall(head.encode())
         assert connection.recv(64).startswith(b"HTTP/1.1 400"), "before a byte of it"
@@ -327,8 +329,15 @@ def test_a_body_that_no_form_has_is_refused_before_it_is_taken(platform: HubWorl
 def test_the_start_of_a_server_is_told_in_french(platform: HubWorld) -> None:
     browser = platform.sign_in("analyst", "t2")
     name = platform.name("analyst", "t2")
+    # It opens only once it was seen to be opening, however soon it could.
+    waits = platform.hub_data / "people" / name / "home" / "waits"
+    waits.parent.mkdir(parents=True, exist_ok=True)
+    waits.touch()
+    with (platform.hub_data / "lab" / "etc" / "jupyter" / "jupyter_server_config.py").open("a", encoding="utf-8") as config:
+        config.write("import os, time\nwhile os.path.exists(os.path.expanduser('~/waits')):\n    time.sleep(0.1)\n")
     page = browser.get("/hub/spawn")
     assert "Votre notebook s’ouvre" in page.text, _plain(page)
+    waits.unlink()
     events = re.search(r'data-events="([^"]+)"', page.text)
     assert events is not None
     with browser.stream("GET", events[1].replace("&amp;", "&"), timeout=120) as stream:
@@ -341,9 +350,9 @@ def test_the_start_of_a_server_is_told_in_french(platform: HubWorld) -> None:
     assert "Arrêter mon notebook" in home.text
     stopped = browser.delete(f"/hub/api/users/{name}/server", headers={"X-XSRFToken": browser.token("/hub/")})
     assert stopped.status_code in (202, 204)
-    until(lambda: not platform.is_running(name), 30)
-    page = browser.get(f"/user/{name}/lab")
-    assert "Votre notebook est fermé" in page.text
+    until(lambda: not platform.is_running(name), 60)
+    # The proxy reads its rules beside us.
+    until(lambda: "Votre notebook est fermé" in browser.get(f"/user/{name}/lab").text, 30)
 
 
 def test_a_restart_keeps_sessions_and_forgets_a_token_that_was_replaced(platform: HubWorld) -> None:

@@ -20,7 +20,7 @@ from tests.platform_support import PASSWORD
 pytest.importorskip("jupyterhub")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(400),
     pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
 ]
 ARTEFACTS = servers.ROOT / "artefacts"
@@ -118,4 +118,4 @@ def test_every_server_has_its_own_origin_and_nothing_crosses(tmp_path: Path) -> 
             assert refused == []
         finally:
             browser.close()
-        until(lambda: world.hub_api("DELETE", f"users/{world.name('analyst')}/server").status_code in (204, 404), 30)
+        until(lambda: world.hub_api("DELETE", f"users/{world.name('analyst')}/server").status_code in (204, 404), 60)

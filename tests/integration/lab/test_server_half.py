@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -31,8 +32,8 @@ ASK = {"request_id": "0" * 32, "query": {"source_id": SOURCE, "question": "combi
 class Lab:
     """A Jupyter server with this extension alone."""
 
-    def __init__(self, folder: Path, api: str) -> None:
-        port = free_port()
+    def __init__(self, folder: Path, api: str, *, grace_s: float) -> None:
+        self.port = port = free_port()
         self.url = f"http://127.0.0.1:{port}/somebody"
         self.log = folder / "server.log"
         command = [
@@ -43,35 +44,39 @@ class Lab:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("DATAPILOT_", "JUPYTER"))}
         environment |= {
             "DATAPILOT_API_URL": api, "JUPYTERHUB_API_TOKEN": HUB_TOKEN, "JUPYTER_CONFIG_DIR": str(folder / "config"),
-            "JUPYTER_NO_CONFIG": "1", "JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "DATAPILOT_LAB_GRACE_S": "1.5",
+            "JUPYTER_NO_CONFIG": "1", "JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "DATAPILOT_LAB_GRACE_S": str(grace_s),
         }  # fmt: skip
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
         self._wait()
 
     def _wait(self) -> None:
-        for _ in range(300):
-            if self.process.poll() is not None:
-                break
+        end = time.monotonic() + 90
+        while time.monotonic() < end and self.process.poll() is None:
             try:
                 if httpx.get(f"{self.url}/api", trust_env=False).status_code == 200:
                     return
             except httpx.HTTPError:
-                time.sleep(0.1)
+                pass
+            time.sleep(0.1)
         self.close()
         raise AssertionError(self.log.read_text(encoding="utf-8")[-3000:])
 
     @contextmanager
     def person(self) -> Iterator[httpx.Client]:
         """A browser that has signed in: a cookie and its XSRF token, no header of authorization."""
-        with httpx.Client(base_url=f"{self.url}/datapilot/", timeout=15, trust_env=False) as client:
+        with httpx.Client(base_url=f"{self.url}/datapilot/", timeout=60, trust_env=False) as client:
             client.get(f"{self.url}/login", params={"token": "letmein"}, follow_redirects=True)
             client.headers["X-XSRFToken"] = next(c.value for c in client.cookies.jar if c.name == "_xsrf") or ""
             yield client
 
     def close(self) -> None:
         self.process.terminate()
-        self.process.wait(15)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(30)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +85,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, list
     current: list[Upstream] = []
     with upstream() as api:
         current.append(api)
-        lab = Lab(tmp_path_factory.mktemp("half"), api.url)
-        yield lab, current
-        lab.close()
+        # A page that comes back does so in time, however long the machine lets its test wait.
+        lab = Lab(tmp_path_factory.mktemp("half"), api.url, grace_s=110)
+        try:
+            yield lab, current
+        finally:
+            lab.close()
 
 
 @pytest.fixture
@@ -127,7 +135,7 @@ def _events(text: str) -> list[tuple[str, Any]]:
     "path", ["status", "api/auth/me", f"sources/{SOURCE}", f"answers/{SOURCE}", "ask/" + "0" * 32, "nothing"]
 )
 def test_nobody_gets_in_without_signing_in(lab: Lab, api: Upstream, path: str) -> None:
-    with httpx.Client(base_url=f"{lab.url}/datapilot/", trust_env=False) as stranger:
+    with httpx.Client(base_url=f"{lab.url}/datapilot/", timeout=60, trust_env=False) as stranger:
         assert stranger.get(path).status_code == 403
     assert api.asked == []
 
@@ -238,8 +246,11 @@ def test_an_address_of_uploads_that_is_merely_opened_sends_nothing(api: Upstream
 def test_a_page_that_is_gone_ends_what_passes(person: httpx.Client, lab: Lab, api: Upstream) -> None:
     # Whatever takes long at the API: here, a result that never comes.
     api.hanging = f"/api/v1/queries/{SOURCE}/result"
-    with lab.person() as other, pytest.raises(httpx.ReadTimeout):
-        other.get(f"api/queries/{SOURCE}/result", timeout=1.0)
+    asked = person.build_request("GET", f"api/queries/{SOURCE}/result")
+    head = "".join(f"{name}: {value}\r\n" for name, value in asked.headers.items())
+    with socket.create_connection(("127.0.0.1", lab.port), 60) as page:
+        page.sendall(f"GET {asked.url.path} HTTP/1.1\r\n{head}\r\n".encode())
+        api.wait_for("GET", api.hanging)
     assert api.gone.wait(30), "the API still has its client"
 
 
@@ -247,16 +258,14 @@ def test_a_page_that_is_gone_ends_what_passes(person: httpx.Client, lab: Lab, ap
 
 
 def test_events_come_as_they_happen_and_the_answer_is_written_out(person: httpx.Client, api: Upstream) -> None:
-    seen: list[tuple[str, float]] = []
-    began = time.monotonic()
-    threading.Timer(0.6, api.go.set).start()
     text = ""
     with person.stream("POST", "ask", json=_ask_id(), headers={"Accept-Language": "fr"}) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
-        for piece in response.iter_text():
-            text += piece
-            seen.append((piece, time.monotonic() - began))
-    assert seen[0][1] < 0.5, "the first event waited for the last"
+        pieces = response.iter_text()
+        while "queued" not in text:
+            text += next(pieces)
+        api.go.set()  # the last comes now: had the first waited for it, neither would have come
+        text += "".join(pieces)
     events = _events(text)
     assert [name for name, _ in events] == ["queued", "step", "outcome"]
     assert events[-1][1]["sentence"] == ANSWER["sentence"]
@@ -282,10 +291,15 @@ def test_a_page_that_comes_back_finds_its_question(person: httpx.Client, api: Up
     assert api.paths("POST") == ["/api/v1/ai/query"]
 
 
-def test_a_page_that_stays_away_has_its_question_stopped(person: httpx.Client, api: Upstream) -> None:
-    with person.stream("POST", "ask", json=_ask_id()) as response:
-        next(response.iter_text())
-    api.wait_for("POST", f"/api/v1/queries/{'a' * 32}/cancel")
+def test_a_page_that_stays_away_has_its_question_stopped(tmp_path: Path) -> None:
+    with upstream() as api:
+        lab = Lab(tmp_path, api.url, grace_s=0.5)
+        try:
+            with lab.person() as person, person.stream("POST", "ask", json=_ask_id()) as response:
+                next(response.iter_text())
+            api.wait_for("POST", f"/api/v1/queries/{'a' * 32}/cancel")
+        finally:
+            lab.close()
 
 
 def test_stop_is_passed_on_and_ends_the_stream(person: httpx.Client, lab: Lab, api: Upstream) -> None:
@@ -296,9 +310,9 @@ def test_stop_is_passed_on_and_ends_the_stream(person: httpx.Client, lab: Lab, a
         assert other.delete(f"ask/{asked['request_id']}").status_code == 202
         began = time.monotonic()
         text += "".join(pieces)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 50
     assert _events(text)[-1][1]["error"]["code"] == "cancelled"
-    assert f"/api/v1/queries/{'a' * 32}/cancel" in api.paths("POST")
+    api.wait_for("POST", f"/api/v1/queries/{'a' * 32}/cancel")
 
 
 def test_stop_before_the_api_has_said_anything_closes_the_connection(person: httpx.Client, lab: Lab, api: Upstream) -> None:

@@ -109,7 +109,7 @@ def upstream() -> Iterator[Upstream]:
             elif self.path == "/api/v1/ai/query":
                 self._stream()
             elif self.path == made.hanging:
-                self.connection.settimeout(10)
+                self.connection.settimeout(60)
                 if self.connection.recv(1) == b"":
                     made.gone.set()
                 self.close_connection = True

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
@@ -17,6 +18,7 @@ from tests.unit.platform.test_content import _call
 from tests.unit.platform.test_data_sources_files import _done
 
 SECRET = "s3cret-that-is-nowhere"
+READER = f"lecteur_{uuid4().hex[:8]}"  # accounts are the server's, which another process of the run uses too
 TABLES = (
     "CREATE TABLE clients (id INTEGER PRIMARY KEY, nom VARCHAR(40), region VARCHAR(20))",
     "CREATE TABLE ventes (id INTEGER PRIMARY KEY, id_client INTEGER, montant_ht DECIMAL(12,2), date_vente DATE)",
@@ -37,17 +39,17 @@ def connection(request: pytest.FixtureRequest) -> dict[str, Any]:
     server: Server = request.getfixturevalue(request.param)
     url = server.new_database()
     where = urlsplit(url)
-    common = {"host": "127.0.0.1", "port": where.port, "database": where.path.lstrip("/"), "user": "lecteur_api"}
+    common = {"host": "127.0.0.1", "port": where.port, "database": where.path.lstrip("/"), "user": READER}
     if request.param == "postgres":
         import psycopg
 
         with psycopg.connect(url, autocommit=True) as made:
             for statement in TABLES:
                 made.execute(statement)  # type: ignore[call-overload]
-            made.execute("DROP OWNED BY lecteur_api") if _has_role(made) else None
+            made.execute(f"DROP OWNED BY {READER}") if _has_role(made) else None
             if not _has_role(made):
-                made.execute(f"CREATE ROLE lecteur_api LOGIN PASSWORD '{SECRET}'")  # type: ignore[call-overload]
-            made.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO lecteur_api")
+                made.execute(f"CREATE ROLE {READER} LOGIN PASSWORD '{SECRET}'")  # type: ignore[call-overload]
+            made.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {READER}")  # type: ignore[call-overload]
         return common | {"type": "postgresql", "password": SECRET, "tls": "disable"}
     import pymysql
 
@@ -58,13 +60,13 @@ def connection(request: pytest.FixtureRequest) -> dict[str, Any]:
     with made, made.cursor() as cursor:
         for statement in TABLES:
             cursor.execute(statement)
-        cursor.execute(f"CREATE USER IF NOT EXISTS 'lecteur_api'@'%' IDENTIFIED BY '{SECRET}'")
-        cursor.execute(f"GRANT SELECT ON {common['database']}.* TO 'lecteur_api'@'%'")
+        cursor.execute(f"CREATE USER IF NOT EXISTS '{READER}'@'%' IDENTIFIED BY '{SECRET}'")
+        cursor.execute(f"GRANT SELECT ON {common['database']}.* TO '{READER}'@'%'")
     return common | {"type": "mariadb", "password": SECRET, "tls": "disable"}
 
 
 def _has_role(made: Any) -> bool:
-    return made.execute("SELECT 1 FROM pg_roles WHERE rolname = 'lecteur_api'").fetchone() is not None
+    return made.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [READER]).fetchone() is not None
 
 
 def _connected(world: World, connection: dict[str, Any]) -> str:
@@ -91,7 +93,7 @@ def test_connected_asked_and_the_password_is_nowhere(
         told += [answer.text, _call(world, "GET", "/audit").text, _call(world, "GET", "/audit/export").text]
     assert sorted(map(tuple, answer.json()["rows"])) == [("Nord", "24.50"), ("Sud", "100.50")], answer.text
     shown = json.loads(told[1])["connection"]
-    assert (shown["host"], shown["user"], shown["has_password"]) == ("127.0.0.1", "lecteur_api", True)
+    assert (shown["host"], shown["user"], shown["has_password"]) == ("127.0.0.1", READER, True)
     logged = "\n".join(logging.Formatter().format(record) for record in caplog.records)
     assert SECRET not in "".join(told) + logged + repr(world.platform.sources.__dict__)
     stored = b"".join(p.read_bytes() for p in world.settings.data_dir.rglob("*") if p.is_file())
@@ -107,7 +109,7 @@ def test_what_is_wrong_is_said_in_one_sentence(world: World, connection: dict[st
         tested = _call(world, "POST", "/data-sources/test", json=connection | change).json()
         assert tested["ok"] is False
         assert code is None or tested["code"] == code, tested
-        assert "lecteur_api" not in tested["message"]
+        assert READER not in tested["message"]
 
 
 @pytest.mark.parametrize("host", ["10.0.0.8", "169.254.169.254", "[::1]", "0x7f000001", "metadata.google.internal"])

@@ -185,7 +185,7 @@ def test_killed_in_the_middle_of_writes(either: World) -> None:
 
         with ThreadPoolExecutor() as pool:
             busy = [pool.submit(until_killed, write, who) for who in range(3)] + [pool.submit(until_killed, add)]
-            wait_until(lambda: len(told) >= 20 and len(sources) >= 2, seconds=30)
+            wait_until(lambda: len(told) >= 20 and len(sources) >= 2, seconds=60)
             service.kill()
             for work in busy:
                 work.result(20)
@@ -290,20 +290,21 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
         assert isinstance(reading.exception(20), httpx.RemoteProtocolError)
 
         reasons: list[str] = []
-        for _ in range(6):
+        # The pause after too many failures is of seconds: it may be over by the next question, and is said at the next.
+        while "source_down" not in reasons:
+            assert len(reasons) < 20, reasons
             began = time.monotonic()
             outcome = ask(client, source_id).json()
             # Far below the statement's own limit of 30 s, also on a machine that has other things to do.
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 20
             assert outcome["outcome"] == "failure"
             reasons.append(outcome["reason"])
-        assert reasons[-1] == "source_down", reasons
         assert set(reasons) <= LOST | {"source_down"}
         assert client.get("/readyz").status_code == 200
 
         server.resume()
         shop.slow(0)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (back := ask(client, source_id).json())["outcome"] != "answer":
             assert time.monotonic() < deadline, back
             time.sleep(0.1)
@@ -328,7 +329,6 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
         client = service.client(headers)
         source_id = connected(client, shop.url)
         assert ask(client, source_id).status_code == 200
-        shop.slow(2)
         stop = threading.Event()
         seen: list[tuple[float, float, httpx.Response]] = []
 
@@ -341,10 +341,11 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
                 time.sleep(0.05)
 
         asking = [pool.submit(go_on_asking) for _ in range(4)]
-        under_way = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
-        wait_until(lambda: shop.at_work() == 1, seconds=20)
-        road.cut()
-        cut_at = time.monotonic()
+        with shop.held():
+            under_way = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
+            wait_until(lambda: shop.at_work() == 1, seconds=20)
+            road.cut()
+            cut_at = time.monotonic()
         # Whatever was read of the source meanwhile is not answered, for it cannot be written down.
         assert_unavailable(under_way.result(20))
         while time.monotonic() < cut_at + 10:
@@ -356,7 +357,7 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
         opened_at = time.monotonic()
         wait_until(lambda: client.get("/readyz").status_code == 200, seconds=20)
         ready_at = time.monotonic()
-        time.sleep(3)
+        wait_until(lambda: sum(began > ready_at + 1 for began, _, _ in list(seen)) >= 20)
         stop.set()
         for one in asking:
             one.result(20)
@@ -451,28 +452,28 @@ def test_told_to_stop_lets_what_runs_finish(tmp_path: Path, postgres: Server) ->
         service.signal(signal.SIGTERM)
         outcome = asking.result(20).json()
         assert (outcome["outcome"], len(outcome["rows"])) == ("answer", 1)
-        assert service.wait(10) == 0
+        assert service.wait(30) == 0
         assert unended(world) == []
 
 
 def test_told_to_stop_cancels_what_takes_longer(tmp_path: Path, postgres: Server) -> None:
     shop = Shop(postgres)
     with (
-        kept(make_world(tmp_path, **LOCAL | {"shutdown_grace_seconds": 1})) as world,
+        kept(make_world(tmp_path, **LOCAL | {"shutdown_grace_seconds": 1, "query_timeout_ms": 110_000})) as world,
         Service(world.settings) as service,
         ThreadPoolExecutor() as pool,
     ):
         headers = world.headers("administrator")
         source_id = connected(service.client(headers), shop.url)
-        shop.slow(20)
+        shop.slow(60)
         asking = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
         wait_until(lambda: shop.at_work() == 1, seconds=20)
         told_at = time.monotonic()
         service.signal(signal.SIGTERM)
-        wait_until(lambda: shop.at_work() == 0, seconds=8)
-        assert service.wait(10) == 0
-        assert time.monotonic() - told_at < 10
-        assert_unavailable(asking.result(5))
+        wait_until(lambda: shop.at_work() == 0, seconds=20)
+        assert service.wait(20) == 0
+        assert time.monotonic() - told_at < 30
+        assert_unavailable(asking.result(20))
         assert unended(world) == []
         with world.database.tenant(world.tenant_id(), read_only=True) as session:
             assert session.scalars(select(Query.status).where(Query.question == SLOW)).one() == "cancelled"

@@ -171,7 +171,7 @@ def test_stop_stops_the_query_in_the_api(place: Place, monkeypatch: pytest.Monke
     began = time.monotonic()
     token.cancel()
     asking.join(30)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     assert isinstance(caught[0], Cancelled)
     wait_until(lambda: slow.stopped == 1)
     slow.go.set()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.platform_support import make_world
 from tests.rendering_hub import TOKEN, rendering_hub
+from tests.rendering_support import standing_still
 from tests.served import Service, finished
 from tests.unit.platform.test_content import CSV, PLAN
 
@@ -46,9 +47,10 @@ def test_a_page_is_rendered_and_its_process_ends(tmp_path: Path) -> None:
             assert finished(author, made["source"]["id"], made["job_id"])["status"] == "done"
             dashboard, tile = _made(author, made["source"]["id"])
             viewer = service.client(world.headers("viewer"))
-            begun = viewer.post(f"/dashboards/{dashboard}/renderings")
-            assert begun.status_code == 202, begun.text
-            (process,) = hub.processes.values()
+            with standing_still(hub):
+                begun = viewer.post(f"/dashboards/{dashboard}/renderings")
+                assert begun.status_code == 202, begun.text
+                (process,) = hub.processes.values()
             shown = _ended(viewer, begun.json()["id"])
             assert shown["state"] == "ready", shown
             assert shown["markup"] == f'<section class="dp-tile" data-tile="{tile}"></section>'
@@ -57,8 +59,9 @@ def test_a_page_is_rendered_and_its_process_ends(tmp_path: Path) -> None:
             process.wait(20)
 
             # The process is killed on its way: the person is told, nothing hangs.
-            begun = viewer.post(f"/dashboards/{dashboard}/renderings")
-            for running in list(hub.processes.values()):
-                running.kill()
-            assert _ended(viewer, begun.json()["id"], seconds=30)["failure"] in ("lost", "not_started")
+            with standing_still(hub):
+                begun = viewer.post(f"/dashboards/{dashboard}/renderings")
+                for running in list(hub.processes.values()):
+                    running.kill()
+            assert _ended(viewer, begun.json()["id"], seconds=60)["failure"] in ("lost", "not_started")
         world.platform.stop()

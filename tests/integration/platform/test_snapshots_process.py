@@ -18,6 +18,7 @@ import pytest
 from hub_config.snapshots import Snapshot
 from tests.platform_support import World, make_world
 from tests.rendering_hub import TOKEN, RenderingHub, rendering_hub
+from tests.rendering_support import standing_still
 from tests.served import Service, finished
 from tests.unit.platform.test_content import CSV, PLAN
 
@@ -91,11 +92,14 @@ def test_a_notebooks_page_is_made_ahead_and_stays_readable_whatever_befalls(tmp_
             good = found is not None and found.version == version and (after is None or found.made_at > after)
             return found if good and found is not None and found.failed_at is None else None
 
-        def begun() -> None:
-            """A refresh whose process runs, and no other's."""
+        @contextmanager
+        def begun() -> Iterator[None]:
+            """A refresh whose process runs, and no other's; it comes no further before the block's end."""
             _until(lambda: not hub.processes, said=progress)
-            assert author.post(f"/dashboards/{dashboard}/refresh").status_code == 202
-            _until(lambda: hub.processes, said=progress)
+            with standing_still(hub):
+                assert author.post(f"/dashboards/{dashboard}/refresh").status_code == 202
+                _until(lambda: hub.processes, said=progress)
+                yield
 
         first: Snapshot = _until(lambda: made(1), said=progress)
         assert "<h1" in first.markup
@@ -106,9 +110,9 @@ def test_a_notebooks_page_is_made_ahead_and_stays_readable_whatever_befalls(tmp_
         assert (progress()["rights"], progress()["done"]) == (1, 1), "the administrator's rights are the viewer's"
 
         # The rendering is killed: the page stays, says so, and is tried again by itself.
-        begun()
-        for process in list(hub.processes.values()):
-            process.kill()
+        with begun():
+            for process in list(hub.processes.values()):
+                process.kill()
         _until(lambda: progress()["failure"] in ("lost", "not_started"), seconds=60, said=progress)
         kept = _of(world, dashboard)
         assert kept is not None
@@ -117,8 +121,8 @@ def test_a_notebooks_page_is_made_ahead_and_stays_readable_whatever_befalls(tmp_
         assert kept.making, "it is tried again"
 
         # A publication while it is refreshed: the newest version wins, and there is a page at every moment.
-        begun()
-        _publish(author, source, TOTAL.replace("Total", "Somme"), dashboard=dashboard)
+        with begun():
+            _publish(author, source, TOTAL.replace("Total", "Somme"), dashboard=dashboard)
         seen = []
 
         def second() -> Snapshot | None:
@@ -131,8 +135,8 @@ def test_a_notebooks_page_is_made_ahead_and_stays_readable_whatever_befalls(tmp_
         assert "Somme : 35" in newer.markup
 
         # The API is killed while it is refreshed, and started again: it goes on.
-        begun()
-        service.kill()
+        with begun():
+            service.kill()
         assert _of(world, dashboard) is not None
         service.start()
         hub.api_url = service.address

@@ -39,7 +39,7 @@ def _kept(world: World, role: str = "analyst", name: str = "Ventes", **more: Any
 
 
 def _done(world: World, source_id: str, job_id: str, role: str = "analyst", **more: Any) -> dict[str, Any]:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         job = world.client.get(f"/api/v1/data-sources/{source_id}/jobs/{job_id}", headers=world.headers(role, **more)).json()
         if job["status"] not in ("queued", "running"):

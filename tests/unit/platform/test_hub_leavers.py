@@ -31,7 +31,7 @@ def _settings(hub: HubServer) -> dict[str, Any]:
 def hubbed(tmp_path: Path, hub: HubServer) -> Iterator[World]:
     with make_world(tmp_path, **_settings(hub)) as world:
         # The thread's first look through the (empty) hub is over: from here on it is woken by what happens.
-        wait_until(lambda: hub.paths)
+        wait_until(lambda: hub.answered)
         yield world
 
 
@@ -75,9 +75,9 @@ def test_other_changes_touch_nothing(hubbed: World, hub: HubServer) -> None:
     _change(hubbed, "analyst", full_name="Autre nom")
     _change(hubbed, "analyst", attributes={"region": "Sud"})
     _change(hubbed, "analyst", role="administrator")
+    before = hub.answered
     hubbed.people.hub_leavers.look_at_all()
-    before = len(hub.paths)
-    wait_until(lambda: len(hub.paths) > before)
+    wait_until(lambda: hub.answered > before)
     assert hub.acts == []
     assert name in hub.people
 
@@ -115,7 +115,7 @@ def test_a_hub_that_is_away_fails_no_act_and_is_tidied_when_it_is_back(
 
 def test_what_was_missed_is_made_good_at_the_next_start(tmp_path: Path, hub: HubServer) -> None:
     with make_world(tmp_path, **_settings(hub)) as world:
-        wait_until(lambda: hub.paths)
+        wait_until(lambda: hub.answered)
         world.people.hub_leavers.stop()  # as if the process had been killed between the act and this
         gone = _at_hub(world, hub, "analyst", "")
         _change(world, "analyst", status="disabled")
@@ -175,7 +175,7 @@ def test_an_answer_that_breaks_a_look_does_not_end_the_looking(
 def test_a_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path, hub: HubServer) -> None:
     hub.slow_stops = 10_000
     with make_world(tmp_path, **_settings(hub)) as world:
-        wait_until(lambda: hub.paths)
+        wait_until(lambda: hub.answered)
         name = _at_hub(world, hub, "analyst", "")
         _change(world, "analyst", status="disabled")
         wait_until(lambda: hub.acts)

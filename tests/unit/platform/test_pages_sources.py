@@ -38,7 +38,7 @@ def upload(browser: Browser, path: str, *files: tuple[str, bytes], follow: bool 
 
 def ready(browser: Browser, page: Any) -> Any:
     """Look at a page again until nothing goes on beside it, as a browser without script does."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while 'http-equiv="refresh"' in page.text:
         assert time.monotonic() < end
         time.sleep(0.1)

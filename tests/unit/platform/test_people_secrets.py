@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +154,10 @@ def _every_flow(world: Any, mails: Any, hub: Any) -> dict[str, str]:
     sent = len(mails.mails)
     post("password/forgotten", {"email": "n@t1.example"}, status=202)
     wait_until(lambda: len(mails.mails) > sent)
+    wait_until(lambda: not world.people.mailing._waiting)
     mails.refuse = True
     post("password/forgotten", {"email": "n@t1.example"}, status=202)
-    time.sleep(0.2)
+    wait_until(lambda: not world.people.mailing._waiting)
     mails.refuse = False
     found["reset"] = _link_in(mails.mails[-1]).partition("#")[2]
     found["new"] = "noch ein anderes passwort"

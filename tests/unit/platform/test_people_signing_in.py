@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -71,8 +70,11 @@ def test_unknown_wrong_disabled_and_without_a_password_look_the_same(world: Worl
     assert all(one == seen[0] for one in seen)
 
 
-def test_known_and_unknown_accounts_wait_alike(tmp_path: Path) -> None:
+def test_known_and_unknown_accounts_wait_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [utc_now()]  # a clock that stands still: how long one has to wait is said in whole seconds
+    monkeypatch.setattr("hub_config.people.signing_in.utc_now", lambda: now[0])
     with make_world(tmp_path, login_attempts=3, login_wait_seconds=5) as world:
+        world.people.signing_in._unknown._clock = lambda: now[0].timestamp()
         known = [_login(world, KNOWN, "une autre phrase") for _ in range(5)]
         unknown = [_login(world, UNKNOWN, "une autre phrase") for _ in range(5)]
         assert [answer.status_code for answer in known] == [401, 401, 401, 429, 429]
@@ -80,7 +82,7 @@ def test_known_and_unknown_accounts_wait_alike(tmp_path: Path) -> None:
         assert int(known[-1].headers["retry-after"]) in range(1, 7)
         assert known[-1].json()["error"]["code"] == "too_many_attempts"
         assert _login(world).status_code == 429  # the right password waits too
-        time.sleep(5.1)
+        now[0] += timedelta(seconds=5.1)
         again = [_login(world, KNOWN, "une autre phrase").status_code for _ in range(4)]
         assert again == [_login(world, UNKNOWN, "une autre phrase").status_code for _ in range(4)] == [401, 401, 401, 429]
 

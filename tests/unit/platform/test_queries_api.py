@@ -666,7 +666,7 @@ def test_stopping_refuses_drains_and_then_cancels(world: World, monkeypatch: pyt
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
     began = time.monotonic()
     queries.stop(grace_s=0.2)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30  # it would be for ever
     assert running.future.done()
     with world.database.tenant(world.tenant_id()) as session:
         assert session.get(Query, running.id).status == "cancelled"

@@ -74,7 +74,7 @@ def test_from_the_start_to_the_page(world: World, hub: RenderingHub, published: 
     assert (shown["state"], shown["markup"]) == ("ready", f'<section class="dp-tile" data-tile="{tile}"></section>')
     assert shown["tiles"][tile]["rows"] == outcome["rows"]
     assert _grant(world, "GET", "/job", process).status_code == 401, "the grant is over"
-    wait_until(lambda: hub.removed, seconds=10)
+    wait_until(lambda: hub.removed)
     assert not hub.users
 
 
@@ -171,7 +171,7 @@ def test_a_process_that_went_away_is_noticed(world: World, hub: RenderingHub, pu
     rendering, process = _begin(world, hub, dashboard)
     _grant(world, "GET", "/job", process)
     hub.grants.clear()  # the process is gone; the hub still knows the user
-    wait_until(lambda: _call(world, "GET", f"/renderings/{rendering}", "viewer").json()["state"] == "failed", seconds=15)
+    wait_until(lambda: _call(world, "GET", f"/renderings/{rendering}", "viewer").json()["state"] == "failed")
     assert _call(world, "GET", f"/renderings/{rendering}", "viewer").json()["failure"] == "lost"
 
 
