@@ -110,6 +110,13 @@ def _shared(dialect: str, config: pytest.Config) -> servers.Server:
     return servers.Server(dialect, int(port), Path(), gone)  # type: ignore[arg-type]
 
 
+@pytest.fixture(autouse=True)
+def _patient_connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The platform gives its database three seconds for a connection: a test machine at its limit may take longer."""
+    if "postgres" in request.fixturenames:
+        monkeypatch.setattr("hub_config.database.engine.CONNECT_TIMEOUT_S", 30)
+
+
 @pytest.fixture(scope="session")
 def postgres(request: pytest.FixtureRequest) -> servers.Server:
     """The shared PostgreSQL server: make your own database with ``new_database``."""

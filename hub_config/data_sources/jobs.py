@@ -2,7 +2,8 @@
 
 Few threads, fair between tenants: one job of a tenant runs at a time, and the tenants take turns. A job that was running
 when the process died is marked ``failed`` (``interrupted``) at the next start; asking again is safe, every kind of job here
-can be repeated.
+can be repeated. The platform's database may be away for a moment: what is told of a job's progress is then not told, and
+its end is written as soon as it can be.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import select, update
@@ -19,11 +21,13 @@ from sqlalchemy import select, update
 from datapilot_kernel.errors import Cancelled, DataPilotError, Fault, logged_fault
 from datapilot_kernel.sources import CancelToken
 from hub_config.database import Database, Job, utc_now
+from hub_config.errors import PlatformUnavailable
 
 log = logging.getLogger(__name__)
 
 THREADS = 3
 _TOLD_EVERY_S = 0.5
+_AGAIN_AFTER_S = 2.0
 
 Work = Callable[[Callable[[dict[str, Any]], None], CancelToken], None]
 """What a job does, given how to tell its progress and how it may be stopped."""
@@ -40,6 +44,7 @@ class Jobs:
         self._running: dict[str, tuple[str, CancelToken]] = {}
         self._turn: deque[str] = deque()
         self._workers: list[threading.Thread] = []
+        self._unwritten: deque[tuple[str, str, dict[str, Any]]] = deque()
         self._stopped = False
 
     def start(self) -> None:
@@ -98,17 +103,21 @@ class Jobs:
                 while found is None:
                     if self._stopped:
                         return
-                    self._condition.wait()
+                    if not self._condition.wait(_AGAIN_AFTER_S if self._unwritten else None):
+                        break
                     found = self._next()
-                tenant_id, job_id, work = found
-                cancel = CancelToken()
-                self._running[tenant_id] = (job_id, cancel)
-            try:
-                self._run(tenant_id, job_id, work, cancel)
-            finally:
-                with self._condition:
-                    del self._running[tenant_id]
-                    self._condition.notify_all()
+                if found is not None:
+                    tenant_id, job_id, work = found
+                    cancel = CancelToken()
+                    self._running[tenant_id] = (job_id, cancel)
+            if found is not None:
+                try:
+                    self._run(tenant_id, job_id, work, cancel)
+                finally:
+                    with self._condition:
+                        del self._running[tenant_id]
+                        self._condition.notify_all()
+            self._write_again()
 
     def _next(self) -> tuple[str, str, Work] | None:
         if self._stopped:
@@ -133,10 +142,15 @@ class Jobs:
             now = time.monotonic()
             if now - last[0] >= _TOLD_EVERY_S:
                 last[0] = now
-                self._save(tenant_id, job_id, progress=progress)
+                note(progress=progress)
+
+        def note(**values: Any) -> None:
+            # Not worth a job's failing: an import of ten minutes outlives a database that is started again.
+            with suppress(PlatformUnavailable):
+                self._save(tenant_id, job_id, **values)
 
         try:
-            self._save(tenant_id, job_id, status="running")
+            note(status="running")
             work(tell, cancel)
             self._end(tenant_id, job_id, "done")
         except Cancelled:
@@ -154,9 +168,30 @@ class Jobs:
     def _end(self, tenant_id: str, job_id: str, status: str, **values: Any) -> None:
         try:
             self._save(tenant_id, job_id, status=status, **values)
+        except PlatformUnavailable as error:
+            log.warning("a job's end is still to be written: %s", error.log)
+            with self._condition:
+                self._unwritten.append((tenant_id, job_id, {"status": status, **values}))
+                self._condition.notify()
         except DataPilotError as error:
             # The next start finds the row unfinished and says so.
             log.warning("a job's end could not be written: %s", error.log)
+
+    def _write_again(self) -> None:
+        """Write the ends that could not be written before, until one cannot again."""
+        while self._unwritten:
+            with self._condition:
+                if not self._unwritten:
+                    return
+                tenant_id, job_id, values = self._unwritten.popleft()
+            try:
+                self._save(tenant_id, job_id, **values)
+            except PlatformUnavailable:
+                with self._condition:
+                    self._unwritten.appendleft((tenant_id, job_id, values))
+                return
+            except DataPilotError as error:
+                log.warning("a job's end could not be written: %s", error.log)
 
     def _save(self, tenant_id: str, job_id: str, **values: Any) -> None:
         with self._database.tenant(tenant_id) as session:

@@ -43,6 +43,7 @@ def road(admin_url: str) -> Iterator[Road]:
 
 def test_gone_for_a_while_and_back(database: Database, admin_url: str, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     tenant_id = populate(database, "nous")
+    monkeypatch.setattr("hub_config.database.engine.CONNECT_TIMEOUT_S", 3)
     far = Database(application_url(admin_url).replace(f":{road.target}/", f":{road.port}/"), pool_size=3)
 
     def ask() -> str:
