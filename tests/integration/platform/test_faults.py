@@ -219,16 +219,16 @@ def test_killed_while_a_catalog_is_read_and_a_question_runs(world: World, postgr
     import psycopg
 
     shop = Shop(postgres)
+    shop.run("CREATE TABLE stocks AS SELECT 1 AS article")
     with Service(world.settings) as service, ThreadPoolExecutor() as pool:
         headers = world.headers("administrator")
         client = service.client(headers)
         source_id = connected(client, shop.url)
-        shop.slow(20)
-        asking = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
-        wait_until(lambda: shop.at_work() == 1, seconds=20)
-        with psycopg.connect(shop.url) as locking:
-            # Whoever reads the table's values waits for this.
-            locking.execute("LOCK TABLE ventes IN ACCESS EXCLUSIVE MODE")
+        with shop.held(), psycopg.connect(shop.url) as locking:
+            asking = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
+            wait_until(lambda: shop.at_work() == 1, seconds=20)
+            # Whoever reads this table's values waits for it: the catalog does, the question does not.
+            locking.execute("LOCK TABLE stocks IN ACCESS EXCLUSIVE MODE")
             job_id = client.post(f"/data-sources/{source_id}/refresh").json()["id"]
             job = f"/data-sources/{source_id}/jobs/{job_id}"
             wait_until(lambda: client.get(job).json()["status"] == "running", seconds=20)
@@ -240,7 +240,6 @@ def test_killed_while_a_catalog_is_read_and_a_question_runs(world: World, postgr
         client = service.client(headers)
         found = client.get(job).json()
         assert (found["status"], bool(found["problem"])) == ("failed", True), found
-        shop.slow(0)
         # What was known before is known, and reading again works.
         assert ask(client, source_id).json()["outcome"] == "answer"
         again = client.post(f"/data-sources/{source_id}/refresh").json()["id"]
