@@ -90,8 +90,12 @@ def _shows_the_answers(page: Any, sentence: str = "Bretagne arrive en tête") ->
 
 
 def _charts(path: Path) -> int:
-    """The charts among the outputs of a notebook, as it was saved."""
-    outputs = [o for c in json.loads(path.read_text(encoding="utf-8"))["cells"] for o in c["outputs"]]
+    """The charts among the outputs of a notebook, as it was saved; none while it is being written."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except ValueError:
+        return 0
+    outputs = [o for c in cells for o in c["outputs"]]
     return sum("application/vnd.plotly.v1+json" in o.get("data", {}) for o in outputs)
 
 
