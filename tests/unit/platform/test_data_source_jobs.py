@@ -98,7 +98,9 @@ def test_what_is_dropped_from_the_line_meanwhile_is_cancelled_later(world: World
     wait_until(lambda: [_row(world, one).status for one in (first, second)] == ["cancelled", "cancelled"])
 
 
-def test_a_stop_does_not_wait_for_a_database_that_is_away(world: World, jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stop_does_not_wait_for_a_database_that_is_away(
+    world: World, jobs: Jobs, caplog: pytest.LogCaptureFixture
+) -> None:
     job = _queued(world)
     jobs.submit(world.tenant_id(), job, _works(world, lambda: None))
     wait_until(lambda: any("still to be written" in record.message for record in caplog.records))
