@@ -365,7 +365,9 @@ class ClaudeModel:
                 trusted = ssl.create_default_context()
                 trusted.load_verify_locations(settings.ca_file)
                 options["verify"] = trusted
-            http_client = DefaultAsyncHttpxClient(timeout=timeout, follow_redirects=False, **options)
+            http_client = DefaultAsyncHttpxClient(
+                timeout=timeout, follow_redirects=False, event_hooks={"request": [_watch_handshake]}, **options
+            )
             return AsyncAnthropic(
                 api_key=key,
                 base_url=settings.base_url or "https://api.anthropic.com",
@@ -481,6 +483,27 @@ def _let_go(error: BaseException | None) -> None:
         seen.add(id(error))
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__
+
+
+async def _watch_handshake(request: Any) -> None:
+    """Close a connection whose TLS handshake is stopped half way: the client closes it for an error, not for a cancel.
+
+    (httpcore2 2.16, ``start_tls``: ``except Exception``.) Left to the garbage collector, a stopped question would keep its
+    connection, and the service's, for as long as that takes.
+    """
+    opened: list[Any] = []
+
+    async def trace(event: str, info: dict[str, Any]) -> None:
+        # « connection. » before it, or « proxy. »
+        if event.endswith(".connect_tcp.complete"):
+            opened.append(info["return_value"])
+        elif event.endswith(".start_tls.failed") and isinstance(info["exception"], asyncio.CancelledError):
+            while opened:
+                await opened.pop().aclose()
+        elif event.endswith(".start_tls.complete"):
+            opened.clear()
+
+    request.extensions["trace"] = trace
 
 
 def retirement(model: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import socket
@@ -275,6 +276,38 @@ def test_a_port_that_takes_connections_and_says_nothing() -> None:
         with pytest.raises(ModelProblem):
             send(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout_ms=500, first_token_timeout_ms=900)
     assert time.monotonic() - began < 20
+
+
+def test_a_handshake_that_is_stopped_half_way_closes_its_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        model = ClaudeModel(ModelSettings(key=KEY, base_url=url, connect_timeout_ms=60_000, first_token_timeout_ms=60_000))
+        cancel = CancelToken()
+        stopped: list[BaseException] = []
+
+        def ask() -> None:
+            try:
+                model.send(REQUEST, meter=Meter(), deadline=time.monotonic() + 60, cancel=cancel)
+            except Cancelled as error:
+                stopped.append(error)
+
+        asking = threading.Thread(target=ask)
+        gc.disable()  # which would close it as well, some day
+        try:
+            asking.start()
+            arrived, _ = silent.accept()
+            with arrived:
+                arrived.settimeout(30)
+                assert arrived.recv(1), "the handshake has begun"
+                cancel.cancel()
+                while arrived.recv(1 << 16):
+                    pass  # to its end, or the test's patience
+            asking.join(30)
+        finally:
+            gc.enable()
+            model.close()
+    assert len(stopped) == 1
 
 
 def test_a_request_is_never_estimated_below_what_it_can_be() -> None:
