@@ -60,14 +60,14 @@ class _Found:
     about: boards.About
     snapshot: Snapshot | None
     board: boards.Board | None
-    plotly: str | None
+    library: static.ChartsLibrary | None
     edits: bool = False
 
 
 async def dashboard(visit: Visit) -> Response:
     """Show it as it was made ahead; without that, its script fetches the figures."""
     found: _Found = await quickly(visit, _found, visit)
-    board, snapshot, published, plotly = found.board, found.snapshot, found.published, found.plotly
+    board, snapshot, published, library = found.board, found.snapshot, found.published, found.library
     if board is None:
         entries = sorted(published.content["tiles"], key=lambda tile: int(tile.get("position", 0)))
         cards = [
@@ -92,7 +92,8 @@ async def dashboard(visit: Visit) -> Response:
         filters=found.about.filters,
         edits=found.edits,
         interactive=published.content.get("mode") == "interactive",
-        plotly=f"{visit.pages.render.url('/static/' + static.PLOTLY)}?v={plotly}" if plotly is not None else "",
+        plotly=f"{visit.pages.render.url('/static/' + static.PLOTLY)}?v={library.version}" if library is not None else "",
+        styles=library.styles if library is not None else (),
     )
 
 
@@ -135,7 +136,7 @@ def _found(visit: Visit) -> _Found:
             boards.key_of(snapshot, principal.tenant_id, current_language(), author=author),
             lambda: boards.board_of(snapshot, content, _grounds(visit), pages.render, author=author),
         )
-    return _Found(published, about, snapshot, board, static.plotly_version(), _edits(visit, published))
+    return _Found(published, about, snapshot, board, static.charts_library(), _edits(visit, published))
 
 
 def _edits(visit: Visit, published: Published) -> bool:

@@ -3,12 +3,20 @@ for good.
 
 The library is its small build where there is one (:mod:`hub_config.face.library`), else the file that the ``plotly`` package
 brings; nothing of the package is imported. Where neither is there a dashboard shows its tables, and no chart.
+
+What a first visit waits for is mostly that file, so it is served as browsers run it fastest: its one big function stands in
+parentheses, which a browser takes as « run at once » and compiles whole while the file still comes, instead of skipping it
+then and reading it a second time when it is called (« possibly invoked function expressions », https://v8.dev/blog/preparser).
+And the page has elements of the names under which the whole library looks for its style sheets
+(:attr:`ChartsLibrary.styles`; maps need them, no chart of ours does): it adds none then, where the policy would turn each away with an error.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,8 +33,44 @@ PLOTLY = "plotly.js"
 _TYPES = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml", "js": "text/javascript; charset=utf-8"}
 
 
-@cache
-def _plotly() -> Path | None:
+_OUTER = (
+    (b'} (typeof self !== "undefined" ? self : this, () => {', b'} (typeof self !== "undefined" ? self : this, (() => {'),
+    (b"return Plotly;\n}));", b"return Plotly;\n})));"),
+)
+"""How the library's file calls its one function, and with parentheses around that."""
+_STYLES = re.compile(rb'getElementById\("([0-9a-f]{64})"\)')
+
+
+@dataclass(frozen=True)
+class ChartsLibrary:
+    """The charts' library as it is served.
+
+    Attributes
+    ----------
+    version
+        A short name of these very bytes.
+    packed
+        The script, as gzip.
+    styles
+        Names of elements; where the page has one of a name the library adds no style sheet under it.
+    """
+
+    version: str
+    packed: bytes
+    styles: tuple[str, ...]
+
+    @classmethod
+    def of(cls, script: bytes) -> ChartsLibrary:
+        """Return a library from its file; of an unknown shape it is served as it is."""
+        if all(script.count(old) == 1 for old, _ in _OUTER):
+            for old, new in _OUTER:
+                script = script.replace(old, new)
+        version = hashlib.sha256(script).hexdigest()[:12]
+        styles = tuple(dict.fromkeys(name.decode() for name in _STYLES.findall(script)))
+        return cls(version, gzip.compress(script, 9, mtime=0), styles)
+
+
+def _file() -> Path | None:
     if (small := library.small()) is not None:
         return small
     found = find_spec("plotly")
@@ -38,17 +82,10 @@ def _plotly() -> Path | None:
 
 
 @cache
-def plotly_version() -> str | None:
-    """Return a short name of the very file; None: there is none."""
-    path = _plotly()
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path is not None else None
-
-
-@cache
-def _packed() -> bytes:
-    path = _plotly()
-    assert path is not None
-    return gzip.compress(path.read_bytes(), 9, mtime=0)
+def charts_library() -> ChartsLibrary | None:
+    """Return the charts' library, read once; None: there is none."""
+    path = _file()
+    return ChartsLibrary.of(path.read_bytes()) if path is not None else None
 
 
 async def static(visit: Visit) -> Response:
@@ -64,15 +101,14 @@ async def static(visit: Visit) -> Response:
 
 
 async def _library(visit: Visit, asked: str | None) -> Response:
-    path, version = _plotly(), await anyio.to_thread.run_sync(plotly_version)
-    if path is None:
+    found = await anyio.to_thread.run_sync(charts_library)
+    if found is None:
         raise NotFound(log="the charts' library is not installed")
-    headers = _kept(asked == version) | {"Vary": "Accept-Encoding"}
+    headers = _kept(asked == found.version) | {"Vary": "Accept-Encoding"}
     if "gzip" in visit.request.headers.get("accept-encoding", ""):
-        content = await anyio.to_thread.run_sync(_packed)
         headers["Content-Encoding"] = "gzip"
-    else:
-        content = await anyio.to_thread.run_sync(path.read_bytes)
+        return Response(found.packed, media_type=_TYPES["js"], headers=headers)
+    content = await anyio.to_thread.run_sync(gzip.decompress, found.packed)
     return Response(content, media_type=_TYPES["js"], headers=headers)
 
 

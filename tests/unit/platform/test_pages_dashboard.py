@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -273,11 +274,26 @@ def test_the_pages_policy_lets_it_ask_its_own_origin_alone(world: World, source_
     assert browser.client.get("/static/plotly.js?v=old", headers={"Accept-Encoding": "identity"}).text == answer.text
 
 
+def test_the_charts_library_is_served_as_browsers_run_it_fastest(world: World, source_id: str) -> None:
+    """The file that the plotly package brings and the small one have one shape; another one would be served untouched."""
+    found = static.charts_library()
+    assert found is not None
+    script = gzip.decompress(found.packed).decode()
+    assert script.count("this, (() => {") == 1
+    assert script.rstrip().endswith("return Plotly;\n})));")
+    assert script.count('getElementById("' + found.styles[0] + '")') == 1
+    _, page = Board(world, source_id).opened()
+    assert all(f'<meta id="{name}"' in page.text for name in found.styles)
+    head, _, rest = page.text.partition('id="dp-library"')
+    assert all(name in head and name not in rest for name in found.styles), "before the library looks for them"
+    other = static.ChartsLibrary.of(b"window.Plotly = {};")
+    assert (gzip.decompress(other.packed), other.styles) == (b"window.Plotly = {};", ())
+
+
 def test_without_the_library_there_are_tables_and_no_chart(
     world: World, source_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(static, "plotly_version", lambda: None)
-    monkeypatch.setattr(static, "_plotly", lambda: None)
+    monkeypatch.setattr(static, "charts_library", lambda: None)
     board = Board(world, source_id)
     browser, page = board.opened()
     assert 'data-plotly=""' in page.text
