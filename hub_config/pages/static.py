@@ -8,7 +8,8 @@ What a first visit waits for is mostly that file, so it is served as browsers ru
 parentheses, which a browser takes as « run at once » and compiles whole while the file still comes, instead of skipping it
 then and reading it a second time when it is called (« possibly invoked function expressions », https://v8.dev/blog/preparser).
 And the page has elements of the names under which the whole library looks for its style sheets
-(:attr:`ChartsLibrary.styles`; maps need them, no chart of ours does): it adds none then, where the policy would turn each away with an error.
+(:attr:`ChartsLibrary.styles`; maps need them, no chart of ours does): it adds none then, where the policy would turn each
+away with an error.
 """
 
 from __future__ import annotations
