@@ -23,7 +23,7 @@ from tests.questions_support import accept_layer, add_files
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
 ]
 ARTEFACTS = servers.ROOT / "artefacts"

@@ -22,7 +22,7 @@ from tests.servers import Server
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
 ]
 READER, SECRET = "lecture_navigateur", "mot-de-passe-du-navigateur"

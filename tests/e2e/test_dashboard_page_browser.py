@@ -24,7 +24,7 @@ from tests.unit.platform.test_semantic_layers_api import _accept, _draft, _save,
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
 ]
 ARTEFACTS = servers.ROOT / "artefacts"

@@ -15,7 +15,7 @@ from tests.served import Service
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
 ]
 CSV = "region;date_vente;montant\n" + "".join(

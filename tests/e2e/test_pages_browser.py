@@ -22,7 +22,7 @@ from tests.unit.platform.test_pages import _dashboard
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not Path(servers.CHROMIUM).exists(), reason="Chromium is not on this machine"),
 ]
 ARTEFACTS = servers.ROOT / "artefacts"

@@ -16,7 +16,7 @@ from tests.e2e import quiet_network, servers
 pytest.importorskip("playwright")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
     pytest.mark.skipif(not Path(quiet_network.CHROMIUM).exists(), reason="Chromium is not on this machine"),
     pytest.mark.skipif(quiet_network.missing() is not None, reason=str(quiet_network.missing())),
 ]

@@ -15,7 +15,7 @@ from hub_config.hub_names import hub_user_name
 from tests.hub_world import Browser, HubWorld
 from tests.oidc_server import Oidc
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 START = "/hub/company/maison"
 

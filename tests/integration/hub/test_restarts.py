@@ -21,7 +21,7 @@ from hub_config.hub_names import hub_user_name
 from tests.hub_world import HubWorld, Kernel, Server, until
 
 QUESTION, ANSWER = "%ask montant par région", "300,25"
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hub_config.hub_names import hub_user_name
 from tests.hub_world import Browser, HubWorld, until
 from tests.platform_support import PASSWORD
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 def _plain(page: httpx.Response) -> str:

@@ -130,21 +130,21 @@ def test_killed_in_the_middle_of_an_upload(tmp_path: Path) -> None:
         with ThreadPoolExecutor() as pool:
             sent = pool.submit(sending)
             wait_until(
-                lambda: any(p.stat().st_size >= 4 * MIB for u in uploads(world) for p in u.rglob("*.csv")), seconds=20
+                lambda: any(p.stat().st_size >= 4 * MIB for u in uploads(world) for p in u.rglob("*.csv")), seconds=60
             )
             (part,) = uploads(world)
             assert part.suffix == ".part"
             service.kill()
             go_on.set()
-            sent.result(20)
+            sent.result(60)
         # What comes in whole while nobody answers any more is there whole, or not at all.
         service.start()
         assert uploads(world) == []
         with ThreadPoolExecutor() as pool:
             whole = pool.submit(lambda: send(service.client(headers), CSV + b"Sud;1,00\r\n" * (3 * MIB // 10)))
-            wait_until(lambda: bool(uploads(world)), seconds=20)
+            wait_until(lambda: bool(uploads(world)), seconds=60)
             service.kill()
-            whole.exception(20)
+            whole.exception(60)
         for upload in uploads(world):
             assert upload.suffix == ".part" or (upload / "meta.json").is_file()
             if upload.suffix != ".part":
@@ -188,7 +188,7 @@ def test_killed_in_the_middle_of_writes(either: World) -> None:
             wait_until(lambda: len(told) >= 20 and len(sources) >= 2, seconds=60)
             service.kill()
             for work in busy:
-                work.result(20)
+                work.result(60)
         if either.database.dialect == "sqlite":
             with contextlib.closing(sqlite3.connect(either.settings.data_dir / "platform.sqlite3")) as file:
                 assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -226,16 +226,16 @@ def test_killed_while_a_catalog_is_read_and_a_question_runs(world: World, postgr
         source_id = connected(client, shop.url)
         with shop.held(), psycopg.connect(shop.url) as locking:
             asking = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
-            wait_until(lambda: shop.at_work() == 1, seconds=20)
+            wait_until(lambda: shop.at_work() == 1, seconds=60)
             # Whoever reads this table's values waits for it: the catalog does, the question does not.
             locking.execute("LOCK TABLE stocks IN ACCESS EXCLUSIVE MODE")
             job_id = client.post(f"/data-sources/{source_id}/refresh").json()["id"]
             job = f"/data-sources/{source_id}/jobs/{job_id}"
-            wait_until(lambda: client.get(job).json()["status"] == "running", seconds=20)
+            wait_until(lambda: client.get(job).json()["status"] == "running", seconds=60)
             time.sleep(0.3)
             assert client.get(job).json()["status"] == "running"
             service.kill()
-            assert isinstance(asking.exception(20), httpx.HTTPError)
+            assert isinstance(asking.exception(60), httpx.HTTPError)
         service.start()
         client = service.client(headers)
         found = client.get(job).json()
@@ -265,28 +265,27 @@ def test_the_sources_server_crashes_and_comes_back(world: World) -> None:
         assert big["outcome"] == "answer"
 
         def frame() -> None:
-            got = b""
             with client.stream("GET", f"/queries/{big['id']}/result?full=true&format=arrow") as stream:
                 assert stream.status_code == 200
                 flowing.set()
-                gone.wait(20)
-                for piece in stream.iter_bytes():
-                    got += piece
+                gone.wait(60)
+                for _ in stream.iter_bytes():
+                    pass
 
         flowing, gone = threading.Event(), threading.Event()
         slow = [pool.submit(lambda: ask(service.client(headers), source_id, SLOW)) for _ in range(2)]
         reading = pool.submit(frame)
-        wait_until(lambda: shop.at_work() == 2 and flowing.is_set(), seconds=20)
+        wait_until(lambda: shop.at_work() == 2 and flowing.is_set(), seconds=60)
         server.crash()
         gone.set()
         for lost in slow:
-            outcome = lost.result(30).json()
+            outcome = lost.result(60).json()
             # It is sent once more, to a server that may be on its way down or out.
             assert outcome["outcome"] == "failure"
             assert outcome["reason"] in LOST | {"source_down"}, outcome
             assert outcome["message"]
         # A stream that was cut is never taken for a whole one.
-        assert isinstance(reading.exception(20), httpx.RemoteProtocolError)
+        assert isinstance(reading.exception(60), httpx.RemoteProtocolError)
 
         reasons: list[str] = []
         # The pause after too many failures is of seconds: it may be over by the next question, and is said at the next.
@@ -342,11 +341,11 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
         asking = [pool.submit(go_on_asking) for _ in range(4)]
         with shop.held():
             under_way = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
-            wait_until(lambda: shop.at_work() == 1, seconds=20)
+            wait_until(lambda: shop.at_work() == 1, seconds=60)
             road.cut()
             cut_at = time.monotonic()
         # Whatever was read of the source meanwhile is not answered, for it cannot be written down.
-        assert_unavailable(under_way.result(20))
+        assert_unavailable(under_way.result(60))
         while time.monotonic() < cut_at + 10:
             assert client.get("/healthz").status_code == 200
             assert_unavailable(client.get("/readyz"))
@@ -354,12 +353,12 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
             time.sleep(0.5)
         road.open()
         opened_at = time.monotonic()
-        wait_until(lambda: client.get("/readyz").status_code == 200, seconds=20)
+        wait_until(lambda: client.get("/readyz").status_code == 200, seconds=60)
         ready_at = time.monotonic()
         wait_until(lambda: sum(began > ready_at + 1 for began, _, _ in list(seen)) >= 20)
         stop.set()
         for one in asking:
-            one.result(20)
+            one.result(60)
         during = [(began, ended, answer) for began, ended, answer in seen if began > cut_at + 0.5 and ended < opened_at]
         assert len(during) > 5
         for began, ended, answer in during:
@@ -369,7 +368,7 @@ def test_the_platforms_database_is_gone_for_ten_seconds(tmp_path: Path, postgres
         assert after
         assert {answer.status_code for answer in after} == {200}
         # Nothing is forgotten: what could not be written then is written now, as failed, each with its line in the audit.
-        wait_until(lambda: unended(world) == [], seconds=20)
+        wait_until(lambda: unended(world) == [], seconds=60)
         with world.database.tenant(world.tenant_id(), read_only=True) as session:
             row = session.scalars(select(Query).where(Query.question == SLOW)).one()
             assert (row.status, row.reason) == ("failed", "not_recorded")
@@ -430,7 +429,7 @@ def test_a_full_disk(small_disk: Path | None, tmp_path: Path) -> None:
         filler.unlink()
         assert ask(client, source_id, "SELECT region FROM ventes").json()["outcome"] == "answer"
         assert send(client).status_code == 201
-        wait_until(lambda: unended(world) == [], seconds=20)
+        wait_until(lambda: unended(world) == [], seconds=60)
 
 
 # ── the process is told to stop ───────────────────────────────────────────────────────────────────────────────────────
@@ -447,9 +446,9 @@ def test_told_to_stop_lets_what_runs_finish(tmp_path: Path, postgres: Server) ->
         source_id = connected(service.client(headers), shop.url)
         shop.slow(2)
         asking = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
-        wait_until(lambda: shop.at_work() == 1, seconds=20)
+        wait_until(lambda: shop.at_work() == 1, seconds=60)
         service.signal(signal.SIGTERM)
-        outcome = asking.result(20).json()
+        outcome = asking.result(60).json()
         assert (outcome["outcome"], len(outcome["rows"])) == ("answer", 1)
         assert service.wait(30) == 0
         assert unended(world) == []
@@ -466,13 +465,13 @@ def test_told_to_stop_cancels_what_takes_longer(tmp_path: Path, postgres: Server
         source_id = connected(service.client(headers), shop.url)
         shop.slow(60)
         asking = pool.submit(lambda: ask(service.client(headers), source_id, SLOW))
-        wait_until(lambda: shop.at_work() == 1, seconds=20)
+        wait_until(lambda: shop.at_work() == 1, seconds=60)
         told_at = time.monotonic()
         service.signal(signal.SIGTERM)
         wait_until(lambda: shop.at_work() == 0, seconds=20)
         assert service.wait(20) == 0
         assert time.monotonic() - told_at < 30
-        assert_unavailable(asking.result(20))
+        assert_unavailable(asking.result(60))
         assert unended(world) == []
         with world.database.tenant(world.tenant_id(), read_only=True) as session:
             assert session.scalars(select(Query.status).where(Query.question == SLOW)).one() == "cancelled"

@@ -19,7 +19,7 @@ from tests.questions_support import add_database, add_files, asking_world
 from tests.servers import Server
 from tests.unit.platform.test_pages_layers import _accepted, _browser, _cells, _draft_id, _fields, _saved, _yaml
 
-pytestmark = [pytest.mark.postgres, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
 LUMIERE = tenants()["maison-lumiere"]
 LAYER = layer_path(LUMIERE).read_text(encoding="utf-8")
 REVENUE = "chiffre d'affaires par canal de vente en 2025"

@@ -30,7 +30,7 @@ from tests.served import Service, finished
 from tests.unit.platform.test_content import CSV, PLAN
 from tests.unit.platform.test_semantic_layers_api import _with
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 class Place:

@@ -185,7 +185,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ins
     made.close()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_killed_after_every_step_it_goes_on_and_ends(installation: Installation) -> None:
     """Every run takes one step and dies: a master key, 2 keys rewrapped, 2 new, 4 secrets encrypted again, 2 keys retired."""
     installation.add(tenants=2, sources=2)
@@ -209,7 +209,7 @@ POINTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_killed_inside_a_step_it_goes_on_and_ends(installation: Installation) -> None:
     """In the middle of a transaction and of writing the key file."""
     installation.add(tenants=2, sources=2)
@@ -229,7 +229,7 @@ def test_killed_inside_a_step_it_goes_on_and_ends(installation: Installation) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_killed_at_any_moment(installation: Installation) -> None:
     """The real command, and a clock."""
     installation.add(tenants=10, sources=3)
