@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import threading
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def queries(draw: st.DrawFn, depth: int = 2) -> str:
     return text
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(dialect=st.sampled_from(DIALECTS), sql=queries())
 def test_no_table_outside_the_policy_is_reached(dialect: str, sql: str) -> None:
@@ -143,6 +145,7 @@ def test_nothing_deep_makes_it_crash_on_a_small_stack() -> None:
     assert len(finished) == 42
 
 
+@pytest.mark.slow
 def test_nothing_deep_makes_it_crash() -> None:
     """The compiled parser recurses without Python's limit: depth is bounded before it sees the text."""
     for dialect in DIALECTS:

@@ -112,6 +112,7 @@ QUESTIONS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("question", "needed"), QUESTIONS)
 def test_of_500_tables_the_right_ones_go_in(question: str, needed: str) -> None:
     built = context(*large(500))
@@ -187,6 +188,7 @@ def test_prompt_size_and_our_own_time(count: int) -> None:
     assert sorted(spent)[len(spent) // 2] < 40, spent
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_values_cost_a_question_nothing() -> None:
     catalog, layer = large(20)
     refs = [f"{name}.libelle_{name.partition('_')[0]}" for name in layer.entities]

@@ -619,6 +619,7 @@ def test_many_people_at_once_keep_their_own_values(make: Make, server: ModelServ
     assert len(server.requests) == 24
 
 
+@pytest.mark.slow
 def test_the_whole_time_holds_over_the_repairs(make: Make, server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = sql("SELECT nope FROM ventes")
     server.play([wrong.but(wait_s=1.0), *[wrong.but(wait_s=60.0)] * 3])
